@@ -1,0 +1,78 @@
+"""What is known of a set of tools: declarations, profiles and observed calls.
+
+Read-only during a batch. Value sources, scorers, explorers, synthesizers and checks take it as
+an argument; nobody learns behind its back.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+from firefly.records import Listing, Recording, ToolKey, ToolProfile
+from firefly.replay.records import Step, Tool, digest
+
+
+class Knowledge:
+    """Tools, their profiles, and every recorded call, restricted to a set of servers.
+
+    Recordings are kept in the order of their ids, so that equal contents behave equally.
+    """
+
+    def __init__(
+        self,
+        listings: Iterable[Listing],
+        profiles: Iterable[ToolProfile] = (),
+        recordings: Iterable[Recording] = (),
+    ) -> None:
+        self.listings: dict[str, Listing] = {
+            listing.server: listing for listing in sorted(listings, key=lambda one: one.server)
+        }
+        self.profiles: dict[ToolKey, ToolProfile] = {
+            profile.key: profile for profile in sorted(profiles, key=lambda one: one.key)
+        }
+        self.recordings: Sequence[Recording] = tuple(sorted(recordings, key=lambda one: one.id))
+
+    @cached_property
+    def tools(self) -> dict[ToolKey, Tool]:
+        """Return the callable tools of usable servers by (server, tool)."""
+        return {
+            tool.key: tool
+            for listing in self.listings.values()
+            if listing.health.status == "ok"
+            for tool in listing.callable_tools
+        }
+
+    @cached_property
+    def steps(self) -> dict[ToolKey, tuple[Step, ...]]:
+        """Return every recorded step of each tool, failures too."""
+        found: dict[ToolKey, list[Step]] = defaultdict(list)
+        for recording in self.recordings:
+            for step in recording.steps:
+                found[step.call.key].append(step)
+        return {key: tuple(steps) for key, steps in found.items()}
+
+    def successes(self, key: ToolKey) -> tuple[Step, ...]:
+        """Return the successful steps of one tool."""
+        return tuple(step for step in self.steps.get(key, ()) if step.observation.outcome == "success")
+
+    def restricted(self, servers: Iterable[str]) -> Knowledge:
+        """Return what is known of ``servers`` alone; adding another server does not change it."""
+        names = set(servers)
+        return Knowledge(
+            (listing for name, listing in self.listings.items() if name in names),
+            (profile for key, profile in self.profiles.items() if key[0] in names),
+            (recording for recording in self.recordings if set(recording.servers) <= names),
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """Return the digest of everything in it."""
+        return digest(
+            [
+                [listing.digest for listing in self.listings.values()],
+                [profile.digest for profile in self.profiles.values()],
+                [recording.id for recording in self.recordings],
+            ]
+        )

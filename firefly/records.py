@@ -1,0 +1,210 @@
+"""The records that pass between stages; those a data set's users need are in ``replay.records``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from firefly.replay.records import (
+    Expression,
+    Identified,
+    PathPart,
+    Record,
+    Recording,
+    Step,
+    Tool,
+    ToolCall,
+)
+
+ToolKey = tuple[str, str]
+"""(server, tool). Tool names collide between servers: never key by the name alone."""
+
+
+class ServerHealth(Record):
+    """Whether a server can be used, and if not, the true reason."""
+
+    server: str
+    status: Literal["ok", "failed", "skipped"]
+    reason: str = ""
+    next_step: str = ""
+    """The command or YAML line that would help."""
+    protocol_version: str = ""
+    server_version: str = ""
+    package: str = ""
+    """The pinned package as prepared, e.g. ``mcp-server-git==2026.10.19``."""
+    tool_count: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+class Listing(Record):
+    """What one server declared (catalog stage), and what may be called."""
+
+    health: ServerHealth
+    tools: tuple[Tool, ...] = ()
+    refused: dict[str, str] = Field(default_factory=dict)
+    """Tool name -> why the effect guard does not let it be called, with the YAML line that would."""
+    scope: str = "workspace"
+    """State scope of the server: ``workspace``, ``own:<server>``, ``remote:<server>`` or ``none``."""
+    disposable: bool = False
+    launch_values: tuple[str, ...] = ()
+    """Values of the launch line (paths as ``/workspace/...``), never those of the environment."""
+    fixture: str = ""
+    """Digest of the world that its sandbox starts from."""
+
+    @property
+    def server(self) -> str:
+        """Return the server's name."""
+        return self.health.server
+
+    @property
+    def callable_tools(self) -> tuple[Tool, ...]:
+        """Return the tools that the effect guard admits."""
+        return tuple(tool for tool in self.tools if tool.name not in self.refused)
+
+
+Effect = Literal["read", "write", "unknown"]
+
+
+class ToolProfile(Record):
+    """What a tool was *seen* to do; later stages read profiles, not declarations."""
+
+    server: str
+    tool: str
+    schema_digest: str
+    effect: Effect = "unknown"
+    """``read``: repeated calls, in one session and in fresh ones, changed nothing observable."""
+    determinism: Literal["deterministic", "volatile", "unknown"] = "unknown"
+    state_independent: bool = False
+    """Neither reads nor changes its scope's state (a pure function, say)."""
+    opaque: bool | None = None
+    """True: its output is text that no parser reads without loss. None: no successful call."""
+    pure: bool | None = None
+    """True: the answer is a function of the arguments alone; it reads no data source."""
+    successes: int = 0
+    failures: int = 0
+    volatile_paths: tuple[tuple[PathPart, ...], ...] = ()
+    """Output fields that differed between equal calls."""
+    evidence: dict[str, str] = Field(default_factory=dict)
+    """Field name -> what was observed, in words."""
+
+    @property
+    def key(self) -> ToolKey:
+        """Return (server, tool)."""
+        return (self.server, self.tool)
+
+    @property
+    def usable(self) -> bool:
+        """Return whether it may stand in a read-only chain: a proven, repeatable read that works."""
+        return self.effect == "read" and self.determinism == "deterministic" and self.successes > 0
+
+
+class ProbeReport(Record):
+    """The result of probing one server: its tools' profiles and every call made."""
+
+    server: str
+    profiles: tuple[ToolProfile, ...]
+    recordings: tuple[Recording, ...]
+
+
+class Edge(Identified):
+    """A parameter-level dependency between two tools."""
+
+    source: ToolKey
+    target: ToolKey
+    parameter: str = ""
+    """The target's parameter that the edge feeds; empty for *affects*."""
+    kind: Literal["produces", "refers_to", "affects"] = "produces"
+    output_path: tuple[PathPart, ...] = ()
+    """Where in the source's parsed output the value stands; ``"*"`` is any index of an array."""
+    score: float = Field(ge=0.0, le=1.0)
+    evidence: dict[str, JsonValue] = Field(default_factory=dict)
+    """Scorer name -> what spoke for the edge."""
+
+
+class Node(Record):
+    """One call to be made in a sub-DAG."""
+
+    id: str
+    tool: ToolKey
+
+
+class Link(Record):
+    """A parameter of ``target`` takes its value from the output of ``source`` (node ids)."""
+
+    source: str
+    target: str
+    parameter: str
+    output_path: tuple[PathPart, ...] = ()
+    edge: str = ""
+    """Id of the edge it was sampled from."""
+
+
+class SubDag(Identified):
+    """A connected, acyclic set of calls that focuses one exploration; nodes in topological order."""
+
+    nodes: tuple[Node, ...]
+    links: tuple[Link, ...] = ()
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """Return the servers involved, sorted."""
+        return tuple(sorted({node.tool[0] for node in self.nodes}))
+
+
+class ExploredCall(Record):
+    """One call of an exploration with the origin of each argument."""
+
+    id: str
+    """``c1``, ``c2``, ...; ``node`` repeats when an attempt failed and was tried again."""
+    node: str
+    step: Step
+    references: dict[str, Expression] = Field(default_factory=dict)
+    """Parameter -> how its value was computed from an earlier call."""
+    sources: dict[str, str] = Field(default_factory=dict)
+    """Parameter -> name of the value source, for those not referenced."""
+
+    @property
+    def call(self) -> ToolCall:
+        """Return the call."""
+        return self.step.call
+
+
+class Exploration(Identified):
+    """A sub-DAG as executed: every call, failures too."""
+
+    sub_dag: SubDag
+    calls: tuple[ExploredCall, ...]
+    recording: Recording
+    completed: bool
+    reason: str = ""
+    """Why it is not completed."""
+
+
+CheckStatus = Literal["pass", "fail", "unknown", "not_applicable"]
+
+
+class CheckResult(Record):
+    """What one check says of one task."""
+
+    check: str
+    status: CheckStatus
+    required: bool = True
+    evidence: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class Verdict(Record):
+    """All checks of one task. Verified: every required one passes or does not apply."""
+
+    task: str
+    verified: bool
+    results: tuple[CheckResult, ...]
+
+
+class Failure(Record):
+    """An item that could not be processed; the others go on."""
+
+    stage: str
+    item: str
+    error: str
+    message: str

@@ -1,0 +1,44 @@
+"""The one seam between whoever acts and whoever answers.
+
+Live servers and simulators implement it; explorers, checks, policies and trainers know nothing
+else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+from .records import Observation, Step, ToolCall
+from .tool_set import ToolSet
+
+
+class Episode(Protocol):
+    """A sequence of calls that begins in the fixture's state. Not shared between threads."""
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        """Return every call so far with its observation, scope and states."""
+
+    def call(self, call: ToolCall) -> Observation:
+        """Make one call. Never raises for what a server does: see ``Observation.outcome``."""
+
+    def close(self) -> None:
+        """Give back what the episode holds."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class Backend(Protocol):
+    """Where episodes come from."""
+
+    def episode(self, tool_set: ToolSet, seed: int = 0) -> Episode:
+        """Begin an episode over the servers of ``tool_set``."""
