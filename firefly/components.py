@@ -1,0 +1,141 @@
+"""From plain YAML to components: check the whole tree first, then build.
+
+Nothing is instantiated before every ``_target_`` of the configuration is known to the registry and
+every keyword has been checked against the class's signature; all faults are reported together.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic.errors import PydanticUserError
+
+from firefly.errors import ConfigError, PluginError, nearest
+from firefly.plugins import Component, resolve
+
+Path = tuple[str, ...]
+
+TARGET = "_target_"
+
+
+def faults(config: Any, path: Path = ()) -> list[str]:
+    """Return every fault of the component descriptions inside ``config``, with their paths."""
+    found: list[str] = []
+    for where, description in _descriptions(config, path):
+        target = description[TARGET]
+        try:
+            component = resolve(str(target))
+        except PluginError as error:
+            found.append(f"{dotted((*where, TARGET))}: {error}")
+            continue
+        found += [
+            f"{dotted((*where, name))}: {message}" for name, message in _bad_arguments(component, description)
+        ]
+    return found
+
+
+def build(config: Any) -> Any:
+    """Return ``config`` with every component description replaced by its instance.
+
+    Call `faults` on the whole configuration first.
+
+    Raises:
+        ConfigError: a component refuses its arguments.
+    """
+    if isinstance(config, Mapping):
+        if TARGET not in config:
+            return {key: build(value) for key, value in config.items()}
+        component = resolve(str(config[TARGET]))
+        arguments = {key: build(value) for key, value in config.items() if key != TARGET}
+        model = _signature_model(component, arguments)
+        try:
+            checked = model.model_validate(arguments)
+            return component.cls(**{name: getattr(checked, name) for name in arguments})
+        except (ValidationError, ValueError) as error:
+            raise ConfigError(f"{component.kind}={component.name}: {error}") from error
+    if isinstance(config, Sequence) and not isinstance(config, str):
+        return [build(value) for value in config]
+    return config
+
+
+def source_digest_targets(config: Any) -> tuple[Component, ...]:
+    """Return the components that ``config`` describes, in order; part of every store key."""
+    return tuple(resolve(str(description[TARGET])) for _, description in _descriptions(config, ()))
+
+
+def dotted(path: Path) -> str:
+    """Return ``path`` as Hydra users write it."""
+    return ".".join(path)
+
+
+def validation_faults(error: ValidationError, path: Path = (), known: Sequence[str] = ()) -> list[str]:
+    """Return one line ``path: message`` for each fault of a pydantic error."""
+    lines = []
+    for fault in error.errors(include_url=False, include_context=False):
+        where = (*path, *(str(part) for part in fault["loc"]))
+        if fault["type"] == "extra_forbidden":
+            lines.append(f"{dotted(where)}: there is no such key. {nearest(where[-1], known)}")
+        else:
+            given = "" if fault["type"] == "missing" else f" (given: {_short(fault['input'])})"
+            lines.append(f"{dotted(where)}: {fault['msg']}{given}")
+    return lines
+
+
+def _descriptions(config: Any, path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    if isinstance(config, Mapping):
+        if TARGET in config:
+            yield path, config
+        for key, value in config.items():
+            yield from _descriptions(value, (*path, str(key)))
+    elif isinstance(config, Sequence) and not isinstance(config, str):
+        for index, value in enumerate(config):
+            yield from _descriptions(value, (*path, str(index)))
+
+
+def _bad_arguments(component: Component, description: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    arguments = {str(key): value for key, value in description.items() if key != TARGET}
+    model = _signature_model(component, arguments)
+    try:
+        model.model_validate(arguments)
+    except ValidationError as error:
+        for line in validation_faults(error, known=tuple(model.model_fields)):
+            name, _, message = line.partition(": ")
+            yield name, message
+
+
+def _signature_model(component: Component, arguments: Mapping[str, Any]) -> type[BaseModel]:
+    """Return a model of the class's keyword arguments; those that hold components accept anything."""
+    signature = inspect.signature(component.cls)
+    initializer = component.cls.__init__
+    hints = get_type_hints(initializer) if inspect.isfunction(initializer) else {}
+    fields: dict[str, Any] = {}
+    for name, parameter in signature.parameters.items():
+        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            continue
+        hint = hints.get(name, Any)
+        nested = name in arguments and (
+            not _is_plain(arguments[name]) or any(True for _ in _descriptions(arguments[name], ()))
+        )
+        default = ... if parameter.default is parameter.empty else parameter.default
+        fields[name] = (Any if nested else hint, default)
+    config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
+    try:
+        return create_model(component.name, __config__=config, **fields)
+    except PydanticUserError:
+        return create_model(component.name, __config__=config, **{k: (Any, d) for k, (_, d) in fields.items()})
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(_is_plain(one) for one in value.values())
+    if isinstance(value, (list, tuple)):
+        return all(_is_plain(one) for one in value)
+    return value is None or isinstance(value, (str, int, float, bool))
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
