@@ -208,3 +208,10 @@ class Failure(Record):
     item: str
     error: str
     message: str
+
+
+class Reexecution(Record):
+    """The gold calls of a task, executed again in a fresh sandbox."""
+
+    task: str
+    recording: Recording

@@ -2,7 +2,7 @@
 
 One file an item: ``<store>/<stage>/<key>.jsonl``; its first line is a header with the digest of the
 rest, so that a damaged file is noticed and the item made again. Files appear whole or not at all
-(written aside, then renamed). Runs and sweeps share a store; items of one key are made by one
+(written aside, then renamed: ending a process loses only what it was making). Runs and sweeps share a store; items of one key are made by one
 process at a time. Deleting a store loses nothing but time.
 """
 
@@ -11,9 +11,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
+import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -45,10 +45,10 @@ class Store:
         """Return an item's records; None when it is not there or damaged."""
         path = self._path(stage, key)
         try:
-            header, _, body = path.read_text(encoding="utf-8").partition("\n")
+            header, _, body = path.read_bytes().decode("utf-8", "surrogatepass").partition("\n")
             if json.loads(header)["sha256"] != _sha256(body):
                 return None
-            return [record.model_validate_json(line) for line in body.splitlines()]
+            return [record.model_validate_json(line) for line in body.split("\n")[:-1]]
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError, UnicodeDecodeError, ValidationError):
@@ -81,9 +81,29 @@ class Store:
         finally:
             lock.release()
 
-    def folder(self, stage: str, key: str) -> Path:
-        """Return where an item that is a folder (a built world) is kept."""
-        return self.root / stage / key
+    def folder(self, stage: str, key: str, build: Callable[[Path], None], *, redo: bool = False) -> Path:
+        """Return the folder that is kept under ``key``; ``build`` fills it when it is not there.
+
+        Raises:
+            StoreError: the disk is full or not writable.
+        """
+        path = self.root / stage / key
+        with self.lock(stage, key):
+            if redo or not path.is_dir():
+                temporary = None
+                try:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".new-"))
+                    build(temporary)
+                    if path.is_dir():
+                        shutil.rmtree(path)
+                    temporary.replace(path)
+                except OSError as error:
+                    raise self._error(path, error) from error
+                finally:
+                    if temporary is not None:
+                        shutil.rmtree(temporary, ignore_errors=True)
+        return path
 
     def _path(self, stage: str, key: str) -> Path:
         return self.root / stage / f"{key}.jsonl"
@@ -93,12 +113,10 @@ class Store:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(
-                "w", dir=path.parent, prefix=".new-", suffix=".jsonl", delete=False, encoding="utf-8", newline="\n"
+                dir=path.parent, prefix=".new-", suffix=".jsonl", delete=False
             ) as file:
                 temporary = Path(file.name)
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
+                file.write(text.encode("utf-8", "surrogatepass"))
             temporary.replace(path)
         except OSError as error:
             if temporary is not None:

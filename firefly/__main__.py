@@ -1,0 +1,42 @@
+"""``python -m firefly``: verbs that only read a finished folder, or else the Hydra application."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+VERBS = ("plugins", "score")
+
+
+def main() -> None:
+    """Dispatch the command line and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line; return the exit code."""
+    verb = arguments[0] if arguments else ""
+    if verb in VERBS:
+        return _verb(verb)(arguments[1:])
+    if verb and verb.isidentifier() and "=" not in verb:
+        from firefly.errors import nearest
+
+        print(f"firefly: there is no verb {verb!r}. {nearest(verb, VERBS)}", file=sys.stderr)
+        return 2
+    from firefly.app import main as application
+
+    return application()
+
+
+def _verb(name: str) -> Callable[[Sequence[str]], int]:
+    if name == "score":
+        from firefly.replay.score import main as score
+
+        return score
+    from firefly.plugin_list import main as plugins
+
+    return plugins
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""The Hydra application: ``python -m firefly`` composes a configuration and runs the stages.
+
+Imports only Hydra and the standard library, so that ``--help`` and completion stay quick.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from firefly.errors import FireflyError, PluginError
+from firefly.plugins import DISTRIBUTION, plugin_config_folders
+
+log = logging.getLogger("firefly")
+
+SECRET_KEYS = ("env", "headers")
+REDACTED = "***"
+
+
+def config_folder() -> Path:
+    """Return the folder of the built-in configuration, in a clone or in an installed wheel."""
+    inside = Path(__file__).resolve().parent
+    return inside / "conf" if (inside / "conf").is_dir() else inside.parent / "conf"
+
+
+class FireflySearchPath(SearchPathPlugin):
+    """Adds the ``conf`` folder of every plugin package."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Append one entry per package, named after its entry point."""
+        for entry, folder in plugin_config_folders():
+            search_path.append(provider=entry.name, path=f"file://{folder}")
+
+
+class RedactSweep(Callback):
+    """Keeps the values of ``env`` and ``headers`` out of the ``multirun.yaml`` that Hydra writes."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Redact the configuration that is written, not the one that jobs compose anew."""
+        servers = OmegaConf.select(config, "servers")
+        OmegaConf.set_struct(config, False)
+        if isinstance(servers, DictConfig):
+            config["servers"] = redacted(OmegaConf.to_container(servers, resolve=False))
+        task = OmegaConf.select(config, "hydra.overrides.task")
+        if task is not None:
+            OmegaConf.update(config, "hydra.overrides.task", [_redact_override(str(one)) for one in task])
+
+
+def redacted(tree: Any) -> Any:
+    """Return ``tree`` with every literal value of an ``env`` or ``headers`` mapping hidden.
+
+    Interpolations such as ``${oc.env:TOKEN}`` name a secret without holding it and stay.
+    """
+    if isinstance(tree, dict):
+        return {
+            key: {name: _hide(one) for name, one in value.items()}
+            if key in SECRET_KEYS and isinstance(value, dict)
+            else redacted(value)
+            for key, value in tree.items()
+        }
+    if isinstance(tree, list):
+        return [redacted(one) for one in tree]
+    return tree
+
+
+def _hide(value: Any) -> Any:
+    return value if isinstance(value, str) and value.startswith("${") and value.endswith("}") else REDACTED
+
+
+def _redact_override(override: str) -> str:
+    key, equals, _ = override.partition("=")
+    parts = key.lstrip("+~").split(".")
+    return f"{key}={REDACTED}" if equals and set(parts) & set(SECRET_KEYS) else override
+
+
+def check_collisions() -> None:
+    """Refuse two packages that ship the same option of the same group.
+
+    Raises:
+        PluginError: shows both origins.
+    """
+    seen = {path.relative_to(config_folder()): DISTRIBUTION for path in config_folder().rglob("*.yaml")}
+    for entry, folder in plugin_config_folders():
+        owner = entry.dist.name if entry.dist is not None else entry.name
+        for path in sorted(folder.rglob("*.yaml")):
+            option = path.relative_to(folder)
+            other = seen.setdefault(option, owner)
+            if other != owner:
+                raise PluginError(
+                    f"Two packages ship the option {option.with_suffix('')}: {other} and {owner} ({path}). "
+                    "Uninstall one of them, or rename the option."
+                )
+
+
+def job(composed: DictConfig) -> float | None:
+    """Run one job; the number of verified tasks is what sweepers may optimise."""
+    from firefly.config import load_config
+    from firefly.pipeline import run
+    from firefly.summary import print_tables
+
+    context = HydraConfig.get()
+    folder = Path(context.runtime.output_dir)
+    try:
+        write_config(composed, folder)
+        state = run(load_config(composed), folder)
+    except FireflyError as error:
+        show(error, f"job {context.job.num}" if context.mode == RunMode.MULTIRUN else "")
+        raise
+    print_tables(state)
+    return float(len(state.verified))
+
+
+def write_config(composed: DictConfig, folder: Path) -> None:
+    """Write the composed configuration, without secrets, beside the results."""
+    plain = redacted(OmegaConf.to_container(composed, resolve=False))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(plain)), encoding="utf-8")
+
+
+def show(error: BaseException, where: str = "") -> None:
+    """Print an error's message once, for people."""
+    if getattr(error, "_shown", False):
+        return
+    prefix = f"firefly: {where}: " if where else "firefly: "
+    print(f"{prefix}{error}", file=sys.stderr)
+    error._shown = True  # type: ignore[attr-defined]
+
+
+@hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")
+def application(composed: DictConfig) -> float | None:
+    """Run the composed job."""
+    return job(composed)
+
+
+def main() -> int:
+    """Run the application; return the exit code.
+
+    A user's mistake prints one message; a traceback means a fault of Firefly's own (or that
+    HYDRA_FULL_ERROR=1 asks for it).
+    """
+    asked_for_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing its own shortened traceback
+    Plugins.instance().register(FireflySearchPath)
+    try:
+        check_collisions()
+        application()
+    except (FireflyError, HydraException, OmegaConfBaseException) as error:
+        if asked_for_traceback:
+            raise
+        show(error)
+        return 1
+    except KeyboardInterrupt:
+        print("firefly: interrupted; run the same command again to go on.", file=sys.stderr)
+        return 130
+    return 0

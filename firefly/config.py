@@ -1,0 +1,183 @@
+"""The shape of a run's configuration, checked as a whole before anything happens.
+
+Hydra composes plain YAML; this module turns the result into one validated value. Every fault, of
+whatever part, is collected and reported in one `ConfigError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from firefly.components import TARGET, faults, validation_faults
+from firefly.errors import ConfigError
+
+STAGE_NAMES = (
+    "catalog",
+    "probing",
+    "graph",
+    "sampling",
+    "exploration",
+    "simulation",
+    "synthesis",
+    "verification",
+    "export",
+)
+
+StageName = Literal[
+    "catalog",
+    "probing",
+    "graph",
+    "sampling",
+    "exploration",
+    "simulation",
+    "synthesis",
+    "verification",
+    "export",
+]
+
+ComponentConfig = dict[str, Any]
+
+SINGLE_GROUPS = ("world", "candidates", "scorer", "sampler", "explorer", "synthesizer", "simulator")
+PLURAL_GROUPS = ("values", "checks", "exporters")
+
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+class StoreConfig(BaseModel):
+    """Where finished items are kept."""
+
+    model_config = _STRICT
+    path: Path
+
+
+class CacheConfig(BaseModel):
+    """Where installed servers are kept."""
+
+    model_config = _STRICT
+    path: Path
+
+
+class DatasetConfig(BaseModel):
+    """The data set folder."""
+
+    model_config = _STRICT
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    path: Path
+
+
+class ProbingConfig(BaseModel):
+    """Limits of the probing stage."""
+
+    model_config = _STRICT
+    budget: int = Field(ge=1)
+    """Most calls for one server."""
+
+
+class GraphConfig(BaseModel):
+    """Pruning of the tool graph."""
+
+    model_config = _STRICT
+    threshold: float = Field(ge=0.0, le=1.0)
+    """Edges scored lower are dropped."""
+    per_parameter: int = Field(ge=1)
+    """Best edges kept for one parameter."""
+
+
+class SessionsConfig(BaseModel):
+    """How many servers run at once."""
+
+    model_config = _STRICT
+    live: int = Field(ge=1)
+    """Cap on live server processes; the least recently used are ended first."""
+    on_failure: Literal["skip", "fail"]
+    """What to do about a server that does not start: leave it out, or end the run."""
+
+
+class ParallelConfig(BaseModel):
+    """How much happens at once."""
+
+    model_config = _STRICT
+    in_flight: int = Field(ge=1)
+    """Threads of work that waits (servers, models)."""
+    workers: int = Field(ge=1)
+    """Processes of work that computes (joblib)."""
+
+
+class RunConfig(BaseModel):
+    """Everything that composes a run."""
+
+    model_config = _STRICT
+    servers: dict[str, Any]
+    world: ComponentConfig
+    candidates: ComponentConfig
+    scorer: ComponentConfig
+    sampler: ComponentConfig
+    explorer: ComponentConfig
+    synthesizer: ComponentConfig
+    simulator: ComponentConfig
+    values: dict[str, ComponentConfig | None]
+    checks: dict[str, ComponentConfig | None]
+    exporters: dict[str, ComponentConfig | None]
+    probing: ProbingConfig
+    graph: GraphConfig
+    sessions: SessionsConfig
+    parallel: ParallelConfig
+    seed: int
+    rounds: int = Field(ge=1)
+    mode: Literal["run", "plan"]
+    until: StageName | None
+    redo: list[StageName]
+    offline: bool
+    store: StoreConfig
+    cache: CacheConfig
+    dataset: DatasetConfig
+
+    def shaping(self, group: str) -> Any:
+        """Return the part of the configuration that a stage's results depend on."""
+        return self.model_dump(mode="json")[group]
+
+
+def load_config(composed: DictConfig) -> RunConfig:
+    """Return the validated configuration.
+
+    Raises:
+        ConfigError: names every fault with its path.
+    """
+    try:
+        plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        key = getattr(error, "full_key", None)
+        what = str(error).split("\n", 1)[0]
+        raise ConfigError(f"{key or 'configuration'}: {what} Give it on the command line: {key or 'key'}=VALUE") from error
+    if not isinstance(plain, Mapping):
+        raise ConfigError("The configuration is not a mapping.")
+    return check_config({str(key): value for key, value in plain.items() if key != "hydra"})
+
+
+def check_config(plain: Mapping[str, Any]) -> RunConfig:
+    """Validate a composed configuration that is already plain.
+
+    Raises:
+        ConfigError: names every fault with its path.
+    """
+    found: list[str] = []
+    config: RunConfig | None = None
+    try:
+        config = RunConfig.model_validate(dict(plain))
+    except ValidationError as error:
+        found += validation_faults(error, known=tuple(RunConfig.model_fields))
+    for group in (*SINGLE_GROUPS, *PLURAL_GROUPS):
+        if group in plain:
+            found += faults(plain[group], (group,))
+    for group in SINGLE_GROUPS:
+        if isinstance(plain.get(group), Mapping) and TARGET not in plain[group]:
+            found.append(f"{group}: has no {TARGET}. Choose an option of the group, e.g. {group}=NAME")
+    if found or config is None:
+        raise ConfigError("The configuration has faults:\n" + "\n".join(f"  {line}" for line in found))
+    return config

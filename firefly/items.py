@@ -1,0 +1,189 @@
+"""Runs the items of one stage: reuse, locks, threads, progress, and failures that lose nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pydantic import JsonValue
+
+from firefly import __version__
+from firefly.errors import ConfigError, RunError, StoreError
+from firefly.plugins import Component
+from firefly.records import Failure
+from firefly.replay.records import Record
+from firefly.store import Store
+
+R = TypeVar("R", bound=Record)
+
+log = logging.getLogger("firefly")
+
+SHARED_SOURCES = ("replay", "records.py", "parameters.py", "knowledge.py", "protocols.py")
+"""Sources that shape every stage, relative to the package."""
+
+
+@dataclass(frozen=True)
+class Item(Generic[R]):
+    """One piece of a stage's work."""
+
+    id: str
+    shaped_by: JsonValue
+    """Digests of everything it is made from."""
+    make: Callable[[], Sequence[R]]
+    finished: Callable[[Sequence[R]], bool] = lambda records: True
+    """Whether the result may be kept: a server that did not start is tried again next time."""
+
+
+@dataclass
+class Results(Generic[R]):
+    """What became of a stage's items."""
+
+    records: dict[str, list[R]] = field(default_factory=dict)
+    """Item id -> records, in item-id order."""
+    failures: list[Failure] = field(default_factory=list)
+    made: int = 0
+    reused: int = 0
+
+    @property
+    def all(self) -> list[R]:
+        """Return all records in item-id order."""
+        return [record for records in self.records.values() for record in records]
+
+
+def run_items(
+    stage: str,
+    items: Iterable[Item[R]],
+    record: type[R],
+    *,
+    store: Store,
+    shaped_by: JsonValue,
+    in_flight: int = 1,
+    redo: bool = False,
+) -> Results[R]:
+    """Make every item that the store does not have; return all of them in item-id order.
+
+    An item that raises becomes a `Failure`; errors that stop the run (a full disk, say) are raised
+    after the items in flight have been kept.
+    """
+    results: Results[R] = Results()
+    made: dict[str, list[R]] = {}
+    missing: list[tuple[Item[R], str]] = []
+    for item in items:
+        key = store.key(stage=stage, item=item.id, inputs=item.shaped_by, shaped_by=shaped_by)
+        kept = None if redo else store.get(stage, key, record)
+        if kept is None:
+            missing.append((item, key))
+        else:
+            made[item.id] = kept
+            results.reused += 1
+
+    def work(item: Item[R], key: str) -> tuple[list[R], bool]:
+        with store.lock(stage, key):
+            kept = None if redo else store.get(stage, key, record)
+            if kept is not None:
+                return kept, False
+            records = list(item.make())
+            if item.finished(records):
+                store.put(stage, key, item.id, records)
+            return records, True
+
+    pending: dict[Future[tuple[list[R], bool]], Item[R]] = {}
+    fatal: BaseException | None = None
+    with progress(stage, len(missing)) as advance, ThreadPoolExecutor(in_flight, f"firefly-{stage}") as pool:
+        queue = iter(missing)
+        try:
+            while True:
+                while fatal is None and len(pending) < in_flight and (task := next(queue, None)) is not None:
+                    pending[pool.submit(work, *task)] = task[0]
+                if not pending:
+                    break
+                done, _ = wait(pending, return_when=FIRST_COMPLETED)
+                for future in done:
+                    item = pending.pop(future)
+                    advance()
+                    error = future.exception()
+                    if error is None:
+                        records, is_new = future.result()
+                        made[item.id] = records
+                        results.made += is_new
+                        results.reused += not is_new
+                    elif _stops_the_run(error):
+                        fatal = fatal or error
+                    else:
+                        log.debug("%s item %s failed", stage, item.id, exc_info=error)
+                        results.failures.append(
+                            Failure(stage=stage, item=item.id, error=type(error).__name__, message=str(error))
+                        )
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    if fatal is not None:
+        raise fatal
+    results.records = {item_id: made[item_id] for item_id in sorted(made)}
+    results.failures.sort(key=lambda failure: failure.item)
+    return results
+
+
+def source_digest(packages: Iterable[str], components: Iterable[Component] = ()) -> str:
+    """Return the digest of the sources that shape a stage: Firefly's version and file contents.
+
+    Args:
+        packages: files or packages below ``firefly/``, such as ``graph`` or ``outcomes.py``.
+        components: classes whose whole package counts too.
+    """
+    root = Path(__file__).parent
+    places = {root / name for name in (*SHARED_SOURCES, *packages)}
+    for component in components:
+        parts = component.cls.__module__.split(".")
+        module = sys.modules[parts[0]]
+        base = Path(str(module.__file__)).parent
+        places.add(root / parts[1] if parts[0] == "firefly" else base)
+    total = hashlib.sha256(__version__.encode())
+    for one in sorted(_file_digest(place) for place in places):
+        total.update(one.encode())
+    return total.hexdigest()[:32]
+
+
+@cache
+def _file_digest(place: Path) -> str:
+    files = [place] if place.is_file() else sorted(place.rglob("*.py"))
+    total = hashlib.sha256()
+    for file in files:
+        total.update(f"{file.relative_to(place.parent)}\0".encode())
+        total.update(file.read_bytes())
+    return total.hexdigest()
+
+
+def _stops_the_run(error: BaseException) -> bool:
+    return isinstance(error, (ConfigError, RunError, StoreError)) or not isinstance(error, Exception)
+
+
+class progress:  # noqa: N801 - reads as the context manager it is
+    """A progress bar on standard error; silent where that is not a terminal."""
+
+    def __init__(self, stage: str, total: int) -> None:
+        self.stage, self.total = stage, total
+
+    def __enter__(self) -> Callable[[], None]:
+        if self.total == 0 or not sys.stderr.isatty():
+            self.bar = None
+            return lambda: None
+        from tqdm import tqdm
+
+        bar = self.bar = tqdm(total=self.total, desc=f"{self.stage:<13}", unit="item", leave=True, dynamic_ncols=True)
+
+        def advance() -> None:
+            bar.update(1)
+
+        return advance
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar is not None:
+            self.bar.close()

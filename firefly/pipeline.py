@@ -1,0 +1,145 @@
+"""The flow: the `STAGES` table is the architecture diagram, `run` walks it.
+
+A stage is a plain function from records to records; this module gives each its inputs by name, its
+components, and a key for everything that shapes its items. Rounds repeat graph -> sampling ->
+exploration; a round reads only the results of earlier ones.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from firefly import wiring
+from firefly.config import STAGE_NAMES, RunConfig
+from firefly.errors import RunError
+from firefly.run import Run
+
+log = logging.getLogger("firefly")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One row of the table."""
+
+    name: str
+    work: Callable[[Run], None]
+    reads: tuple[str, ...]
+    writes: str
+    groups: tuple[str, ...] = ()
+    """Config groups whose components it uses."""
+    sources: tuple[str, ...] = ()
+    """Sources below ``firefly/`` that shape its items, besides those of its components."""
+    live: bool = False
+    """Whether it calls servers."""
+    in_rounds: bool = False
+
+
+STAGES = (
+    Stage("catalog", wiring.catalog, ("servers",), "listings", ("world",), ("catalog", "servers"), live=True),
+    Stage(
+        "probing",
+        wiring.probing,
+        ("listings",),
+        "probe_reports",
+        ("world", "values"),
+        ("probing", "servers", "outcomes.py", "values"),
+        live=True,
+    ),
+    Stage(
+        "graph",
+        wiring.graph,
+        ("listings", "probe_reports", "explorations"),
+        "edges",
+        ("candidates", "scorer"),
+        ("graph", "values"),
+        in_rounds=True,
+    ),
+    Stage("sampling", wiring.sampling, ("edges",), "sub_dags", ("sampler",), ("sampling",), in_rounds=True),
+    Stage(
+        "exploration",
+        wiring.exploration,
+        ("sub_dags",),
+        "explorations",
+        ("explorer", "values"),
+        ("exploration", "servers", "outcomes.py", "values"),
+        live=True,
+        in_rounds=True,
+    ),
+    Stage(
+        "simulation",
+        wiring.simulation,
+        ("probe_reports", "explorations"),
+        "cassette",
+        (),
+        ("simulation",),
+    ),
+    Stage("synthesis", wiring.synthesis, ("explorations",), "tasks", ("synthesizer",), ("synthesis",)),
+    Stage(
+        "verification",
+        wiring.verification,
+        ("tasks", "cassette"),
+        "verdicts",
+        ("checks", "simulator"),
+        ("verification", "simulation", "servers", "outcomes.py"),
+        live=True,
+    ),
+    Stage("export", wiring.export, ("tasks", "verdicts", "cassette"), "dataset", ("exporters",), ("export",)),
+)
+
+assert tuple(stage.name for stage in STAGES) == STAGE_NAMES
+
+
+@dataclass(frozen=True)
+class StageInstance:
+    """A stage in one round."""
+
+    stage: Stage
+    round: int
+
+
+def unroll(rounds: int, until: str | None = None) -> Iterator[StageInstance]:
+    """Yield the stages in order, those of the round repeated.
+
+    >>> [f"{one.stage.name}{one.round}" for one in unroll(2, until="exploration")][:5]
+    ['catalog1', 'probing1', 'graph1', 'sampling1', 'exploration1']
+    """
+    repeated = [stage for stage in STAGES if stage.in_rounds]
+    first = next(index for index, stage in enumerate(STAGES) if stage.in_rounds)
+    flow = [StageInstance(stage, 1) for stage in STAGES[:first]]
+    flow += [StageInstance(stage, number) for number in range(1, rounds + 1) for stage in repeated]
+    flow += [StageInstance(stage, 1) for stage in STAGES[first + len(repeated) :]]
+    last = max((index for index, one in enumerate(flow) if one.stage.name == until), default=len(flow) - 1)
+    yield from flow[: last + 1]
+
+
+def run(config: RunConfig, folder: Path) -> Run:
+    """Run the stages and write the summary into ``folder``.
+
+    Raises:
+        FireflyError: the run can't go on; everything finished is in the store.
+    """
+    state = Run(config, folder)
+    try:
+        if config.mode == "plan":
+            wiring.plan(state)
+            return state
+        for instance in unroll(config.rounds, config.until):
+            stage = instance.stage
+            state.enter(stage.name, instance.round, stage.groups, stage.sources)
+            started = time.perf_counter()
+            stage.work(state)
+            state.leave(time.perf_counter() - started)
+    finally:
+        state.close()
+        state.write_summary()
+    if "export" in state.seconds and not state.verified:
+        raise RunError(
+            "No task was verified, so there is no data set worth using. The table above and "
+            f"{folder / 'summary.json'} say where candidates were lost; more servers, a higher sampler.count or "
+            "`servers.NAME.allow=[TOOL]` for tools that were left out usually help."
+        )
+    return state

@@ -1,0 +1,208 @@
+"""The state of one run: its components, its results so far, and what it cost."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from firefly.components import build, source_digest_targets
+from firefly.config import RunConfig
+from firefly.items import Item, Results, run_items, source_digest
+from firefly.knowledge import Knowledge
+from firefly.records import (
+    Edge,
+    Exploration,
+    Failure,
+    Listing,
+    ProbeReport,
+    SubDag,
+    Verdict,
+)
+from firefly.replay.records import Record, Recording, Task, digest
+from firefly.store import Store
+
+if TYPE_CHECKING:
+    from firefly.replay.cassette import Cassette
+    from firefly.servers.live import LiveBackend
+    from firefly.servers.spec import ServerSpec
+
+R = TypeVar("R", bound=Record)
+
+log = logging.getLogger("firefly")
+
+
+class Run:
+    """What the stages read and write, by name; results of a stage are set once it is done."""
+
+    def __init__(self, config: RunConfig, folder: Path) -> None:
+        self.config = config
+        self.folder = folder
+        self.store = Store(config.store.path)
+        self.listings: list[Listing] = []
+        self.probe_reports: list[ProbeReport] = []
+        self.edges: list[Edge] = []
+        self.sub_dags: list[SubDag] = []
+        self.explorations: list[Exploration] = []
+        self.cassette: Cassette | None = None
+        self.tasks: list[Task] = []
+        self.verdicts: list[Verdict] = []
+        self.reexecutions: dict[str, Recording] = {}
+        self.dataset: Path | None = None
+        self.failures: list[Failure] = []
+        self.seconds: dict[str, float] = {}
+        self.items: dict[str, dict[str, int]] = {}
+        self.round = 1
+        self._stage = ""
+        self._shaped_by: dict[str, Any] = {}
+        self._components: dict[str, Any] = {}
+        self.live_counts: dict[str, dict[str, int]] = {}
+
+    # --- stages ------------------------------------------------------------------------------
+
+    def enter(self, stage: str, round_number: int, groups: Sequence[str], sources: Sequence[str]) -> None:
+        """Begin a stage: from here on items are keyed by its components and sources."""
+        self._stage, self.round = stage, round_number
+        described = {group: self.config.shaping(group) for group in groups}
+        self._shaped_by = {
+            "components": described,
+            "sources": source_digest(sources, source_digest_targets(described)),
+            "seed": self.config.seed,
+            "round": round_number,
+        }
+        log.info("%s%s", stage, f" (round {round_number})" if self.config.rounds > 1 else "")
+
+    def leave(self, seconds: float) -> None:
+        """End a stage."""
+        self.seconds[self._stage] = round(self.seconds.get(self._stage, 0.0) + seconds, 3)
+
+    def items_of(
+        self,
+        items: Sequence[Item[R]],
+        record: type[R],
+        *,
+        part: str = "",
+        parallel: bool = True,
+    ) -> Results[R]:
+        """Run items of the current stage (or of a named part of it)."""
+        stage = f"{self._stage}-{part}" if part else self._stage
+        results = run_items(
+            stage,
+            items,
+            record,
+            store=self.store,
+            shaped_by=self._shaped_by,
+            in_flight=self.config.parallel.in_flight if parallel else 1,
+            redo=self._stage in self.config.redo,
+        )
+        self.failures += results.failures
+        counts = self.items.setdefault(stage, {"made": 0, "reused": 0, "failed": 0})
+        counts["made"] += results.made
+        counts["reused"] += results.reused
+        counts["failed"] += len(results.failures)
+        return results
+
+    def folder_of(self, part: str, inputs: Any, fill: Callable[[Path], None]) -> Path:
+        """Return a folder made by the current stage, or the one that the store has."""
+        stage = f"{self._stage}-{part}"
+        key = self.store.key(stage=stage, inputs=inputs, shaped_by=self._shaped_by)
+        return self.store.folder(stage, key, fill, redo=self._stage in self.config.redo)
+
+    def rng(self, *names: str) -> Random:
+        """Return the generator of one item; it depends on the seed and the names alone."""
+        return Random(":".join((str(self.config.seed), *names)))
+
+    # --- parts, made when first needed --------------------------------------------------------
+
+    def component(self, group: str) -> Any:
+        """Return the component of a single group; a list of them, by name, of a plural one."""
+        if group not in self._components:
+            described = getattr(self.config, group)
+            if group in ("values", "checks", "exporters"):
+                built = [build(described[name]) for name in described if described[name] is not None]
+            else:
+                built = build(described)
+            self._components[group] = built
+        return self._components[group]
+
+    @cached_property
+    def specs(self) -> dict[str, ServerSpec]:
+        """Return the enabled servers of the run by name."""
+        from firefly.servers.spec import parse_specs
+
+        return parse_specs(self.config.servers)
+
+    @cached_property
+    def world(self) -> Path:
+        """Return the folder of the world, built once for a seed and kept in the store."""
+        described = self.config.world
+        key = self.store.key(
+            world=self.config.shaping("world"), sources=source_digest(("worlds",), source_digest_targets(described))
+        )
+        return self.store.folder("world", key, lambda folder: self.component("world").build(folder))
+
+    @cached_property
+    def live(self) -> LiveBackend:
+        """Return the live backend; nothing is started before the first call."""
+        from firefly.servers.live import LiveBackend
+
+        return LiveBackend(
+            self.specs,
+            fixture=self.world,
+            cache_dir=self.config.cache.path,
+            offline=self.config.offline,
+            max_sessions=self.config.sessions.live,
+        )
+
+    @cached_property
+    def trusting_live(self) -> LiveBackend:
+        """Return the live backend, told which tools are proven reads."""
+        self.live.learn(profile for report in self.probe_reports for profile in report.profiles)
+        return self.live
+
+    def knowledge(self) -> Knowledge:
+        """Return what is known so far."""
+        return Knowledge(
+            self.listings,
+            (profile for report in self.probe_reports for profile in report.profiles),
+            [
+                *(recording for report in self.probe_reports for recording in report.recordings),
+                *(exploration.recording for exploration in self.explorations),
+            ],
+        )
+
+    @property
+    def verified(self) -> list[Task]:
+        """Return the verified tasks in id order."""
+        kept = {verdict.task for verdict in self.verdicts if verdict.verified}
+        return [task for task in self.tasks if task.id in kept]
+
+    @property
+    def config_digest(self) -> str:
+        """Return the digest of everything in the configuration that shapes the data set."""
+        plain = self.config.model_dump(mode="json")
+        for name in ("store", "cache", "parallel", "redo", "mode", "until", "offline", "servers", "dataset"):
+            plain.pop(name)
+        return digest({**plain, "servers": {name: spec.public() for name, spec in self.specs.items()}})
+
+    def close(self) -> None:
+        """End every server."""
+        live = self.__dict__.get("live")
+        if live is not None:
+            self.live_counts = live.counts()
+            live.close()
+
+    def write_summary(self) -> None:
+        """Write ``summary.json`` (figures) and ``failures.jsonl`` beside the data set."""
+        from firefly.summary import write
+
+        write(self)
+
+    @property
+    def interactive(self) -> bool:
+        """Return whether a person is watching."""
+        return sys.stderr.isatty()

@@ -1,0 +1,326 @@
+"""Gives each stage its items, inputs and components. No logic of a stage lives here."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from firefly.errors import RunError
+from firefly.items import Item
+from firefly.knowledge import Knowledge
+from firefly.records import (
+    Edge,
+    Exploration,
+    Listing,
+    ProbeReport,
+    Reexecution,
+    SubDag,
+    Verdict,
+)
+from firefly.replay.records import Recording, Task, digest
+from firefly.replay.tool_set import ToolSet
+
+if TYPE_CHECKING:
+    from firefly.run import Run
+
+
+def catalog(run: Run) -> None:
+    """Connect to every server and list its tools."""
+    from firefly.catalog import list_server
+
+    world = run.world.name
+    items = [
+        Item(
+            id=name,
+            shaped_by=[spec.public(), world if spec.disposable else ""],
+            make=lambda name=name: [list_server(name, run.live)],  # type: ignore[misc]
+            finished=lambda records: all(listing.health.status == "ok" for listing in records),
+        )
+        for name, spec in sorted(run.specs.items())
+    ]
+    run.listings = run.items_of(items, Listing).all
+    broken = [listing for listing in run.listings if listing.health.status != "ok"]
+    broken_names = ", ".join(listing.server for listing in broken)
+    if broken and run.config.sessions.on_failure == "fail":
+        reasons = "\n".join(f"  {one.server}: {one.health.reason} {one.health.next_step}" for one in broken)
+        raise RunError(f"sessions.on_failure=fail, and these servers can't be used:\n{reasons}")
+    if len(broken) == len(run.listings):
+        reasons = "\n".join(f"  {one.server}: {one.health.reason} {one.health.next_step}" for one in broken)
+        raise RunError(
+            f"None of the {len(run.listings)} servers can be used ({broken_names or 'the server set is empty'}):\n{reasons}"
+        )
+
+
+def probing(run: Run) -> None:
+    """Call tools of each server on its own to learn what they do."""
+    from firefly.probing import probe_server
+
+    budget = run.config.probing.budget
+    items = [
+        Item(
+            id=listing.server,
+            shaped_by=[listing.digest, budget],
+            make=lambda listing=listing: [  # type: ignore[misc]
+                probe_server(
+                    listing,
+                    backend=run.live,
+                    values=run.component("values"),
+                    rng=run.rng("probing", listing.server),
+                    seed=run.config.seed,
+                    budget=budget,
+                )
+            ],
+        )
+        for listing in run.listings
+        if listing.health.status == "ok"
+    ]
+    run.probe_reports = run.items_of(items, ProbeReport).all
+
+
+def graph(run: Run) -> None:
+    """Score every parameter-level edge and keep the best."""
+    from firefly.graph import prune, score_source
+
+    knowledge = run.knowledge()
+    by_server: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for key in sorted(knowledge.tools):
+        by_server[key[0]].append(key)
+    items = [
+        Item(
+            id=f"{server}@{run.round}",
+            shaped_by=knowledge.digest,
+            make=lambda keys=keys: [  # type: ignore[misc]
+                edge
+                for key in keys
+                for edge in score_source(
+                    knowledge.tools[key],
+                    candidates=run.component("candidates"),
+                    scorer=run.component("scorer"),
+                    knowledge=knowledge,
+                )
+            ],
+        )
+        for server, keys in by_server.items()
+    ]
+    limits = run.config.graph
+    run.edges = prune(
+        run.items_of(items, Edge, parallel=False).all,
+        threshold=limits.threshold,
+        per_parameter=limits.per_parameter,
+    )
+
+
+def sampling(run: Run) -> None:
+    """Sample sub-DAGs from every group of servers."""
+    from firefly.sampling import groups, sample_group
+
+    knowledge = run.knowledge()
+    items = []
+    for group in groups(run.edges, knowledge):
+        members = set(group)
+        edges = [edge for edge in run.edges if {edge.source[0], edge.target[0]} <= members]
+        known = knowledge.restricted(group)
+        name = "+".join(group)
+        items.append(
+            Item(
+                id=f"{name}@{run.round}",
+                shaped_by=[known.digest, digest([edge.id for edge in edges])],
+                make=lambda group=group, edges=edges, known=known, name=name: sample_group(  # type: ignore[misc]
+                    group,
+                    edges=edges,
+                    knowledge=known,
+                    sampler=run.component("sampler"),
+                    rng=run.rng("sampling", name, str(run.round)),
+                ),
+            )
+        )
+    found = {sub_dag.id: sub_dag for sub_dag in run.items_of(items, SubDag, parallel=False).all}
+    explored = {exploration.sub_dag.id for exploration in run.explorations}
+    run.sub_dags = [found[name] for name in sorted(found) if name not in explored]
+
+
+def exploration(run: Run) -> None:
+    """Execute every sub-DAG live."""
+    from firefly.exploration import explore_sub_dag
+
+    knowledge = run.knowledge()
+    restricted: dict[tuple[str, ...], Knowledge] = {}
+    items = []
+    for sub_dag in run.sub_dags:
+        known = restricted.setdefault(sub_dag.servers, knowledge.restricted(sub_dag.servers))
+        items.append(
+            Item(
+                id=sub_dag.id,
+                shaped_by=known.digest,
+                make=lambda sub_dag=sub_dag, known=known: _explore(run, explore_sub_dag, sub_dag, known),  # type: ignore[misc]
+            )
+        )
+    run.explorations += run.items_of(items, Exploration).all
+
+
+def _explore(run: Run, explore: object, sub_dag: SubDag, known: Knowledge) -> Sequence[Exploration]:
+    assert callable(explore)
+    found = explore(
+        sub_dag,
+        explorer=run.component("explorer"),
+        backend=run.trusting_live,
+        knowledge=known,
+        rng=run.rng("exploration", sub_dag.id),
+        seed=run.config.seed,
+    )
+    return found if isinstance(found, list) else [found]
+
+
+def simulation(run: Run) -> None:
+    """Freeze everything recorded so far into the cassette; later calls never enter it."""
+    from firefly.replay.cassette import Cassette
+    from firefly.simulation import freeze
+
+    knowledge = run.knowledge()
+
+    def fill(folder: Path) -> None:
+        freeze(
+            listings=run.listings,
+            profiles=[profile for report in run.probe_reports for profile in report.profiles],
+            recordings=list(knowledge.recordings),
+        ).save(folder)
+
+    run.cassette = Cassette.load(run.folder_of("cassette", knowledge.digest, fill))
+
+
+def synthesis(run: Run) -> None:
+    """Write tasks backward from the completed explorations."""
+    from firefly.synthesis import write_tasks
+
+    knowledge = run.knowledge()
+    restricted: dict[tuple[str, ...], Knowledge] = {}
+    items = []
+    for exploration in run.explorations:
+        if not exploration.completed:
+            continue
+        servers = exploration.sub_dag.servers
+        known = restricted.setdefault(servers, knowledge.restricted(servers))
+        items.append(
+            Item(
+                id=exploration.id,
+                shaped_by=known.digest,
+                make=lambda exploration=exploration, known=known: write_tasks(  # type: ignore[misc]
+                    exploration,
+                    writer=run.component("synthesizer"),
+                    knowledge=known,
+                    rng=run.rng("synthesis", exploration.id),
+                ),
+            )
+        )
+    tasks = {task.id: task for task in run.items_of(items, Task, parallel=False).all}
+    run.tasks = [tasks[name] for name in sorted(tasks)]
+
+
+def verification(run: Run) -> None:
+    """Check every task; gold calls of the survivors are executed again in fresh sandboxes."""
+    from firefly.verification import verify
+
+    cassette = run.cassette
+    assert cassette is not None
+    knowledge = run.knowledge()
+    explorations = {exploration.id: exploration for exploration in run.explorations}
+
+    def check_all() -> Sequence[Verdict]:
+        return verify(
+            run.tasks,
+            checks=run.component("checks"),
+            simulator=run.component("simulator").backend(cassette),
+            knowledge=knowledge,
+            explorations=explorations,
+            reexecute=lambda tasks: _reexecute(run, knowledge, tasks),
+        )
+
+    item = Item(
+        id="all",
+        shaped_by=[knowledge.digest, digest([task.id for task in run.tasks])],
+        make=check_all,
+    )
+    run.verdicts = run.items_of([item], Verdict, parallel=False).all
+
+
+def _reexecute(run: Run, knowledge: Knowledge, tasks: Sequence[Task]) -> Mapping[str, Recording]:
+    """Execute gold calls again: one item, hence one fresh sandbox, for each set of servers."""
+    from firefly.verification import reexecute
+
+    batches: dict[tuple[str, ...], list[Task]] = defaultdict(list)
+    for task in sorted(tasks, key=lambda task: task.id):
+        batches[task.servers].append(task)
+
+    def make(servers: tuple[str, ...], batch: Sequence[Task]) -> Sequence[Reexecution]:
+        done = reexecute(
+            batch,
+            fresh=run.live.fresh,
+            tool_sets={servers: _tool_set(knowledge, servers)},
+            rng=run.rng("reexecution", *servers),
+            seed=run.config.seed,
+        )
+        return [Reexecution(task=task, recording=done[task]) for task in sorted(done)]
+
+    items = [
+        Item(
+            id="+".join(servers),
+            shaped_by=[knowledge.restricted(servers).digest, digest([task.id for task in batch])],
+            make=lambda servers=servers, batch=batch: make(servers, batch),  # type: ignore[misc]
+        )
+        for servers, batch in sorted(batches.items())
+    ]
+    results = run.items_of(items, Reexecution, part="reexecution")
+    run.reexecutions = {one.task: one.recording for one in results.all}
+    return run.reexecutions
+
+
+def _tool_set(knowledge: Knowledge, servers: Sequence[str]) -> ToolSet:
+    return ToolSet.of(tool for key, tool in knowledge.tools.items() if key[0] in servers)
+
+
+def export(run: Run) -> None:
+    """Write the data set folder."""
+    from firefly.export import write_dataset
+    from firefly.protocols import DatasetContent
+    from firefly.summary import facts
+
+    assert run.cassette is not None
+    verdicts = {verdict.task: verdict for verdict in run.verdicts}
+    rejected = [(task, verdicts[task.id]) for task in run.tasks if not verdicts[task.id].verified]
+    content = DatasetContent(
+        name=run.config.dataset.name,
+        tasks={"train": run.verified},
+        rejected=rejected,
+        verdicts=verdicts,
+        explorations={one.id: one for one in run.explorations},
+        listings=run.listings,
+        cassette=run.cassette,
+        facts=facts(run),
+    )
+    run.dataset = write_dataset(content, run.config.dataset.path, run.component("exporters"))
+
+
+def plan(run: Run) -> None:
+    """Connect, call nothing, and say which tool would be called, with which effect and budget."""
+    from firefly.summary import write_plan
+
+    run.enter("catalog", 1, ("world",), ("catalog", "servers"))
+    catalog(run)
+    write_plan(run)
+
+
+__all__ = [
+    "catalog",
+    "exploration",
+    "export",
+    "graph",
+    "plan",
+    "probing",
+    "sampling",
+    "simulation",
+    "synthesis",
+    "verification",
+]
+
