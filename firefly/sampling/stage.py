@@ -1,0 +1,58 @@
+"""The sampling stage: groups of servers, and the sub-DAGs of one group.
+
+A group's sub-DAGs depend on that group alone (its tools, the edges among them, its generator), so
+that another server adds groups and changes none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from random import Random
+
+from firefly.knowledge import Knowledge
+from firefly.protocols import Sampler
+from firefly.records import Edge, SubDag, ToolKey
+
+
+def groups(edges: Iterable[Edge], knowledge: Knowledge) -> list[tuple[str, ...]]:
+    """Return each server that has a tool to call, and each pair of servers that an edge connects."""
+    tools = callable_reads(knowledge)
+    found: set[tuple[str, ...]] = {(server,) for server, _ in tools}
+    for edge in chain_edges(edges, tools):
+        if edge.source[0] != edge.target[0]:
+            found.add(tuple(sorted((edge.source[0], edge.target[0]))))
+    return sorted(found, key=lambda group: (len(group), group))
+
+
+def sample_group(
+    servers: tuple[str, ...], *, edges: Iterable[Edge], knowledge: Knowledge, sampler: Sampler, rng: Random
+) -> list[SubDag]:
+    """Return the sub-DAGs that ``sampler`` finds among ``servers``, in the order of their ids."""
+    known = knowledge.restricted(servers)
+    keys = callable_reads(known)
+    tools = [known.tools[key] for key in sorted(keys)]
+    among = sorted(chain_edges(edges, keys), key=lambda edge: edge.id)
+    found = sampler.sample(tools, among, knowledge=known, rng=rng)
+    return sorted({sub_dag.id: sub_dag for sub_dag in found}.values(), key=lambda sub_dag: sub_dag.id)
+
+
+def callable_reads(knowledge: Knowledge) -> set[ToolKey]:
+    """Return the tools that may stand in a read-only chain: proven reads whose output parses."""
+    return {
+        key
+        for key, profile in knowledge.profiles.items()
+        if profile.usable and profile.opaque is False and key in knowledge.tools
+    }
+
+
+def chain_edges(edges: Iterable[Edge], tools: set[ToolKey]) -> Sequence[Edge]:
+    """Return the edges along which a value can be passed between two of ``tools``."""
+    return [
+        edge
+        for edge in edges
+        if edge.kind == "produces"
+        and edge.parameter
+        and edge.source != edge.target
+        and edge.source in tools
+        and edge.target in tools
+    ]
