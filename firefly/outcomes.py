@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from firefly.replay.records import Observation, Tool
+from firefly.wording import error_line, error_page, failure_sentence, is_nothing, transient
 
 __all__ = ["RULES", "Rule", "classify", "decode", "is_empty"]
 
@@ -68,9 +69,9 @@ def classify(observation: Observation, tool: Tool | None = None) -> Observation:
         found = rule.find(answer)
         if found is None:
             continue
-        passing = _TRANSIENT.search(found)
+        passing = transient(found)
         if passing:
-            reason = f"{rule.name}, transient: {_quote(passing.group())}"
+            reason = f"{rule.name}, transient: {_quote(passing)}"
             return observation.model_copy(update={"outcome": "transient", "reason": reason})
         reason = f"{rule.name}: {_quote(found)}"
         return observation.model_copy(update={"outcome": "failure", "reason": reason})
@@ -236,7 +237,7 @@ def _bad_status(answer: Answer) -> str | None:
             if not isinstance(value, str) or value.lower() not in _BAD_STATUS:
                 continue
             message = _message(fields)
-            if bare or (value.lower() == "error" and message) or _sentence(message):
+            if bare or (value.lower() == "error" and message) or failure_sentence(message):
                 return f'"{name}": "{value}" {message}'
         for name in sorted(_CODE & fields.keys()):
             value = fields[name]
@@ -249,7 +250,7 @@ def _message_only(answer: Answer) -> str | None:
     for fields in _objects(answer):
         message = _message(fields)
         if message and not _claims_success(fields) and not _carries_data(fields, set()):
-            found = _error_line(message) or _sentence(message)
+            found = error_line(message) or failure_sentence(message)
             if found:
                 return message
     return None
@@ -273,7 +274,7 @@ def _failed_items(answer: Answer) -> str | None:
 
 def _failed_item(item: Any) -> str | None:
     if isinstance(item, str):
-        return item if _ITEM_ERROR.match(item) else None
+        return error_line(item)
     if not isinstance(item, Mapping):
         return None
     fields = _lower(item)
@@ -310,136 +311,17 @@ def _message(fields: Mapping[str, Any]) -> str:
 
 # --- text ------------------------------------------------------------------------------------
 
-_DECORATION = re.compile(r"^[\s*_#>`•\-❌⚠️✗✘🚫❗⛔\[\]]+")
-_ERROR_LINE = re.compile(
-    r"""(?:
-      (?:fatal\s+|internal\s+|unexpected\s+)?(?:error|exception|failure|failed|fatal)\s*(?:\(.{0,40}\)|\d+|\[.{0,40}\]|code\s\S+)?\s*[:\-–—]
-    | error:?\s+(?:executing|calling|running|invoking|in)\s
-    | error\s+(?:while\s+|when\s+|occurred\s+)?(?!handling|logging|reporting|tracking|correcting)[a-z]+ing\b[^\n]{0,200}[:!]
-    | an?\s+(?:\w+\s+)?error\s+(?:has\s+)?occurred
-    | (?:[\w./'"-]+\s+){1,4}(?:error|exception|failed|failure)\s*(?:\(.{0,40}\)|-?\d+)?\s*:\s
-    | [A-Za-z_.]*[a-z](?:Error|Exception|Warning:\sError)\b\s*[:(\[]
-    | E(?:NOENT|ACCES|EXIST|ISDIR|NOTDIR|PERM|INVAL|NOTEMPTY)\b
-    | traceback\s\(most\srecent\scall\slast\)
-    | \d+\s+validation\s+errors?\s+for\s
-    | (?:mcp|json-?rpc)\s+error\b
-    )""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_LOG_LINE = re.compile(
-    r"^\W*(?:\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|(?:debug|info|warn(?:ing)?|error|critical|fatal)\b)",
-    re.IGNORECASE,
-)
-_ITEM_ERROR = re.compile(
-    r"^\W*(?:error\b\s*[:\-]|failed to |error\s+[a-z]+ing\b[^:]{0,120}:|[A-Za-z]+(?:Error|Exception):)",
-    re.IGNORECASE,
-)
-_STRONG = re.compile(
-    r"traceback \(most recent call last\)|error (?:executing|calling) tool|\d+ validation errors? for ",
-    re.IGNORECASE,
-)
-_BEGINS = re.compile(
-    r"(?:failed\s+to|failed\s+\w+ing|unable\s+to|could\s*n[o']t|could\s+not|cannot|can\s*not|can't|access\s+denied|permission\s+denied|"
-    r"(?:invalid|unknown|unsupported|unrecognized|illegal|malformed)\s+(?!\w+s?\s*:\s*\d)[\w'\"]|"
-    r"missing\s+(?:required|argument|parameter|field|property|or\s+invalid)|"
-    r"no\s+such\s|no\s+(?:\w+\s+){1,3}(?:is|are)\s+(?:currently\s+|been\s+)?(?:\w+)|not\s+found\b|not\s+a\s|(?:unauthorized|forbidden)\s*(?:$|[:.!,(\-])|"
-    r"(?:tool|method|function)\s+['\"]?\w+['\"]?\s+not\b)",
-    re.IGNORECASE,
-)
-_SAYS = re.compile(
-    r"\b(?:do(?:es)?\s+not\s+exist|do(?:es)?n't\s+exist|(?:was|were|is|be|are|could)?\s*not\s+(?:be\s+)?found|"
-    r"no\s+such\s+(?:file|table|column|directory|key|tool|option|function|path)|"
-    r"is\s+(?:a\s+)?required\b|is\s+not\s+(?:an?\s+)?(?:valid|supported|allowed|defined|available|installed|initiali[sz]ed|loaded|"
-    r"recognized|permitted|git\s+repository|directory|file|accessible|configured|set|running|open)\b|"
-    r"not\s+(?:been\s+)?(?:initiali[sz]ed|loaded|configured)\b|already\s+exists|not\s+permitted|not\s+allowed|access\s+denied|"
-    r"permission\s+denied|out\s+of\s+(?:range|bounds)|timed\s+out|time\s*out|has\s+failed|failed\s+to|(?:could|did|can)\s+not\s+(?:be\s+\w+ed|resolve|match|exist|parse|load|open|read)\b|must\s+be\s+(?:a|an|one|between|"
-    r"at|less|greater|positive|set|provided|specified|in)\b|must\s+(?:provide|specify|not\s+be)|outside\s+(?:of\s+)?(?:the\s+)?allowed)",
-    re.IGNORECASE,
-)
-_HTTP = re.compile(
-    r"(?:https?(?:/\d(?:\.\d)?)?\s*(?:error|status)?[\s:]*|(?:status|error|response)\s*(?:code)?[\s:=]*)?(?P<code>[45]\d\d)\s*[:\-–]?\s*"
-    r"(?:not found|forbidden|unauthorized|bad request|internal server error|bad gateway|service unavailable|gateway time|too many|"
-    r"method not allowed|client error|server error|gone|conflict|unprocessable)",
-    re.IGNORECASE,
-)
-_HTML_TITLE = re.compile(
-    r"<(?:title|h1)[^>]*>\s*(?:[^<]{0,40}\b)?(?P<title>[45]\d\d\b[^<]{0,80}|[^<]{0,40}(?:not found|forbidden|bad gateway)[^<]{0,40})",
-    re.IGNORECASE,
-)
-_TRANSIENT = re.compile(
-    r"""(?:
-      \btimed?[\s-]*out\b(?!\s+of) | \btimeout\s*(?:error|exceeded|expired|reached|after)|(?:read|connect|request)\s*timeout | deadline\s+exceeded
-    | connection\s+(?:was\s+|has\s+been\s+)?(?:closed|reset|refused|aborted|lost|error|failed) | broken\s+pipe | socket\s+hang\s+up
-    | \bE(?:CONNREFUSED|CONNRESET|TIMEDOUT|NOTFOUND|AI_AGAIN|PIPE|HOSTUNREACH|NETUNREACH)\b
-    | name\s+or\s+service\s+not\s+known | (?:temporary\s+failure\s+in\s+)name\s+resolution | getaddrinfo | network\s+(?:is\s+)?unreachable
-    | failed\s+to\s+(?:resolve|establish\s+a\s+(?:new\s+)?connection) | download\s+error | max\s+retries\s+exceeded | no\s+route\s+to\s+host
-    | rate[\s-]?limit(?:ed)?\s*(?:exceeded|reached|hit|:|error)|exceeded\s+(?:the\s+|your\s+)?rate\s+limit|rate\s+limited|too\s+many\s+requests|quota\s+exceeded
-    | (?:http(?:/\d(?:\.\d)?)?|status|code|error)\W{0,3}(?:error|status|code)?\W{0,3}(?:401|403|408|429|5\d\d)\b
-    | \b(?:401|403|408|429|5\d\d)\W{1,3}(?:unauthori[sz]ed|forbidden|request|too|internal|bad|service|gateway|client|server)
-    | \bunauthori[sz]ed\b | \bnot\s+authenticated\b | authentication\s+(?:failed|required) | invalid\s+(?:api\s+key|access\s+token|credentials)
-    | service\s+(?:temporarily\s+)?unavailable | bad\s+gateway | internal\s+server\s+error | database\s+is\s+locked | resource\s+temporarily\s+unavailable
-    | (?:server|process)\s+(?:has\s+)?(?:crashed|died|exited|disconnected|terminated)
-    )""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_NOTHING_FOUND = re.compile(
-    r"(?:there\s+(?:is|are|were|was)\s+)?(?:no|zero|0)\s+(?:\S+\s+){0,6}?(?:found|match(?:es|ed|ing)?|results?|available|exist|returned|yet|"
-    r"entries|items|records|rows|files?|changes?|data|output|content|to\s+\w+|defined|present|registered|configured|stored|in\s+.*|for\s+.*)\b[^\n]*|"
-    r"(?:no|zero|0)\s+\w+|nothing(?:\s+\w+){0,4}|none|null|empty|\(?(?:empty|none|no\s+\w+)\)?|n/a|\[\]|\{\}|\S+\s+is\s+empty",
-    re.IGNORECASE,
-)
-
-
-def _error_line(text: str) -> str | None:
-    """Return the first line where it announces an error and the text is no log."""
-    bare = _DECORATION.sub("", text.replace("**", ""))
-    if not _ERROR_LINE.match(bare):
-        return None
-    if _NUMBER_ONLY.match(bare.splitlines()[0]):
-        return None
-    lines = [line for line in bare.splitlines() if line.strip()]
-    if not _STRONG.match(bare) and sum(bool(_LOG_LINE.match(line)) for line in lines) >= 2:
-        return None
-    return lines[0] if len(lines) == 1 else f"{lines[0]} {lines[-1]}"
-
-
-_NUMBER_ONLY = re.compile(r"^[\w\s]+:\s*[-+]?[\d.,]+%?\s*$")
-"""``Mean absolute error: 0.12`` is a figure, not an error."""
-
-
-def _sentence(text: str) -> str | None:
-    """Return the text where it is one short sentence that says that something was not done."""
-    bare = _DECORATION.sub("", text).strip()
-    lines = [line for line in bare.splitlines() if line.strip()]
-    if not lines or len(lines) > 3 or len(bare) > 400 or _nothing_found(lines[0]):
-        return None
-    first = lines[0]
-    if len(lines) > 1 and any(_LOG_LINE.match(line) for line in lines):
-        return None
-    if _BEGINS.match(first) or (len(first) <= 250 and not _RECORD.match(first) and _SAYS.search(first)):
-        return first
-    return None
-
-
-_RECORD = re.compile(r"^(?:[\w ]{1,20}:\s|\d+[.:)\s]|[-*|]\s|.*\s\|\s)(?!.*(?:does not exist|not found\W*$))")
-"""``Message: fix error``, ``12: raise ...``, ``a | b``: a line of data, not a sentence."""
-
 
 def _announces_error(answer: Answer) -> str | None:
-    return _error_line(answer.text) if answer.text else None
+    return error_line(answer.text) if answer.text else None
 
 
 def _is_sentence(answer: Answer) -> str | None:
-    return _sentence(answer.text) if answer.text else None
+    return failure_sentence(answer.text) if answer.text else None
 
 
 def _http_page(answer: Answer) -> str | None:
-    text = answer.text
-    if text[:200].lstrip().lower().startswith(("<!doctype html", "<html")):
-        found = _HTML_TITLE.search(text[:4000])
-        return found.group("title") if found else None
-    match = _HTTP.match(text)
-    return text.splitlines()[0] if match and len(text) <= 400 else None
+    return error_page(answer.text) if answer.text else None
 
 
 def _flagged(answer: Answer) -> str | None:
@@ -506,12 +388,7 @@ def _is_empty_text(text: str) -> bool:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
         return True
-    return len(lines) == 1 and (lines[0].endswith(":") or _nothing_found(lines[0]))
-
-
-def _nothing_found(line: str) -> bool:
-    match = _NOTHING_FOUND.match(line)
-    return bool(match) and not line[match.end() :].strip(" .!'\"`)]") if match else False
+    return len(lines) == 1 and (lines[0].endswith(":") or is_nothing(lines[0]))
 
 
 def _json_documents(text: str) -> list[Any] | None:
