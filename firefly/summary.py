@@ -1,0 +1,264 @@
+"""What a run found and what it cost: ``summary.json``, the closing tables, and the plan."""
+
+from __future__ import annotations
+
+import json
+import logging
+import platform
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from firefly import __version__
+from firefly.records import Listing, ToolKey, ToolProfile
+from firefly.replay.records import Recording, Task
+
+if TYPE_CHECKING:
+    from firefly.run import Run
+
+log = logging.getLogger("firefly")
+
+PACKAGES = ("mcp", "pydantic", "networkx", "hydra-core")
+
+
+def figures(run: Run) -> dict[str, Any]:
+    """Return the figures of ``summary.json``; those of unfinished stages are zero or empty."""
+    verified = run.verified
+    calls = call_counts(recordings(run))
+    total = sum(one["total"] for one in calls.values())
+    profiles = _profiles(run)
+    return {
+        "servers": [_server_row(listing, calls) for listing in run.listings],
+        "tools": sum(len(listing.tools) for listing in run.listings),
+        "tools_usable": sum(profile.usable for profile in profiles.values()),
+        "calls": {"total": total, "ok": sum(one["ok"] for one in calls.values()), "per_server": calls},
+        "calls_this_run": run.live_counts,
+        "edges": len(run.edges),
+        "sub_dags": len({exploration.sub_dag.id for exploration in run.explorations} | {one.id for one in run.sub_dags}),
+        "explorations": len(run.explorations),
+        "explorations_completed": sum(exploration.completed for exploration in run.explorations),
+        "candidates": len(run.tasks),
+        "verified": len(verified),
+        "verified_servers": sorted({server for task in verified for server in task.servers}),
+        "verified_per_server": dict(sorted(Counter(s for t in verified for s in t.servers).items())),
+        "distinct_tool_sequences": len({tool_sequence(task, profiles) for task in verified}),
+        "gold_calls": dict(sorted(Counter(str(len(task.gold_calls)) for task in verified).items())),
+        "cross_server": sum(is_cross_server(task) for task in verified),
+        "write_then_read": sum(is_write_then_read(task, profiles) for task in verified),
+        "funnel": funnel(run),
+        "live_calls_per_verified_task": round(total / len(verified), 2) if verified else None,
+        "items": run.items,
+        "failures": len(run.failures),
+        "seconds": run.seconds,
+        "seconds_total": round(sum(run.seconds.values()), 3),
+    }
+
+
+def facts(run: Run) -> dict[str, Any]:
+    """Return what the manifest and the card say of a run; nothing here depends on the machine or the clock."""
+    found = figures(run)
+    kept = (
+        "tools", "tools_usable", "calls", "edges", "sub_dags", "explorations", "explorations_completed",
+        "candidates", "verified", "verified_per_server", "distinct_tool_sequences", "gold_calls",
+        "cross_server", "write_then_read", "funnel", "live_calls_per_verified_task",
+    )  # fmt: skip
+    return {
+        "firefly": __version__,
+        "packages": {name: _version(name) for name in PACKAGES},
+        "python": ".".join(platform.python_version_tuple()[:2]),
+        "seed": run.config.seed,
+        "world": run.config.shaping("world"),
+        "config_digest": run.config_digest,
+        "synthesis": "template",
+        "figures": {name: found[name] for name in kept},
+    }
+
+
+def recordings(run: Run) -> list[Recording]:
+    """Return every live episode of the run, made now or kept from earlier."""
+    return [
+        *(recording for report in run.probe_reports for recording in report.recordings),
+        *(exploration.recording for exploration in run.explorations),
+        *{recording.id: recording for recording in run.reexecutions.values()}.values(),
+    ]
+
+
+def call_counts(episodes: Iterable[Recording]) -> dict[str, dict[str, int]]:
+    """Return the calls of each server: all that reached it, and those whose outcome is success."""
+    counts: dict[str, dict[str, int]] = defaultdict(lambda: {"total": 0, "ok": 0})
+    for episode in {one.id: one for one in episodes}.values():
+        for step in episode.steps:
+            if step.observation.outcome != "refused":
+                counts[step.call.server]["total"] += 1
+                counts[step.call.server]["ok"] += step.observation.outcome == "success"
+    return dict(sorted(counts.items()))
+
+
+def tool_sequence(task: Task, profiles: dict[ToolKey, ToolProfile]) -> tuple[tuple[int, str, str], ...]:
+    """Return the task's workflow up to the order of independent calls, pure functions dropped."""
+    depth: dict[str, int] = {}
+    for call in task.gold_calls:
+        depth[call.id] = 1 + max((depth[parent] for parent in call.depends_on if parent in depth), default=0)
+    return tuple(
+        sorted(
+            (depth[call.id], call.server, call.tool)
+            for call in task.gold_calls
+            if (profile := profiles.get((call.server, call.tool))) is None or profile.pure is not True
+        )
+    )
+
+
+def is_cross_server(task: Task) -> bool:
+    """Return whether a value observed on one server is an argument on another."""
+    server = {call.id: call.server for call in task.gold_calls}
+    return any(server[parent] != call.server for call in task.gold_calls for parent in call.depends_on)
+
+
+def is_write_then_read(task: Task, profiles: dict[ToolKey, ToolProfile]) -> bool:
+    """Return whether a call that changes state stands before one that does not."""
+    effects = [
+        profile.effect if (profile := profiles.get((call.server, call.tool))) else "unknown"
+        for call in task.gold_calls
+    ]
+    return "write" in effects and effects[-1] == "read" and len(effects) > 1
+
+
+def funnel(run: Run) -> list[dict[str, Any]]:
+    """Return for each check how many candidates it rejected, first and at all."""
+    from firefly.verification import funnel as count
+
+    return count(run.verdicts) if run.verdicts else []
+
+
+def write(run: Run) -> None:
+    """Write ``summary.json`` and ``failures.jsonl`` into the run's folder."""
+    try:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(figures(run), indent=2, ensure_ascii=False, sort_keys=False)
+        (run.folder / "summary.json").write_text(text + "\n", encoding="utf-8")
+        if run.failures:
+            lines = "".join(failure.to_json() + "\n" for failure in run.failures)
+            (run.folder / "failures.jsonl").write_text(lines, encoding="utf-8")
+    except OSError as error:
+        log.warning("The summary can't be written to %s: %s.", run.folder, error)
+
+
+def print_tables(run: Run) -> None:
+    """Print what a person wants to know at the end; the two last lines are paths for scripts."""
+    found = figures(run)
+    print()
+    print(_health(found["servers"]))
+    for listing in run.listings:
+        for tool, reason in sorted(listing.refused.items()):
+            print(f"  left out: {listing.server}.{tool}: {reason}")
+    if run.config.mode == "plan":
+        print(f"plan: {run.folder / 'plan.json'}")
+        return
+    print()
+    calls = found["calls"]
+    share = f" ({100 * calls['ok'] / calls['total']:.0f}%)" if calls["total"] else ""
+    rows = [
+        ("tools (usable)", f"{found['tools']} ({found['tools_usable']})"),
+        ("live calls that succeed", f"{calls['ok']} of {calls['total']}{share}"),
+        ("edges", found["edges"]),
+        ("sub-DAGs", found["sub_dags"]),
+        ("explorations (completed)", f"{found['explorations']} ({found['explorations_completed']})"),
+        ("task candidates", found["candidates"]),
+        ("verified tasks", found["verified"]),
+        ("distinct tool sequences", found["distinct_tool_sequences"]),
+        ("cross-server tasks", found["cross_server"]),
+        ("seconds", f"{found['seconds_total']:.1f}"),
+    ]
+    print(_table(("what", "figure"), [(name, str(value)) for name, value in rows]))
+    lost = [(one["check"], str(one["first"]), str(one["any"])) for one in found["funnel"] if one["any"]]
+    if lost:
+        print()
+        print(_table(("rejected by", "first", "at all"), lost))
+    if run.failures:
+        print(f"\n{len(run.failures)} items failed and were left out; see {run.folder / 'failures.jsonl'}")
+    print()
+    print(f"summary: {run.folder / 'summary.json'}")
+    if run.dataset is not None:
+        print(f"dataset: {run.dataset}")
+
+
+def write_plan(run: Run) -> None:
+    """Write ``plan.json``: every tool, whether it would be called, its declared effect, and the budget."""
+    tools = []
+    for listing in run.listings:
+        for tool in listing.tools:
+            refusal = listing.refused.get(tool.name, "")
+            declared = tool.annotations.read_only
+            tools.append(
+                {
+                    "server": listing.server,
+                    "tool": tool.name,
+                    "would_call": not refusal,
+                    "reason": refusal or ("its server is disposable" if listing.disposable else "declared read-only or allowed"),
+                    "effect": {True: "read", False: "write", None: "unknown"}[declared],
+                    "evidence": "annotation readOnlyHint" if declared is not None else "nothing is declared; probing will find out",
+                    "sandboxed": listing.disposable,
+                }
+            )
+    plan = {
+        "servers": [_server_row(listing, {}) for listing in run.listings],
+        "tools": tools,
+        "budget": {
+            "probing_calls_per_server": run.config.probing.budget,
+            "probing_calls_at_most": run.config.probing.budget * sum(one.health.status == "ok" for one in run.listings),
+        },
+    }
+    run.folder.mkdir(parents=True, exist_ok=True)
+    (run.folder / "plan.json").write_text(json.dumps(plan, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _profiles(run: Run) -> dict[ToolKey, ToolProfile]:
+    return {profile.key: profile for report in run.probe_reports for profile in report.profiles}
+
+
+def _server_row(listing: Listing, calls: dict[str, dict[str, int]]) -> dict[str, Any]:
+    health = listing.health
+    return {
+        "server": health.server,
+        "status": health.status,
+        "reason": health.reason,
+        "next_step": health.next_step,
+        "package": health.package,
+        "protocol_version": health.protocol_version,
+        "tools": len(listing.tools),
+        "tools_left_out": len(listing.refused),
+        "calls": calls.get(health.server, {"total": 0, "ok": 0}),
+        "warnings": list(health.warnings),
+    }
+
+
+def _health(rows: Sequence[dict[str, Any]]) -> str:
+    body = [
+        (
+            row["server"],
+            row["status"],
+            str(row["tools"]),
+            f"{row['calls']['ok']}/{row['calls']['total']}",
+            " ".join(part for part in (row["reason"], row["next_step"]) if part) or row["package"],
+        )
+        for row in rows
+    ]
+    return _table(("server", "status", "tools", "calls ok", "package or reason"), body)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header) - 1)]
+    lines = []
+    for row in [header, *rows]:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        lines.append("  ".join([*cells, row[-1]]).rstrip())
+    lines.insert(1, "-" * min(100, max(len(line) for line in lines)))
+    return "\n".join(lines)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
