@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from firefly.replay.records import Record, Tool
 
@@ -26,7 +26,7 @@ class Parameter(Record):
     has_default: bool = False
     default: JsonValue = None
     format: str = ""
-    definition: dict[str, JsonValue] = {}
+    definition: dict[str, JsonValue] = Field(default_factory=dict)
     """Its JSON schema with local ``$ref`` resolved one level deep."""
 
 
@@ -56,9 +56,47 @@ def resolve(definition: Any, root: Mapping[str, Any]) -> dict[str, Any]:
         seen.add(reference)
         target: Any = root
         for part in reference[2:].split("/"):
-            target = target.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(target, Mapping) else None
-        definition = {**target, **{k: v for k, v in definition.items() if k != "$ref"}} if isinstance(target, Mapping) else {}
+            key = part.replace("~1", "/").replace("~0", "~")
+            target = target.get(key) if isinstance(target, Mapping) else None
+        beside = {key: value for key, value in definition.items() if key != "$ref"}
+        definition = {**target, **beside} if isinstance(target, Mapping) else {}
     return dict(definition) if isinstance(definition, Mapping) else {}
+
+
+def item_parameter(parameter: Parameter, tool: Tool) -> Parameter:
+    """Return what the items of an array parameter take, as a parameter of the same name."""
+    spec = parameter.definition.get("items")
+    if not isinstance(spec, Mapping):
+        spec = next(
+            (
+                variant["items"]
+                for key in ("anyOf", "oneOf")
+                for one in _list(parameter.definition.get(key))
+                if isinstance((variant := resolve(one, tool.input_schema)).get("items"), Mapping)
+            ),
+            {},
+        )
+    found = _parameter(parameter.name, spec, tool.input_schema, True)
+    return found if found.description else found.model_copy(update={"description": parameter.description})
+
+
+def inner_parameters(parameter: Parameter, tool: Tool) -> tuple[Parameter, ...]:
+    """Return the properties of an object parameter, required ones first."""
+    for one in [parameter.definition, *_list(parameter.definition.get("anyOf"))]:
+        definition = resolve(one, tool.input_schema)
+        declared = definition.get("properties")
+        if isinstance(declared, Mapping):
+            names = {str(name) for name in _list(definition.get("required"))}
+            found = (
+                _parameter(str(name), spec, tool.input_schema, str(name) in names)
+                for name, spec in declared.items()
+            )
+            return tuple(sorted(found, key=lambda inner: not inner.required))
+    return ()
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _parameter(name: str, spec: Any, root: Mapping[str, Any], required: bool) -> Parameter:

@@ -45,9 +45,9 @@ from firefly.records import (
     ToolKey,
     Verdict,
 )
+from firefly.replay.backend import Backend, Episode
 from firefly.replay.cassette import Cassette
 from firefly.replay.records import Task, Tool
-from firefly.replay.backend import Backend, Episode
 
 __all__ = [
     "Backend",
@@ -92,6 +92,10 @@ class Proposal:
     """Name of the value source."""
     detail: str = ""
     """Where it was found, in words."""
+    weight: float = 0.5
+    """0..1: how likely the tool accepts it."""
+    context: Mapping[str, JsonValue] = field(default_factory=dict)
+    """Arguments of the call that it was found in: values found together belong together."""
 
 
 class ValueSource(Protocol):

@@ -51,6 +51,8 @@ class Listing(Record):
     """Values of the launch line (paths as ``/workspace/...``), never those of the environment."""
     fixture: str = ""
     """Digest of the world that its sandbox starts from."""
+    files: tuple[str, ...] = ()
+    """Files of the sandbox's fixture (``/workspace/...``), sorted: what a user would know to be there."""
 
     @property
     def server(self) -> str:
