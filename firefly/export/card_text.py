@@ -1,0 +1,201 @@
+"""Fills the card's text (``card.md``). Every figure is computed; nothing is claimed without one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from firefly.export.figures import checks, disjointness, figures, verified_results, verified_tasks
+from firefly.plugins import components
+from firefly.protocols import DatasetContent
+
+Rows = Mapping[str, Sequence[tuple[str, int]]]
+"""Config name -> (split, number of rows)."""
+
+_TABLES = {
+    "tasks": "questions with verified answers, gold calls, provenance, and the result of every check",
+    "sft": "the gold calls as a chat: OpenAI messages, arguments as objects, all tools of the task's servers",
+    "tools": "every tool as declared; `allowed` says whether tasks may use it",
+    "rejected": "candidates that did not pass, and why; not for training",
+}
+
+_FACTS = {
+    "firefly": "Firefly",
+    "packages": "packages",
+    "python": "Python",
+    "seed": "seed",
+    "world": "world",
+    "config_digest": "configuration digest",
+}
+
+_FIGURES = {
+    "calls": "live calls",
+    "edges": "edges of the tool graph",
+    "sub_dags": "sub-graphs",
+    "explorations": "explorations",
+    "candidates": "task candidates",
+    "verified": "verified tasks",
+    "distinct_tool_sequences": "distinct tool sequences",
+    "cross_server": "tasks across servers",
+    "write_then_read": "write-then-read tasks",
+}
+
+_REPRODUCING = ("replay", "reexecution")
+"""The checks that execute the gold calls again, offline and live."""
+
+
+def card_text(content: DatasetContent, rows: Rows) -> str:
+    """Return the body of the card in Markdown."""
+    found: Any = figures(content)
+    first = next(iter(rows), "tasks")
+    return Template(Path(__file__).with_name("card.md").read_text(encoding="utf-8")).substitute(
+        tasks=_plural(found["tasks"], "task"),
+        used_servers=_plural(len(found["tasks_per_server"]), "MCP server"),
+        synthesis=_listed(found["synthesis"]),
+        answer_types=_listed(found["answer_types"]),
+        tasks_per_server=_listed(found["tasks_per_server"]),
+        tasks_with_end_state=found["tasks_with_end_state"],
+        servers=_table(("server", "status", "package", "protocol", "tools", "left out"), _servers(content)),
+        tables=_table(("config", "split", "rows", "what it holds"), _tables(rows)),
+        splits=_splits(content),
+        facts="\n".join(_facts(content.facts)) or "No facts of the run were recorded.",
+        candidates=_plural(found["tasks"] + found["rejected"], "candidate"),
+        verified=found["tasks"],
+        rejected=found["rejected"],
+        checks=_checks(content),
+        reproducible=_reproducible(content),
+        correct=_inline(content.facts.get("correctness") or "not measured for this data set"),
+        first_config=first,
+        first_split=rows[first][0][0] if rows.get(first) else "train",
+        limitations="".join(f"- {line}\n" for line in _limitations(content, rows)),
+    )
+
+
+def _servers(content: DatasetContent) -> Iterator[Sequence[object]]:
+    for listing in sorted(content.listings, key=lambda one: one.server):
+        health = listing.health
+        status = health.status if health.status == "ok" else f"{health.status}: {health.reason}"
+        package = health.package or "not named"
+        yield (
+            listing.server,
+            status,
+            package,
+            health.protocol_version,
+            len(listing.tools),
+            len(listing.refused),
+        )
+
+
+def _tables(rows: Rows) -> Iterator[Sequence[object]]:
+    for config, parts in rows.items():
+        for split, count in parts:
+            yield f"`{config}`", f"`{split}`", count, _TABLES.get(config.partition("_")[0], "")
+
+
+def _checks(content: DatasetContent) -> str:
+    summaries = {one.name: one.summary for one in components() if one.kind == "checks"}
+    total = len(verified_tasks(content)) + len(content.rejected)
+    header = ("check", "kind", "pass", "fail", "unknown", "does not apply", "not run", "what it decides")
+    return _table(
+        header,
+        (
+            (
+                f"`{figure.check}`",
+                "required" if figure.required else "advisory",
+                figure.statuses["pass"],
+                figure.statuses["fail"],
+                figure.statuses["unknown"],
+                figure.statuses["not_applicable"],
+                total - figure.statuses.total(),
+                summaries.get(figure.check, ""),
+            )
+            for figure in checks(content)
+        ),
+    )
+
+
+def _reproducible(content: DatasetContent) -> str:
+    total = len(verified_tasks(content))
+    proven = [
+        f"`{check}` passed on {sum(result.status == 'pass' for result in results)} of {total} verified tasks"
+        for check in _REPRODUCING
+        if (results := verified_results(content, check))
+    ]
+    return "; ".join(proven) or "not measured for this data set"
+
+
+def _splits(content: DatasetContent) -> str:
+    found: Any = figures(content)
+    text = f"Tasks per split: {_listed(found['tasks_per_split'])}."
+    if rule := content.facts.get("split_rule"):
+        text += f" Rule: {_inline(rule)}."
+    pairs = disjointness(content)
+    if not pairs:
+        return f"{text} Nothing is held out."
+    header = ("splits", "shared worlds", "shared servers", "shared tools", "equal questions")
+    table = _table(header, ((f"{one}, {two}", *shared.values()) for one, two, shared in pairs))
+    return f"{text} What they share, counted (0: disjoint):\n\n{table}"
+
+
+def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
+    for key, label in _FACTS.items():
+        if facts.get(key) not in (None, "", {}):
+            yield f"- {label}: {_inline(facts[key])}"
+    reached = facts.get("figures")
+    if isinstance(reached, Mapping):
+        for key, label in _FIGURES.items():
+            if reached.get(key) is not None:
+                yield f"- {label}: {_inline(reached[key])}"
+
+
+def _limitations(content: DatasetContent, rows: Rows) -> Iterator[str]:
+    tasks = verified_tasks(content)
+    if any(task.provenance.synthesizer == "template" for task in tasks):
+        yield "Template questions are plain and uniform; expect less variety than in human requests."
+    written = [
+        count for config, parts in rows.items() if config.partition("_")[0] == "sft" for _, count in parts
+    ]
+    if written and (missing := len(tasks) - sum(written)):
+        yield f"{_plural(missing, 'task')} without a trajectory: gold calls that the cassette does not answer."
+    decimal = sum(any(_has_decimal(call.arguments) for call in task.gold_calls) for task in tasks)
+    if decimal:
+        yield f"{_plural(decimal, 'task')} with decimal numbers in gold arguments: mind JSON columns (above)."
+
+
+def _has_decimal(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_has_decimal(one) for one in value.values())
+    if isinstance(value, list):
+        return any(_has_decimal(one) for one in value)
+    return isinstance(value, float) and not value.is_integer()
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [header, ["---"] * len(header), *([_cell(str(cell)) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _listed(counts: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, Mapping):
+        shown = {key: one for key, one in value.items() if one not in ({}, [], None)}
+        return ", ".join(
+            f"{key} ({_inline(one)})" if isinstance(one, Mapping) else f"{key} {_inline(one)}"
+            for key, one in shown.items()
+        )
+    if isinstance(value, list):
+        return ", ".join(_inline(one) for one in value)
+    return _cell(str(value))
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
