@@ -50,7 +50,20 @@ _PARAMETER_WORDS: tuple[tuple[str, frozenset[str]], ...] = (
     ("timezone", frozenset({"timezone", "tz"})),
     (
         "path",
-        frozenset("path file filepath filename directory folder dir repo repository uri".split()),
+        frozenset(
+            {
+                "path",
+                "file",
+                "filepath",
+                "filename",
+                "directory",
+                "folder",
+                "dir",
+                "repo",
+                "repository",
+                "uri",
+            }
+        ),
     ),
     ("hash", frozenset({"sha", "hash", "commit", "revision", "rev"})),
     ("datetime", frozenset({"datetime", "timestamp"})),

@@ -1,0 +1,11 @@
+"""Where argument values come from: registered sources, and the assembly of whole argument sets.
+
+A source proposes values for one parameter, best first, each with a weight: how likely the tool accepts
+it. `arguments` combines them. Probing and exploration use the same ones.
+"""
+
+from __future__ import annotations
+
+from firefly.values.assemble import Chosen, arguments, proposals
+
+__all__ = ["Chosen", "arguments", "proposals"]

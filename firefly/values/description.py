@@ -1,0 +1,145 @@
+"""Values written into descriptions: ``'local', 'remote', 'all'`` is an enum in disguise."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from random import Random
+
+from pydantic import JsonValue
+
+from firefly.knowledge import Knowledge
+from firefly.parameters import Parameter, parameters
+from firefly.plugins import register
+from firefly.protocols import Proposal
+from firefly.replay.records import Tool
+from firefly.values.fitting import admissible, coerced
+from firefly.values.paths import wants_path
+
+__all__ = ["Description", "described"]
+
+_QUOTED = re.compile(r"(?<![\w])(['\"`])(?P<value>[^'\"`\n]{1,80}?)\1(?![\w])")
+_EXAMPLE = re.compile(
+    r"(?:\be\.\s?g\.|\bfor example|\bsuch as|\bexamples?\s*[:=]|\bi\.e\.|\blike)[,:]?\s+"
+    r"(?P<values>[^.;()\[\]{}\n'\"`]{1,80})",
+    re.IGNORECASE,
+)
+_ONE_OF = re.compile(
+    r"(?:\bone of|\bvalues?(?: are)?|\boptions?(?: are)?|\bsupported(?: \w+)?|\bvalid(?: \w+)?"
+    r"|\ballowed(?: \w+)?|\beither)\s*[:=]?\s*\(?"
+    r"(?P<values>[\w./%+-]+(?:(?:\s*,\s*(?:or\s+|and\s+)?|\s+or\s+|\s*\|\s*|/)[\w.%+-]+){1,20})",
+    re.IGNORECASE,
+)
+_DEFAULT = re.compile(r"default(?:s to|\s+is|\s*[:=])?\s*[:=]?\s*$", re.IGNORECASE)
+_BETWEEN = re.compile(
+    r"^\s*(?:,|/|\||or|and|,\s*or|,\s*and|\([^)]{0,40}\)\s*,?|-\s[^,'\"`]{0,40},)?\s*$", re.IGNORECASE
+)
+_SPLIT = re.compile(r"\s*,\s*(?:or\s+|and\s+)?|\s+or\s+|\s*\|\s*")
+_SENTENCE_WORDS = frozenset(
+    {
+        "a",
+        "an",
+        "the",
+        "of",
+        "in",
+        "to",
+        "is",
+        "are",
+        "be",
+        "and",
+        "or",
+        "for",
+        "with",
+        "your",
+        "this",
+        "that",
+        "it",
+    }
+    | {"any", "all", "some", "etc", "when", "if", "none", "null", "true", "false"}
+)
+
+
+@register("values", "description")
+class Description:
+    """Values quoted, listed or shown as examples in the text about a parameter."""
+
+    def propose(
+        self, tool: Tool, parameter: Parameter, *, knowledge: Knowledge, rng: Random
+    ) -> Iterator[Proposal]:
+        """Yield members of quoted lists first, then single quoted values and examples."""
+        if parameter.enum or (parameter.types == ("boolean",)):
+            return
+        text = described(parameter, tool)
+        names = {other.name for other in parameters(tool)}
+        less = 0.4 if wants_path(parameter, tool) else 1.0
+        seen: set[str] = set()
+        for value, weight, how in _in_text(text, parameter):
+            if value in names or repr(value) in seen:
+                continue
+            seen.add(repr(value))
+            yield Proposal(value=value, source="description", detail=how, weight=weight * less)
+
+
+def described(parameter: Parameter, tool: Tool) -> str:
+    """Return all that is said about a parameter: its description, and its line of the tool's docstring."""
+    lines = tool.description.splitlines()
+    start = re.compile(
+        rf"^\s*[-*]?\s*[`'\"]?{re.escape(parameter.name)}[`'\"]?\s*(?:\([^)]*\))?\s*[:\-–]\s*(?P<text>.*)$"
+    )
+    found: list[str] = []
+    for index, line in enumerate(lines):
+        match = start.match(line)
+        if match is None:
+            continue
+        found.append(match["text"])
+        indent = len(line) - len(line.lstrip())
+        for more in lines[index + 1 :]:
+            if not more.strip() or len(more) - len(more.lstrip()) <= indent:
+                break
+            found.append(more.strip())
+        break
+    return "\n".join(part for part in (parameter.description, *found) if part)
+
+
+def _in_text(text: str, parameter: Parameter) -> Iterator[tuple[JsonValue, float, str]]:
+    if set(parameter.types) & {"array", "object"}:
+        yield from _json_examples(text, parameter)
+        return
+    quoted = list(_QUOTED.finditer(text))
+    lists: list[list[str]] = []
+    end = 0
+    for match in quoted:
+        if _DEFAULT.search(text[max(0, match.start() - 20) : match.start()]):
+            continue
+        if lists and _BETWEEN.match(text[end : match.start()]):
+            lists[-1].append(match["value"])
+        else:
+            lists.append([match["value"]])
+        end = match.end()
+    for group in sorted(lists, key=lambda values: -len(values)):
+        for value in group:
+            given = coerced(value, parameter)
+            if given is not None:
+                yield given, 0.85 if len(group) > 1 else 0.72, "quoted in its description"
+    for pattern, weight in ((_ONE_OF, 0.72), (_EXAMPLE, 0.7)):
+        for match in pattern.finditer(text):
+            for value in _SPLIT.split(match["values"].strip()):
+                bare = value.strip().rstrip(".,:;")
+                given = coerced(bare, parameter) if bare and bare.lower() not in _SENTENCE_WORDS else None
+                if given is not None and bare.count(" ") <= 3:
+                    yield given, weight, "an example in its description"
+
+
+def _json_examples(text: str, parameter: Parameter) -> Iterator[tuple[JsonValue, float, str]]:
+    decoder = json.JSONDecoder()
+    for match in re.finditer(r"[\[{]", text):
+        snippet = text[match.start() : match.start() + 2000]
+        for attempt in (snippet, snippet.replace("'", '"')):
+            try:
+                value, _ = decoder.raw_decode(attempt)
+            except (json.JSONDecodeError, RecursionError):
+                continue
+            if value and admissible(value, parameter):
+                yield value, 0.75, "an example in its description"
+            break

@@ -1,0 +1,112 @@
+"""What failed calls asked for: a server's own error text names the values, bounds and formats it wants."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from random import Random
+
+from firefly.knowledge import Knowledge
+from firefly.parameters import Parameter, parameters
+from firefly.plugins import register
+from firefly.protocols import Proposal
+from firefly.replay.records import Step, Tool
+from firefly.values.fitting import coerced
+from firefly.values.schema import formatted
+
+__all__ = ["Errors", "needed"]
+
+_WANTED = re.compile(
+    r"(?:must be (?:one of|either|in)|expected(?: one of)?|valid (?:\w+ ){0,2}(?:are|is|values?|options?)|"
+    r"available(?: \w+){0,2}|allowed(?: \w+){0,2}|supported(?: \w+){0,2}|choose from|options(?: are)?|"
+    r"known(?: \w+){0,2}|did you mean|input should be|one of)\s*[:=]?\s*(?P<values>[^\n]{1,400})",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(r"['\"`]([^'\"`\n]{1,80})['\"`]")
+_BARE = re.compile(r"[\w./:-]+(?: [\w./:-]+){0,2}")
+_LOW = re.compile(
+    r"(?:greater than or equal to|at least|>=|minimum(?: is| of)?|between)\s*(-?\d+(?:\.\d+)?)", re.IGNORECASE
+)
+_ABOVE = re.compile(r"(?:greater than|more than|>)\s*(-?\d+(?:\.\d+)?)", re.IGNORECASE)
+_HIGH = re.compile(
+    r"(?:less than or equal to|at most|<=|maximum(?: is| of)?|up to)\s*(-?\d+(?:\.\d+)?)", re.IGNORECASE
+)
+_POSITIVE = re.compile(r"must be (?:a )?positive|positive (?:integer|number)", re.IGNORECASE)
+_MISSING = (
+    "'{name}' is a required property",
+    "{name}\n  field required",
+    "{name}\n  missing required",
+    "missing required argument: {name}",
+    "missing required argument '{name}'",
+    "missing required parameter: {name}",
+    "missing required parameter '{name}'",
+    "{name} is required",
+    "{name}' is required",
+    "{name} must be provided",
+    "must provide {name}",
+    "must specify {name}",
+    "provide a {name}",
+)
+
+
+@register("values", "errors")
+class Errors:
+    """Values that the tool's own error texts name."""
+
+    def propose(
+        self, tool: Tool, parameter: Parameter, *, knowledge: Knowledge, rng: Random
+    ) -> Iterator[Proposal]:
+        """Yield what the latest failures asked for."""
+        for step in reversed(_failures(tool, knowledge)):
+            text = step.observation.visible[:4000]
+            if not _concerns(text, step, parameter, tool):
+                continue
+            for value in _named(text):
+                given = coerced(value, parameter)
+                if given is not None and given != step.call.arguments.get(parameter.name):
+                    yield Proposal(value=given, source="errors", detail="named by its own error", weight=0.88)
+
+
+def needed(tool: Tool, knowledge: Knowledge) -> frozenset[str]:
+    """Return the parameters that the tool's errors called for although its schema does not require them."""
+    names = [parameter.name for parameter in parameters(tool) if not parameter.required]
+    texts = [step.observation.visible[:4000].lower() for step in _failures(tool, knowledge)]
+    return frozenset(
+        name
+        for name in names
+        for text in texts
+        if any(form.format(name=name.lower()) in text for form in _MISSING)
+    )
+
+
+def _failures(tool: Tool, knowledge: Knowledge) -> list[Step]:
+    return [step for step in knowledge.steps.get(tool.key, ()) if step.observation.outcome == "failure"]
+
+
+def _concerns(text: str, step: Step, parameter: Parameter, tool: Tool) -> bool:
+    """Return whether an error speaks of the parameter: by name, by the value given, or there is no other."""
+    if re.search(rf"(?<!\w){re.escape(parameter.name)}(?!\w)", text):
+        return True
+    given = step.call.arguments.get(parameter.name)
+    if isinstance(given, str) and len(given) >= 2 and given in text:
+        return True
+    return len(parameters(tool)) == 1
+
+
+def _named(text: str) -> Iterator[str]:
+    for match in _WANTED.finditer(text):
+        values = match["values"].split(". ")[0]
+        quoted = _QUOTED.findall(values)
+        yield from quoted or (part.strip() for part in _BARE.findall(values.strip("[](){} ")))
+    low, above, high = _LOW.search(text), _ABOVE.search(text), _HIGH.search(text)
+    if low:
+        yield low[1]
+    elif above and float(above[1]).is_integer():
+        yield str(int(float(above[1])) + 1)
+    if high:
+        yield high[1]
+    if _POSITIVE.search(text):
+        yield "1"
+    value = formatted(text)
+    if value is not None:
+        yield value

@@ -1,0 +1,153 @@
+"""Values that other tools returned or accepted."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from random import Random
+
+from firefly.knowledge import Knowledge
+from firefly.parameters import Parameter
+from firefly.plugins import register
+from firefly.protocols import Proposal
+from firefly.replay.records import Tool
+from firefly.values.fitting import admissible
+from firefly.values.harvest import Found, harvest, nouns
+from firefly.values.semantic import declared_type, is_specific, overlap, semantic_type, words
+
+__all__ = ["Observed", "name_fit"]
+
+_GENERIC = frozenset({"code", "content", "data", "file", "id", "item", "key", "name", "number", "path"})
+"""Words that say what form a value has, not what it belongs to."""
+_FILLER = frozenset(
+    {"field", "in", "input", "my", "of", "result", "source", "target", "text", "the", "to", "value"}
+)
+_IDENTITY = frozenset({"id", "key", "code", "number", "name", "path", "sha", "hash", "date", "type"})
+"""Forms that exclude each other: an id is not a name."""
+_SEARCH = frozenset(
+    {"query", "search", "keyword", "term", "pattern", "text", "q", "filter", "needle", "contains"}
+)
+_FREE = frozenset({"content", "body", "message", "text", "description", "comment", "note", "code", "script"})
+_FLOOR = 0.3
+
+
+@register("values", "observed")
+class Observed:
+    """Matches values of earlier successful calls by name, context and semantic type."""
+
+    def __init__(self, *, limit: int = 12) -> None:
+        self.limit = limit
+
+    def propose(
+        self, tool: Tool, parameter: Parameter, *, knowledge: Knowledge, rng: Random
+    ) -> Iterator[Proposal]:
+        """Yield the values that fit, those of the best-fitting field first."""
+        kinds = _kinds(tool, parameter, knowledge)
+        best: dict[str, Proposal] = {}
+        for found in harvest(knowledge):
+            if not admissible(found.value, parameter):
+                continue
+            weight = _weight(found, tool, parameter, kinds)
+            mark = repr(found.value)
+            if weight >= _FLOOR and (mark not in best or best[mark].weight < weight):
+                how = f"given to {found.parameter} of" if found.given else "returned by"
+                best[mark] = Proposal(
+                    value=found.value,
+                    source="observed",
+                    detail=f"{how} {found.tool[0]}.{found.tool[1]}",
+                    weight=weight,
+                    context=found.arguments,
+                )
+        yield from _spread(list(best.values()), rng)[: self.limit]
+
+
+def name_fit(found: Found, tool: Tool, parameter: Parameter) -> float:
+    """Return 0..1: how well the names around a value say that the parameter means it."""
+    wanted = frozenset(words(parameter.name)) - _FILLER
+    subject, form = wanted - _GENERIC, wanted & _GENERIC
+    field = frozenset(found.field) - _FILLER
+    if (field & _IDENTITY) and (wanted & _IDENTITY) and not field & wanted & _IDENTITY:
+        return 0.0
+    if field == wanted and subject:
+        return 1.0
+    if not subject:
+        about = nouns(tool) - _GENERIC
+        if not about:
+            return 0.35 if form & field else 0.0
+        near = overlap(about, field | found.around)
+        return (0.35 if form & field else 0.0) + 0.5 * near * (1.0 if form & field or not field else 0.6)
+    near = overlap(subject, field | found.around)
+    if not near:
+        return 0.0
+    form_fits = 1.0 if not form or form & field or not field else 0.5
+    stray = len(field - wanted - _GENERIC) / len(field) if field else 0.0
+    return near * (0.6 + 0.4 * form_fits) * (1 - 0.4 * stray)
+
+
+def _weight(found: Found, tool: Tool, parameter: Parameter, kinds: frozenset[str]) -> float:
+    if found.given:
+        if found.tool == tool.key:
+            return 0.7 if found.parameter == parameter.name else 0.0
+        return _of_given(found, tool, parameter)
+    if found.tool == tool.key:
+        return 0.0 if not kinds else _of_returned(found, tool, parameter, kinds) * 0.8
+    return _of_returned(found, tool, parameter, kinds)
+
+
+def _of_given(found: Found, tool: Tool, parameter: Parameter) -> float:
+    """What another tool accepted under the same name is what this one means, if it names something."""
+    mine = set(words(parameter.name)) - _FILLER
+    theirs = set(found.field) - _FILLER
+    if mine & _FREE and found.kind in ("prose", "word", "sql"):
+        return 0.0
+    if mine == theirs and mine:
+        return 0.85 if found.tool[0] == tool.server else 0.6
+    subject = mine - _GENERIC
+    if subject and subject <= theirs and is_specific(found.kind):
+        return 0.55
+    return 0.0
+
+
+def _of_returned(found: Found, tool: Tool, parameter: Parameter, kinds: frozenset[str]) -> float:
+    named = name_fit(found, tool, parameter)
+    typed = 1.0 if found.kind in kinds else 0.0
+    if kinds and not typed and found.kind in ("prose", "number"):
+        named *= 0.3
+    if found.kind == "prose":
+        named *= 0.4
+    weight = 1 - (1 - 0.75 * named) * (1 - 0.6 * typed)
+    if weight < _FLOOR and set(words(parameter.name)) & _SEARCH and found.kind == "word":
+        value = str(found.value)
+        weight = 0.45 if value.isalpha() and 3 <= len(value) <= 20 else 0.0
+    return weight * (1.0 if found.tool[0] == tool.server else 0.9)
+
+
+def _kinds(tool: Tool, parameter: Parameter, knowledge: Knowledge) -> frozenset[str]:
+    """Return the specific semantic types that the parameter announces or was seen to accept."""
+    declared = declared_type(parameter)
+    taken = {
+        semantic_type(step.call.arguments.get(parameter.name))
+        for step in knowledge.successes(tool.key)
+        if parameter.name in step.call.arguments
+    }
+    shown = {semantic_type(example) for example in (*parameter.examples, parameter.default)}
+    kinds = {kind for kind in {declared, *taken, *shown} if kind and is_specific(kind)}
+    return frozenset(kinds | ({"file name"} if "path" in kinds else set()))
+
+
+def _spread(found: list[Proposal], rng: Random) -> list[Proposal]:
+    """Return proposals best first, equal ones shuffled, taking turns among the calls they come from."""
+    by_weight: dict[float, list[Proposal]] = defaultdict(list)
+    for proposal in found:
+        by_weight[round(proposal.weight, 3)].append(proposal)
+    ordered: list[Proposal] = []
+    for weight in sorted(by_weight, reverse=True):
+        turns: dict[str, list[Proposal]] = defaultdict(list)
+        for proposal in by_weight[weight]:
+            turns[repr(sorted(proposal.context.items()))].append(proposal)
+        queues = [turns[name] for name in sorted(turns)]
+        for queue in queues:
+            rng.shuffle(queue)
+        for place in range(max(map(len, queues))):
+            ordered += [queue[place] for queue in queues if place < len(queue)]
+    return ordered
