@@ -1,0 +1,101 @@
+"""The exploration stage: one sub-DAG, executed several times in different ways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from random import Random
+
+from firefly.exploration.references import holds
+from firefly.knowledge import Knowledge
+from firefly.outputs import parsed_output, says_nothing
+from firefly.protocols import Backend, Explorer
+from firefly.records import Exploration, ExploredCall, SubDag
+from firefly.replay.records import Recording, digest
+from firefly.replay.tool_set import ToolSet
+
+_REPEATS = 2
+
+
+def explore_sub_dag(
+    sub_dag: SubDag,
+    *,
+    explorer: Explorer,
+    backend: Backend,
+    knowledge: Knowledge,
+    rng: Random,
+    seed: int,
+    variants: int = 3,
+) -> list[Exploration]:
+    """Execute ``sub_dag`` in up to ``variants`` different ways, each in an episode of its own.
+
+    Ways differ in the arguments of the calls that succeeded. A way that fails ends the attempt, since
+    another would most likely fail too; so do two that repeat earlier ones.
+
+    Args:
+        sub_dag: what to execute.
+        explorer: decides on arguments and retries.
+        backend: answers; each episode begins in the fixture's state.
+        knowledge: what is known of the servers involved.
+        rng: every random choice comes from it.
+        seed: recorded with the episode and passed to the backend.
+        variants: most executions.
+
+    """
+    servers = sub_dag.servers
+    tool_set = ToolSet.of(tool for key, tool in sorted(knowledge.tools.items()) if key[0] in servers)
+    found: list[Exploration] = []
+    seen: set[str] = set()
+    repeats = 0
+    while len(found) < variants and repeats < _REPEATS:
+        with backend.episode(tool_set, seed) as episode:
+            calls, reason = explorer.explore(sub_dag, episode, knowledge=knowledge, rng=rng)
+            recording = Recording(
+                purpose="exploration", servers=servers, seed=seed, steps=tuple(episode.steps)
+            )
+        reason = reason or incomplete(sub_dag, calls)
+        last = last_successes(calls)
+        way = digest([[node, last[node].call.arguments] for node in sorted(last)])
+        if way in seen:
+            repeats += 1
+            continue
+        seen.add(way)
+        found.append(
+            Exploration(
+                sub_dag=sub_dag, calls=tuple(calls), recording=recording, completed=not reason, reason=reason
+            )
+        )
+        if reason:
+            break
+    return found
+
+
+def last_successes(calls: Sequence[ExploredCall]) -> Mapping[str, ExploredCall]:
+    """Return the last successful call of each node."""
+    return {call.node: call for call in calls if call.step.observation.outcome == "success"}
+
+
+def incomplete(sub_dag: SubDag, calls: Sequence[ExploredCall]) -> str:
+    """Return why ``calls`` are no complete execution of ``sub_dag``; "" when they are.
+
+    Complete: every node's last successful call says something in parsed form, every link is a
+    reference, and every reference, evaluated anew, gives the very argument that was used.
+    """
+    last = last_successes(calls)
+    ids = {node: call.id for node, call in last.items()}
+    outputs = {call.id: parsed_output(call.step.observation) for call in last.values()}
+    for node in sub_dag.nodes:
+        call = last.get(node.id)
+        if call is None:
+            return f"no call of {node.tool[0]}.{node.tool[1]} succeeded"
+        output = outputs[call.id]
+        if output is None or says_nothing(output, call.call.arguments):
+            return f"{node.tool[0]}.{node.tool[1]} returned nothing that can be read"
+        for link in sub_dag.links:
+            if link.target != node.id:
+                continue
+            reference = call.references.get(link.parameter)
+            if reference is None or reference.call != ids.get(link.source):
+                return f"parameter {link.parameter} of {node.tool[1]} does not come from the linked call"
+            if not holds(reference, outputs, call.call.arguments.get(link.parameter)):
+                return f"the reference for parameter {link.parameter} of {node.tool[1]} gives another value"
+    return ""

@@ -1,0 +1,260 @@
+"""The default explorer: executes a sub-DAG by rules, without a language model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from random import Random
+
+from pydantic import JsonValue
+
+from firefly.exploration.arguments import Known, admits, draw
+from firefly.exploration.references import Reference, references
+from firefly.knowledge import Knowledge
+from firefly.outputs import expand, leaves, parsed_output, says_nothing
+from firefly.parameters import Parameter, parameters
+from firefly.plugins import register
+from firefly.protocols import Episode, ValueSource
+from firefly.records import ExploredCall, Link, Node, SubDag
+from firefly.replay.records import Expression, Observation, Tool, ToolCall
+
+
+@dataclass
+class _Walk:
+    """One execution of a sub-DAG while it goes on."""
+
+    sub_dag: SubDag
+    episode: Episode
+    known: Known
+    rng: Random
+    calls: list[ExploredCall] = field(default_factory=list)
+    outputs: dict[str, tuple[str, JsonValue]] = field(default_factory=dict)
+    """Node -> id and parsed output of its successful call."""
+
+    def into(self, node: Node) -> list[Link]:
+        return [link for link in self.sub_dag.links if link.target == node.id]
+
+    def out_of(self, node: Node) -> list[Link]:
+        return [link for link in self.sub_dag.links if link.source == node.id]
+
+
+@dataclass
+class _Draft:
+    """The arguments of a call about to be made, with their origins."""
+
+    arguments: dict[str, JsonValue] = field(default_factory=dict)
+    references: dict[str, Expression] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+
+
+@register("explorer", "symbolic")
+class Symbolic:
+    """Executes a sub-DAG in order, naming each passed value by a reference and retrying what fails.
+
+    Linked parameters take values from what the parent returned, rather those that the tool is known
+    to take. The others repeat arguments that worked while probing, or come from value sources.
+    """
+
+    def __init__(
+        self,
+        *,
+        values: Mapping[str, ValueSource | None] | None = None,
+        attempts: int = 3,
+        restarts: int = 1,
+        novelty: float = 0.25,
+    ) -> None:
+        """Set the limits.
+
+        Args:
+            values: value sources by name, best first; null switches one off.
+            attempts: calls of one node before it is given up.
+            restarts: how often the whole sub-DAG is begun again, with other choices.
+            novelty: share of first attempts that try a value not seen to work before.
+
+        """
+        if attempts < 1 or restarts < 0 or not 0.0 <= novelty <= 1.0:
+            raise ValueError("attempts >= 1, restarts >= 0 and novelty from 0 to 1 are needed")
+        self._values = {name: source for name, source in (values or {}).items() if source is not None}
+        self._attempts = attempts
+        self._restarts = restarts
+        self._novelty = novelty
+
+    def explore(
+        self, sub_dag: SubDag, episode: Episode, *, knowledge: Knowledge, rng: Random
+    ) -> tuple[Sequence[ExploredCall], str]:
+        """Return every call made, and why it did not complete ("" when it did)."""
+        walk = _Walk(sub_dag, episode, Known(knowledge), rng)
+        reason = ""
+        for _ in range(1 + self._restarts):
+            walk.outputs.clear()
+            reason = self._once(walk)
+            if not reason:
+                break
+        return walk.calls, reason
+
+    def _once(self, walk: _Walk) -> str:
+        for node in walk.sub_dag.nodes:
+            reason = self._node(walk, node)
+            if reason:
+                return reason
+        return ""
+
+    def _node(self, walk: _Walk, node: Node) -> str:
+        """Call the node's tool until it says something that the links out of it can use."""
+        tool = walk.known.tool(node.tool)
+        if tool is None:
+            return f"{node.tool[0]}.{node.tool[1]} is no longer there"
+        choices: dict[str, list[Reference]] = {}
+        for link in walk.into(node):
+            choices[link.parameter] = self._references(walk, tool, link)
+            if not choices[link.parameter]:
+                parent = next(one for one in walk.sub_dag.nodes if one.id == link.source)
+                return (
+                    f"nothing that {parent.tool[1]} returned can be named as {link.parameter} of {tool.name}"
+                )
+        reason = ""
+        tried: set[str] = set()
+        for attempt in range(self._attempts):
+            draft = self._draft(walk, node, tool, choices, attempt)
+            missing = [p.name for p in parameters(tool) if p.required and p.name not in draft.arguments]
+            if missing:
+                return f"no value found for parameter {missing[0]} of {tool.name}"
+            call = ToolCall(server=tool.server, tool=tool.name, arguments=draft.arguments)
+            if call.digest in tried:
+                continue
+            tried.add(call.digest)
+            observation = walk.episode.call(call)
+            made = ExploredCall(
+                id=f"c{len(walk.calls) + 1}",
+                node=node.id,
+                step=walk.episode.steps[-1],
+                references=draft.references,
+                sources=draft.sources,
+            )
+            walk.calls.append(made)
+            reason = _useless(observation, call, walk.out_of(node))
+            if not reason:
+                walk.outputs[node.id] = (made.id, parsed_output(observation))
+                return ""
+        return f"{tool.name} {reason}"
+
+    def _references(self, walk: _Walk, tool: Tool, link: Link) -> list[Reference]:
+        """Return ways to name a value for the linked parameter, in the order in which to try them."""
+        parent = next(node for node in walk.sub_dag.nodes if node.id == link.source)
+        call_id, output = walk.outputs[link.source]
+        parameter = next((one for one in parameters(tool) if one.name == link.parameter), None)
+        if parameter is None:
+            return []
+        as_list = "array" in parameter.types and "string" not in parameter.types
+        found = references(
+            output,
+            link.output_path,
+            call=call_id,
+            volatile=walk.known.volatile(parent.tool),
+            as_list=as_list,
+            rng=walk.rng,
+        )
+        taken = walk.known.worked(tool.key, link.parameter)
+        refused = walk.known.refused(tool.key, link.parameter)
+        given = walk.known.constants(walk.sub_dag.servers) | {
+            repr(leaf)
+            for call in walk.calls
+            for name, value in call.call.arguments.items()
+            if name not in call.references
+            for _, leaf in leaves(value)
+        }
+        usable = [
+            one
+            for one in found
+            if admits(parameter, one.value)
+            and repr(one.value) not in given
+            and repr(one.value) not in refused
+            and not (parameter.has_default and parameter.default == one.value)
+        ]
+        weights = [one.weight * (1.5 if repr(one.value) in taken else 1.0) for one in usable]
+        return _distinct_values(draw(usable, weights, walk.rng))
+
+    def _draft(
+        self,
+        walk: _Walk,
+        node: Node,
+        tool: Tool,
+        choices: Mapping[str, Sequence[Reference]],
+        attempt: int,
+    ) -> _Draft:
+        draft = _Draft()
+        for name, options in choices.items():
+            # All parameters move on together; the shorter list begins again.
+            chosen = options[attempt % len(options)]
+            draft.arguments[name] = chosen.value
+            draft.references[name] = chosen.expression
+        free = [one for one in parameters(tool) if one.name not in choices]
+        base = self._base(walk, node, draft.arguments, attempt)
+        for parameter in free:
+            if parameter.name in base:
+                draft.arguments[parameter.name] = base[parameter.name]
+                draft.sources[parameter.name] = "worked"
+        novel = attempt == 0 and walk.rng.random() < self._novelty
+        replaceable = [one for one in free if one.name in base or one.required]
+        renewed = walk.rng.choice(replaceable).name if novel and replaceable else ""
+        for parameter in free:
+            if parameter.name == renewed or (parameter.required and parameter.name not in draft.arguments):
+                self._propose(walk, tool, parameter, attempt, draft)
+        return draft
+
+    def _base(
+        self, walk: _Walk, node: Node, linked: Mapping[str, JsonValue], attempt: int
+    ) -> Mapping[str, JsonValue]:
+        """Return arguments that worked before, for the parameters that are not linked.
+
+        Best those that worked together with the very values now linked; failing that any at first,
+        the fewest later.
+        """
+        paths = [link.output_path for link in walk.out_of(node)]
+        together = walk.known.arguments(node.tool, linked=linked, paths=paths)
+        if together:
+            return walk.rng.choice(together)
+        others = walk.known.arguments(node.tool, without=frozenset(linked), paths=paths)
+        if not others:
+            return {}
+        return walk.rng.choice(others) if attempt == 0 else others[0]
+
+    def _propose(self, walk: _Walk, tool: Tool, parameter: Parameter, attempt: int, draft: _Draft) -> None:
+        """Give the parameter a value from a value source, an earlier proposal more likely."""
+        refused = walk.known.refused(tool.key, parameter.name)
+        found: dict[str, tuple[JsonValue, str]] = {}
+        for name in self._values:
+            proposals = self._values[name].propose(
+                tool, parameter, knowledge=walk.known.knowledge, rng=walk.rng
+            )
+            for proposal in islice(proposals, _PROPOSALS):
+                if repr(proposal.value) not in refused:
+                    found.setdefault(repr(proposal.value), (proposal.value, proposal.source))
+        ranked = list(found.values())
+        if ranked:
+            place = min(int(walk.rng.expovariate(0.5)) + attempt, len(ranked) - 1)
+            draft.arguments[parameter.name], draft.sources[parameter.name] = ranked[place]
+
+
+_PROPOSALS = 8
+
+
+def _useless(observation: Observation, call: ToolCall, out: Sequence[Link]) -> str:
+    """Return why the answer is of no use to the sub-DAG; "" when it is."""
+    if observation.outcome != "success":
+        return f"failed ({observation.outcome}): {observation.reason}"
+    output = parsed_output(observation)
+    if output is None:
+        return "returned text that no parser reads"
+    if says_nothing(output, call.arguments):
+        return "returned nothing"
+    for link in out:
+        if next(expand(output, link.output_path), None) is None:
+            return f"returned nothing at {'.'.join(map(str, link.output_path))}"
+    return ""
+
+
+def _distinct_values(found: Sequence[Reference]) -> list[Reference]:
+    """Return the references without those that name a value already named."""
+    return list({repr(one.value): one for one in reversed(found)}.values())[::-1]

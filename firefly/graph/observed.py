@@ -1,0 +1,282 @@
+"""Scores edges by values: what a source was seen to return, against what a target was seen to take.
+
+Names alone fail on real servers (parameters are called ``path`` or ``query``, outputs
+``content``). Values speak: a value returned by one tool that another accepted, or values of the
+same semantic type.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from weakref import WeakKeyDictionary
+
+from pydantic import JsonValue
+
+from firefly.graph.names import name_match
+from firefly.knowledge import Knowledge
+from firefly.outputs import Path, general, leaves, parsed_output, says_nothing
+from firefly.parameters import Parameter, parameters
+from firefly.plugins import register
+from firefly.records import Edge, ToolKey
+from firefly.replay.records import Step, Tool
+from firefly.values.semantic import declared_type, is_specific, semantic_type
+
+_VALUES = 200
+"""Distinct values remembered for one path or parameter."""
+
+
+@dataclass
+class Field:
+    """What was seen at one general path of a tool's output."""
+
+    values: dict[str, JsonValue] = field(default_factory=dict)
+    """Distinct values that the calls did not bring themselves, by ``repr``."""
+    echoes: dict[str, JsonValue] = field(default_factory=dict)
+    """Distinct values that repeated an argument of the very call."""
+
+    @property
+    def relevant(self) -> dict[str, JsonValue]:
+        """Return what the tool produced here; where it only ever echoed, the echoes."""
+        return self.values or self.echoes
+
+    @cached_property
+    def types(self) -> frozenset[str]:
+        """Return the semantic types of the relevant values."""
+        return frozenset(semantic_type(value) for value in self.relevant.values())
+
+    def meets(self, domain: Domain) -> bool:
+        """Return whether a relevant value was tried as an argument."""
+        names = self.relevant.keys()
+        return not (names.isdisjoint(domain.accepted) and names.isdisjoint(domain.useless))
+
+
+@dataclass
+class Domain:
+    """What a parameter was seen to take."""
+
+    accepted: dict[str, JsonValue] = field(default_factory=dict)
+    """Values of calls that succeeded and said something."""
+    useless: dict[str, JsonValue] = field(default_factory=dict)
+    """Values of calls that failed or said nothing, and of no accepted call."""
+
+    @cached_property
+    def types(self) -> frozenset[str]:
+        """Return the specific semantic types of the accepted values."""
+        return frozenset(filter(is_specific, (semantic_type(value) for value in self.accepted.values())))
+
+    @property
+    def selective(self) -> bool:
+        """Return whether the tool was seen to refuse values, so that acceptance means something."""
+        return bool(self.useless)
+
+
+@register("scorer", "observed")
+class Observed:
+    """Compares values that a tool returned with values that another tool's parameter accepted."""
+
+    def __init__(self) -> None:
+        self._domains: WeakKeyDictionary[Knowledge, dict[ToolKey, dict[str, Domain]]] = WeakKeyDictionary()
+
+    def score(self, source: Tool, targets: Sequence[Tool], *, evidence: Knowledge) -> list[Edge]:
+        """Return the edges that values speak for; none when the source never returned data."""
+        fields = sorted(observed_fields(source.key, evidence).items(), key=lambda item: repr(item[0]))
+        known = self._domains.setdefault(evidence, {})
+        found = []
+        for target in targets if fields else ():
+            if target.key not in known:
+                known[target.key] = observed_domains(target.key, evidence)
+            constants = launch_values(evidence, (source.server, target.server))
+            for parameter in parameters(target):
+                domain = known[target.key].get(parameter.name) or Domain()
+                for path, seen in fields:
+                    edge = _edge(source, target, parameter, path, seen, domain, constants)
+                    if edge is not None:
+                        found.append(edge)
+        return found
+
+
+def _edge(
+    source: Tool,
+    target: Tool,
+    parameter: Parameter,
+    path: Path,
+    seen: Field,
+    domain: Domain,
+    constants: frozenset[str],
+) -> Edge | None:
+    named = name_match(path, source.name, parameter.name, target.name)
+    declared = declared_type(parameter)
+    if not named and declared not in seen.types and not seen.types & domain.types and not seen.meets(domain):
+        return None
+    usable = {
+        name: value
+        for name, value in seen.relevant.items()
+        if name not in constants and _is_admissible(value, parameter)
+    }
+    if not usable:
+        return None
+    score, why = _score(usable, parameter, domain, named=named, declared=declared)
+    if source.key == target.key:
+        score *= _SELF
+    if score <= 0:
+        return None
+    return Edge(
+        source=source.key,
+        target=target.key,
+        parameter=parameter.name,
+        kind="produces" if seen.values else "refers_to",
+        output_path=path,
+        score=round(score, 4),
+        evidence={"observed": {"score": round(score, 4), **why}},
+    )
+
+
+_SELF = 0.4
+"""A tool seldom feeds itself."""
+
+
+def _score(
+    values: dict[str, JsonValue], parameter: Parameter, domain: Domain, *, named: float, declared: str
+) -> tuple[float, dict[str, JsonValue]]:
+    """Return a score of 0..1 and what spoke for it, independent signs adding up."""
+    telling = {name for name, value in values.items() if _is_telling(value) or named >= 0.5}
+    accepted = sorted(telling & set(domain.accepted))
+    useless = telling & set(domain.useless)
+    by_value = 0.0
+    if accepted:
+        by_value = (0.65 if domain.selective else 0.45) + 0.05 * min(len(accepted) - 1, 3)
+    by_type, kind = _type_match(values, declared, domain)
+    score = 1 - (1 - by_value) * (1 - 0.55 * by_type) * (1 - 0.5 * named)
+    if useless and not accepted:
+        score *= 0.35
+    elif useless:
+        score *= 1 - 0.3 * len(useless) / (len(useless) + len(accepted))
+    if not accepted and sum(semantic_type(value) == "prose" for value in values.values()) * 2 > len(values):
+        score *= 0.3
+    why: dict[str, JsonValue] = {"name": round(named, 3), "type": round(by_type, 3)}
+    if kind:
+        why["semantic_type"] = kind
+    if accepted:
+        why["accepted"] = [values[name] for name in accepted[:3]]
+    if useless:
+        why["refused"] = len(useless)
+    return score, why
+
+
+def _type_match(values: dict[str, JsonValue], declared: str, domain: Domain) -> tuple[float, str]:
+    """Return how far the values have the semantic type that the parameter takes, and which type."""
+    shares: dict[str, float] = defaultdict(float)
+    for value in values.values():
+        shares[semantic_type(value)] += 1 / len(values)
+    taken: dict[str, float] = defaultdict(float)
+    for value in domain.accepted.values():
+        taken[semantic_type(value)] += 1
+    total = sum(taken.values())
+    best, best_kind = 0.0, ""
+    for kind, share in sorted(shares.items()):
+        if is_specific(kind) and total and taken.get(kind):
+            match = min(1.0, share * 1.5) * min(1.0, 0.4 + taken[kind] / total)
+            if match > best:
+                best, best_kind = match, kind
+    share = shares.get(declared, 0.0)
+    if declared and share and (0.8 if not total else 0.5) * share > best:
+        best, best_kind = (0.8 if not total else 0.5) * share, declared
+    return best, best_kind
+
+
+def _is_admissible(value: JsonValue, parameter: Parameter) -> bool:
+    """Return whether the parameter's JSON types admit the value, alone or as an item of a list."""
+    if value is None or isinstance(value, bool) or value == "":
+        return False
+    if parameter.has_default and parameter.default == value:
+        return False
+    if not parameter.types:
+        return True
+    if isinstance(value, str):
+        wanted = {"string"}
+    elif isinstance(value, int) or float(value).is_integer():  # type: ignore[arg-type]
+        wanted = {"integer", "number"}
+    else:
+        wanted = {"number"}
+    if wanted & set(parameter.types):
+        return not parameter.enum or value in parameter.enum
+    if "array" in parameter.types:
+        items = parameter.definition.get("items")
+        declared = items.get("type") if isinstance(items, dict) else None
+        return declared is None or declared in wanted
+    return False
+
+
+def _is_telling(value: JsonValue) -> bool:
+    """Return whether meeting the value twice is hardly chance: no small numbers, no short words."""
+    if isinstance(value, str):
+        return len(value) >= 4 or is_specific(semantic_type(value))
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) >= 1000
+
+
+def observed_fields(key: ToolKey, knowledge: Knowledge) -> dict[Path, Field]:
+    """Return what stood at each general path of the tool's parsed outputs, volatile fields left out."""
+    profile = knowledge.profiles.get(key)
+    volatile = {general(path) for path in profile.volatile_paths} if profile else set()
+    found: dict[Path, Field] = defaultdict(Field)
+    for step in knowledge.successes(key):
+        output = parsed_output(step.observation)
+        asked = {repr(leaf) for _, leaf in leaves(dict(step.call.arguments))}
+        for path, leaf in leaves(output):
+            where = general(path)
+            if leaf is None or where in volatile:
+                continue
+            seen = found[where]
+            place = seen.echoes if repr(leaf) in asked else seen.values
+            if len(place) < _VALUES:
+                place[repr(leaf)] = leaf
+    return dict(found)
+
+
+def observed_domains(key: ToolKey, knowledge: Knowledge) -> dict[str, Domain]:
+    """Return what each parameter of the tool was seen to take and to refuse.
+
+    A refused value counts only where the call differs from an accepted one in that parameter
+    alone, or the tool has no other; else another argument may have been at fault.
+    """
+    good: list[Step] = []
+    bad: list[Step] = []
+    for step in knowledge.steps.get(key, ()):
+        outcome = step.observation.outcome
+        if outcome == "success":
+            output = parsed_output(step.observation)
+            empty = output is not None and says_nothing(output, step.call.arguments)
+            (bad if empty else good).append(step)
+        elif outcome == "failure":
+            bad.append(step)
+    found: dict[str, Domain] = defaultdict(Domain)
+    for step in good:
+        for name, value in step.call.arguments.items():
+            for one in _flat([value]):
+                found[name].accepted[repr(one)] = one
+    for step in bad:
+        for name, value in step.call.arguments.items():
+            rest = {other: given for other, given in step.call.arguments.items() if other != name}
+            if rest and not any(rest.items() <= other.call.arguments.items() for other in good):
+                continue
+            for one in _flat([value]):
+                if repr(one) not in found[name].accepted:
+                    found[name].useless[repr(one)] = one
+    return dict(found)
+
+
+def launch_values(knowledge: Knowledge, servers: Iterable[str]) -> frozenset[str]:
+    """Return the launch values of ``servers``, which no call needs to produce, as ``repr`` texts."""
+    return frozenset(
+        repr(value)
+        for server in servers
+        if server in knowledge.listings
+        for value in knowledge.listings[server].launch_values
+    )
+
+
+def _flat(values: Iterable[JsonValue]) -> list[JsonValue]:
+    return [leaf for value in values for _, leaf in leaves(value) if leaf is not None]

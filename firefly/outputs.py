@@ -1,0 +1,90 @@
+"""What a call returned, as data: its parsed output, the values in it, and whether it says nothing.
+
+Graph, exploration and synthesis all read outputs through this page, so that they mean the same by
+"a value at a path".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import JsonValue
+
+from firefly.replay.parsers import parse
+from firefly.replay.records import Observation, PathPart
+
+ANY_INDEX = "*"
+"""Stands for any index of an array in a general path."""
+
+Path = tuple[PathPart, ...]
+
+
+def parsed_output(observation: Observation) -> JsonValue:
+    """Return the output as data; None when it failed, is opaque text, or says nothing."""
+    if observation.outcome != "success":
+        return None
+    parsed = parse(observation)
+    return None if parsed is None else parsed.value
+
+
+def leaves(value: JsonValue) -> Iterator[tuple[Path, JsonValue]]:
+    """Yield every scalar in ``value`` with its exact path, in order.
+
+    >>> list(leaves({"a": [1, {"b": None}]}))
+    [(('a', 0), 1), (('a', 1, 'b'), None)]
+    """
+    if isinstance(value, dict):
+        for key in value:
+            yield from ((((key, *path)), leaf) for path, leaf in leaves(value[key]))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from (((index, *path), leaf) for path, leaf in leaves(item))
+    else:
+        yield (), value
+
+
+def general(path: Path) -> Path:
+    """Return ``path`` with every array index replaced by ``"*"``.
+
+    >>> general(("rows", 3, "id"))
+    ('rows', '*', 'id')
+    """
+    return tuple(ANY_INDEX if isinstance(part, int) else part for part in path)
+
+
+def expand(value: JsonValue, path: Path) -> Iterator[tuple[Path, JsonValue]]:
+    """Yield every value that the general ``path`` reaches in ``value``, with its exact path.
+
+    >>> list(expand({"rows": [{"id": 1}, {"id": 2}, {}]}, ("rows", "*", "id")))
+    [(('rows', 0, 'id'), 1), (('rows', 1, 'id'), 2)]
+    """
+    if not path:
+        yield (), value
+        return
+    head, rest = path[0], path[1:]
+    if head == ANY_INDEX and isinstance(value, list):
+        steps: Sequence[tuple[PathPart, JsonValue]] = list(enumerate(value))
+    elif isinstance(value, dict) and head in value:
+        steps = [(head, value[str(head)])]
+    elif isinstance(value, list) and isinstance(head, int) and 0 <= head < len(value):
+        steps = [(head, value[head])]
+    else:
+        return
+    for part, inner in steps:
+        yield from (((part, *tail), found) for tail, found in expand(inner, rest))
+
+
+def says_nothing(value: JsonValue, arguments: Mapping[str, Any]) -> bool:
+    """Return whether an output holds nothing but what was asked, flags, zeros and empty containers.
+
+    An empty result counts as a success of its server, yet nothing can be asked about it.
+
+    >>> says_nothing({"table": "orders", "rows": [], "row_count": 0}, {"table": "orders"})
+    True
+    """
+    asked = {leaf for _, leaf in leaves(dict(arguments)) if not isinstance(leaf, bool)}
+    return all(
+        leaf is None or isinstance(leaf, bool) or leaf in ("", 0) or leaf in asked
+        for _, leaf in leaves(value)
+    )
