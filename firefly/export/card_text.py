@@ -158,10 +158,10 @@ def _limitations(content: DatasetContent, rows: Rows) -> Iterator[str]:
         count for config, parts in rows.items() if config.partition("_")[0] == "sft" for _, count in parts
     ]
     if written and (missing := len(tasks) - sum(written)):
-        yield f"{_plural(missing, 'task')} without a trajectory: gold calls that the cassette does not answer."
+        yield f"{_plural(missing, 'task')} without a trajectory: gold calls the cassette does not answer."
     decimal = sum(any(_has_decimal(call.arguments) for call in task.gold_calls) for task in tasks)
     if decimal:
-        yield f"{_plural(decimal, 'task')} with decimal numbers in gold arguments: mind JSON columns (above)."
+        yield f"{_plural(decimal, 'task')} with decimal numbers in gold arguments: mind JSON columns."
 
 
 def _has_decimal(value: Any) -> bool:

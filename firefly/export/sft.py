@@ -1,0 +1,103 @@
+"""The ``sft`` table: the gold calls of each task as a chat.
+
+What the tools say is replayed from the cassette, so a trajectory is exactly what an agent that makes
+the gold calls meets offline. A task whose gold calls the cassette does not answer gets none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from firefly.export.rows import Row, function_schemas, splits, tool_set_of
+from firefly.export.tables import write_table
+from firefly.plugins import register
+from firefly.protocols import DatasetContent
+from firefly.replay.backend import Backend
+from firefly.replay.cassette import Cassette
+from firefly.replay.grading import answer_text
+from firefly.replay.records import Task
+from firefly.replay.simulator import StrictSimulator
+from firefly.replay.tool_set import ToolSet
+
+
+@register("exporters", "sft")
+class Sft:
+    """Writes gold trajectories: OpenAI messages with arguments as objects, and the tools offered."""
+
+    def __init__(self, *, system: str = "") -> None:
+        """Set the system message.
+
+        Args:
+            system: text of a first message of role ``system``; empty for none.
+
+        """
+        self.system = system
+
+    def export(self, content: DatasetContent, folder: Path) -> list[Path]:
+        """Write ``sft/<split>.jsonl``; a split without rows is left out."""
+        worlds = _Worlds(content.cassette)
+        written = []
+        for suffix, split, tasks in splits(content):
+            rows = [row for task in tasks if (row := self._row(task, split, content, worlds)) is not None]
+            if rows:
+                written.append(write_table(folder / f"sft{suffix}" / f"{split}.jsonl", rows))
+        return written
+
+    def _row(self, task: Task, split: str, content: DatasetContent, worlds: _Worlds) -> Row | None:
+        tools = tool_set_of(content.listings, task.servers)
+        results = _replayed(task, tools, worlds.backend(task))
+        if results is None:
+            return None
+        return {
+            "id": task.id,
+            "messages": list(self._messages(task, tools, results)),
+            "tools": function_schemas(tools),
+            "environment": tools.digest,
+            "synthesis": task.provenance.synthesizer,
+            "split": split,
+        }
+
+    def _messages(self, task: Task, tools: ToolSet, results: Sequence[str]) -> Iterator[JsonValue]:
+        if self.system:
+            yield {"role": "system", "content": self.system}
+        yield {"role": "user", "content": task.prompt}
+        for call, result in zip(task.gold_calls, results, strict=True):
+            name = tools.name_of(call.server, call.tool)
+            made: JsonValue = {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": name, "arguments": call.arguments},
+            }
+            yield {"role": "assistant", "content": "", "tool_calls": [made]}
+            yield {"role": "tool", "name": name, "tool_call_id": call.id, "content": result}
+        yield {"role": "assistant", "content": answer_text(task.answer)}
+
+
+class _Worlds:
+    """One simulator for each world that the cassette holds."""
+
+    def __init__(self, cassette: Cassette) -> None:
+        self.cassette = cassette
+        self.roots = {start.root for scope in cassette.scopes.values() for start in scope.starts}
+        self.made: dict[str, Backend] = {}
+
+    def backend(self, task: Task) -> Backend:
+        world = task.world if task.world in self.roots else ""
+        if world not in self.made:
+            self.made[world] = StrictSimulator(self.cassette, world=world)
+        return self.made[world]
+
+
+def _replayed(task: Task, tools: ToolSet, backend: Backend) -> list[str] | None:
+    """Return what each gold call says, as an agent reads it; None when one has no recorded answer."""
+    keys = {tool.key for tool in tools.tools}
+    if any((call.server, call.tool) not in keys for call in task.gold_calls):
+        return None
+    with backend.episode(tools) as episode:
+        observations = [episode.call(call.call) for call in task.gold_calls]
+    if any(observation.outcome not in ("success", "failure") for observation in observations):
+        return None
+    return [observation.visible for observation in observations]
