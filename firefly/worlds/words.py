@@ -161,3 +161,13 @@ COMPLAINTS = (
     "order total is off",
     "contract number is missing on the slip",
 )
+
+LENDABLE = {
+    "sawing": ("jigsaw", "fret saw", "mitre saw", "band saw", "bow saw", "track saw"),
+    "drilling": ("hammer drill", "brace", "auger", "drill press", "core drill"),
+    "measuring": ("laser level", "theodolite", "depth gauge", "plumb line", "moisture meter"),
+    "lifting": ("chain hoist", "scissor jack", "pallet truck", "winch", "panel lifter"),
+    "finishing": ("belt sander", "spray gun", "heat gun", "scraper", "buffer"),
+    "garden": ("chipper", "tiller", "hedge cutter", "edger", "earth rammer"),
+    "sewing": ("overlocker", "walking-foot machine", "button press", "hem clip set"),
+}
