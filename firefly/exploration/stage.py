@@ -13,7 +13,7 @@ from firefly.records import Exploration, ExploredCall, SubDag
 from firefly.replay.records import Recording, digest
 from firefly.replay.tool_set import ToolSet
 
-_REPEATS = 2
+_REPEATS = 3
 
 
 def explore_sub_dag(
@@ -29,7 +29,7 @@ def explore_sub_dag(
     """Execute ``sub_dag`` in up to ``variants`` different ways, each in an episode of its own.
 
     Ways differ in the arguments of the calls that succeeded. A way that fails ends the attempt, since
-    another would most likely fail too; so do two that repeat earlier ones.
+    another would most likely fail too; so do three that repeat earlier ones.
 
     Args:
         sub_dag: what to execute.

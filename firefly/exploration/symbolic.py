@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from random import Random
+from weakref import WeakKeyDictionary
 
 from pydantic import JsonValue
 
@@ -18,6 +18,7 @@ from firefly.plugins import register
 from firefly.protocols import Episode, ValueSource
 from firefly.records import ExploredCall, Link, Node, SubDag
 from firefly.replay.records import Expression, Observation, Tool, ToolCall
+from firefly.values import proposals
 
 
 @dataclass
@@ -75,7 +76,8 @@ class Symbolic:
         """
         if attempts < 1 or restarts < 0 or not 0.0 <= novelty <= 1.0:
             raise ValueError("attempts >= 1, restarts >= 0 and novelty from 0 to 1 are needed")
-        self._values = {name: source for name, source in (values or {}).items() if source is not None}
+        self._values = [source for source in (values or {}).values() if source is not None]
+        self._known: WeakKeyDictionary[Knowledge, Known] = WeakKeyDictionary()
         self._attempts = attempts
         self._restarts = restarts
         self._novelty = novelty
@@ -84,7 +86,8 @@ class Symbolic:
         self, sub_dag: SubDag, episode: Episode, *, knowledge: Knowledge, rng: Random
     ) -> tuple[Sequence[ExploredCall], str]:
         """Return every call made, and why it did not complete ("" when it did)."""
-        walk = _Walk(sub_dag, episode, Known(knowledge), rng)
+        known = self._known.setdefault(knowledge, Known(knowledge))
+        walk = _Walk(sub_dag, episode, known, rng)
         reason = ""
         for _ in range(1 + self._restarts):
             walk.outputs.clear()
@@ -172,8 +175,7 @@ class Symbolic:
             and repr(one.value) not in refused
             and not (parameter.has_default and parameter.default == one.value)
         ]
-        weights = [one.weight * (1.5 if repr(one.value) in taken else 1.0) for one in usable]
-        return _distinct_values(draw(usable, weights, walk.rng))
+        return _one_per_value(usable, taken, walk.rng)
 
     def _draft(
         self,
@@ -195,12 +197,12 @@ class Symbolic:
             if parameter.name in base:
                 draft.arguments[parameter.name] = base[parameter.name]
                 draft.sources[parameter.name] = "worked"
-        novel = attempt == 0 and walk.rng.random() < self._novelty
-        replaceable = [one for one in free if one.name in base or one.required]
-        renewed = walk.rng.choice(replaceable).name if novel and replaceable else ""
-        for parameter in free:
-            if parameter.name == renewed or (parameter.required and parameter.name not in draft.arguments):
-                self._propose(walk, tool, parameter, attempt, draft)
+        missing = [one for one in free if one.required and one.name not in draft.arguments]
+        replaceable = [one for one in free if one.name in draft.arguments]
+        if attempt == 0 and replaceable and walk.rng.random() < self._novelty:
+            missing.append(walk.rng.choice(replaceable))
+        for parameter in missing:
+            self._propose(walk, tool, parameter, draft)
         return draft
 
     def _base(
@@ -220,21 +222,27 @@ class Symbolic:
             return {}
         return walk.rng.choice(others) if attempt == 0 else others[0]
 
-    def _propose(self, walk: _Walk, tool: Tool, parameter: Parameter, attempt: int, draft: _Draft) -> None:
-        """Give the parameter a value from a value source, an earlier proposal more likely."""
+    def _propose(self, walk: _Walk, tool: Tool, parameter: Parameter, draft: _Draft) -> None:
+        """Give the parameter a value from the value sources, a likelier one rather than another.
+
+        A value found together with an argument that is already decided is much preferred.
+        """
         refused = walk.known.refused(tool.key, parameter.name)
-        found: dict[str, tuple[JsonValue, str]] = {}
-        for name in self._values:
-            proposals = self._values[name].propose(
-                tool, parameter, knowledge=walk.known.knowledge, rng=walk.rng
-            )
-            for proposal in islice(proposals, _PROPOSALS):
-                if repr(proposal.value) not in refused:
-                    found.setdefault(repr(proposal.value), (proposal.value, proposal.source))
-        ranked = list(found.values())
-        if ranked:
-            place = min(int(walk.rng.expovariate(0.5)) + attempt, len(ranked) - 1)
-            draft.arguments[parameter.name], draft.sources[parameter.name] = ranked[place]
+        decided = [value for name, value in draft.arguments.items() if name != parameter.name]
+        found = [
+            one
+            for one in proposals(tool, parameter, self._values, walk.known.knowledge, walk.rng)
+            if repr(one.value) not in refused and one.value != draft.arguments.get(parameter.name)
+        ][:_PROPOSALS]
+        if not found:
+            return
+        weights = [
+            max(one.weight, 0.01) ** 2 * (4.0 if any(v in one.context.values() for v in decided) else 1.0)
+            for one in found
+        ]
+        chosen = draw(found, weights, walk.rng)[0]
+        draft.arguments[parameter.name] = chosen.value
+        draft.sources[parameter.name] = chosen.source
 
 
 _PROPOSALS = 8
@@ -255,6 +263,14 @@ def _useless(observation: Observation, call: ToolCall, out: Sequence[Link]) -> s
     return ""
 
 
-def _distinct_values(found: Sequence[Reference]) -> list[Reference]:
-    """Return the references without those that name a value already named."""
-    return list({repr(one.value): one for one in reversed(found)}.values())[::-1]
+def _one_per_value(found: Sequence[Reference], taken: frozenset[str], rng: Random) -> list[Reference]:
+    """Return each value once, under one of its names, in random order.
+
+    Drawn by value first: what can be named in many ways is no more worth asking about.
+    """
+    by_value: dict[str, list[Reference]] = {}
+    for one in found:
+        by_value.setdefault(repr(one.value), []).append(one)
+    named = [draw(names, [name.weight for name in names], rng)[0] for names in by_value.values()]
+    weights = [max(one.weight, 0.1) * (1.5 if repr(one.value) in taken else 1.0) for one in named]
+    return draw(named, weights, rng)
