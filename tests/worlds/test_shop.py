@@ -136,7 +136,9 @@ def test_prices_in_the_repository_end_where_the_database_is(shop: Path) -> None:
 def test_suppliers_lead_from_the_database_to_a_workbook_and_a_contract(shop: Path) -> None:
     suppliers = sheet(shop / "books" / "pricing.xlsx", 2)
     by_id = {row[0]: row for row in suppliers[1:]}
-    for agreement, supplier, filename in rows(shop, "SELECT agreement_id, supplier_id, filename FROM agreements"):
+    for agreement, supplier, filename in rows(
+        shop, "SELECT agreement_id, supplier_id, filename FROM agreements"
+    ):
         assert agreement in by_id[supplier]
         with zipfile.ZipFile(shop / "contracts" / str(filename)) as archive:
             assert str(agreement) in archive.read("word/document.xml").decode()
@@ -177,8 +179,7 @@ def test_identifiers_are_unique_in_the_whole_world(shop: Path) -> None:
         str(next(iter(row.values()))).split("-")[1]
         for name, found in all_tables(shop).items()
         for row in found
-        if re.fullmatch(r"[A-Z]{3}-\d{4}", str(next(iter(row.values()))))
-        and name not in {"payment plans"}
+        if re.fullmatch(r"[A-Z]{3}-\d{4}", str(next(iter(row.values())))) and name not in {"payment plans"}
     )
     assert max(numbers.values()) == 1
 
