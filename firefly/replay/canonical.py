@@ -84,17 +84,16 @@ def _fix_of(schema: Any, root: Mapping[str, Any], depth: int) -> Fix | None:
     kind = schema.get("type")
     kinds = set(kind) if isinstance(kind, list) else {kind}
     kinds.discard("null")
+    found: Fix | None = None
     if kinds == {"number"}:
-        return _merge
-    if kinds == {"object"}:
-        return _fix_of_object(schema, root, depth)
-    if kinds == {"array"} and "prefixItems" not in schema:
+        found = _merge
+    elif kinds == {"array"} and "prefixItems" not in schema:
         inner = _fix_of(schema.get("items"), root, depth - 1)
-        return None if inner is None else _over_items(inner)
-    if depth == _DEPTH and kind is None and "properties" in schema:
+        found = None if inner is None else _over_items(inner)
+    elif kinds == {"object"} or (kinds == {None} and depth == _DEPTH):
         # Some servers leave out the "type" of the whole input schema; it can only be an object.
-        return _fix_of_object(schema, root, depth)
-    return None
+        found = _fix_of_object(schema, root, depth)
+    return found
 
 
 def _fix_of_object(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> Fix | None:
@@ -121,7 +120,7 @@ def _fix_of_branches(branches: Any, root: Mapping[str, Any], depth: int) -> Fix 
         kind = resolved.get("type")
         if kind == "number":
             found.append(_merge)
-        elif kind == "object" or kind == "array":
+        elif kind in {"object", "array"}:
             # Which branch a nested value belongs to is not decided here; leave nested values alone.
             continue
         elif kind not in _NUMBERLESS:

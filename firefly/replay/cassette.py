@@ -1,7 +1,381 @@
-"""Placeholder of the cassette; see the replay core."""
+"""The cassette: every recorded answer in replayable form, in memory and as a folder.
+
+``docs/cassette.md`` is the specification of the folder. What an answer depends on is its *key*:
+server, tool, digest of the tool's input schema, canonical arguments, and the state of the scope as
+this tool sees it (``state.py``). A key has one answer; transient failures, refused calls and misses
+are never entries, and a tool that answered twice differently under one key is marked volatile and
+has no entries at all.
+"""
 
 from __future__ import annotations
 
+import gc
+import gzip
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field, JsonValue, ValidationError, model_validator
+
+from .canonical import Canonicalizer
+from .errors import CassetteError
+from .records import Observation, Outcome, Record, Tool, canonical_json
+
+FORMAT_VERSION = 1
+
+ToolKey = tuple[str, str]
+"""(server, tool)."""
+
+
+class Indifference(Record):
+    """Preceding calls of one tool that do not matter to the answers of another.
+
+    A call is *changing* when the mark after it differs from the mark before, else *quiet*. A quiet
+    call is *recent* while no changing call and no call that matters came after it.
+    """
+
+    server: str
+    tool: str
+    recent: bool = False
+    past: bool = False
+    """Quiet calls further back; only together with ``recent``."""
+    changing: bool = False
+
+
+class ErrorRule(Record):
+    """An error that the server gives to every call of a tool that lacks the same arguments."""
+
+    missing: tuple[str, ...]
+    """The required arguments that are missing, all others being valid."""
+    observation: Observation
+
+
+class ToolRule(Record):
+    """What was learnt of one tool: how its calls are keyed and whether they can be answered."""
+
+    scope: str = ""
+    """State scope of its server; empty when no call of the server was recorded."""
+    state_independent: bool = False
+    """Proven to neither read nor change the state: answered in any state, never part of one."""
+    volatile: tuple[Outcome, ...] = ()
+    """Kinds of answers that differed under one key; they are never replayed."""
+    effect_varies: bool = False
+    """After a call of it, equal calls were answered differently: its episode's state is unknown then."""
+    merge_numbers: bool = True
+    """``25.0`` equals ``25`` where the schema says plain ``number``."""
+    defaults: tuple[str, ...] = ()
+    """Parameters whose default is filled in: both forms were seen to answer alike."""
+    indifferent_to: tuple[Indifference, ...] = ()
+    errors: tuple[ErrorRule, ...] = ()
+    evidence: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class CassetteTool(Record):
+    """One line of ``tools.jsonl``."""
+
+    tool: Tool
+    rule: ToolRule = ToolRule()
+
+
+class Entry(Record):
+    """One line of ``entries.jsonl``: a key and its answer."""
+
+    server: str
+    tool: str
+    schema_digest: str
+    arguments: dict[str, JsonValue]
+    """In canonical form."""
+    scope: str
+    state: str
+    """The scope's state before the call as this tool sees it; empty for state-independent tools."""
+    mark: str
+    """The scope's mark after the call; empty for state-independent tools."""
+    observation: Observation
+    after: tuple[str, ...] = ()
+    """For messages only: the preceding calls that matter, as ``server/tool``, when recorded."""
+
+    @property
+    def order(self) -> tuple[str, str, str, str, str, str]:
+        """Return the key by which entries are sorted and unique."""
+        return (
+            self.scope,
+            self.server,
+            self.tool,
+            self.schema_digest,
+            canonical_json(self.arguments),
+            self.state,
+        )
+
+
+class Start(Record):
+    """The state in which episodes over these servers begin."""
+
+    world: str
+    """Digest of the fixture."""
+    root: str
+    """Stands for the start in every state: the world, with the servers where those matter."""
+    mark: str
+    servers: tuple[str, ...] = ()
+    """Empty: whichever servers are launched."""
+
+
+class Scope(Record):
+    """One scope of state: where it begins and how its states were told apart."""
+
+    name: str
+    servers: tuple[str, ...]
+    starts: tuple[Start, ...]
+    marks: Literal["fingerprint", "none"] = "fingerprint"
+    """``none``: fingerprints were absent or not a function of the calls; marks are all empty."""
+    evidence: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class FileSeal(Record):
+    """Size and digest of one file of the folder."""
+
+    sha256: str
+    lines: int
+
+
+class Manifest(Record):
+    """``manifest.json``."""
+
+    format: Literal["firefly-cassette"] = "firefly-cassette"
+    format_version: int = FORMAT_VERSION
+    versions: dict[str, str] = Field(default_factory=dict)
+    """Of whatever made it."""
+    files: dict[str, FileSeal]
+    scopes: tuple[Scope, ...] = ()
+
+    @model_validator(mode="after")
+    def _files_are_known(self) -> Manifest:
+        if set(self.files) not in (set(_PLAIN), set(_PACKED)):
+            raise ValueError(f"files must be {', '.join(_PLAIN)} (entries optionally .gz)")
+        return self
+
+
+_TOOLS = "tools.jsonl"
+_ENTRIES = "entries.jsonl"
+_PLAIN = (_ENTRIES, _TOOLS)
+_PACKED = (_ENTRIES + ".gz", _TOOLS)
+_MANIFEST = "manifest.json"
+_AGAIN = "Copy the folder again from where it came, or record it anew."
+
+_Line = TypeVar("_Line", bound=Record)
+_Answer = tuple[Observation, str]
+
 
 class Cassette:
-    """Everything recorded, in replayable form."""
+    """Everything recorded, in replayable form. Immutable; safe to share between threads."""
+
+    def __init__(
+        self,
+        tools: Iterable[CassetteTool] = (),
+        entries: Iterable[Entry] = (),
+        scopes: Iterable[Scope] = (),
+        versions: Mapping[str, str] | None = None,
+    ) -> None:
+        """Index ``entries`` of ``tools``, whatever their order.
+
+        Raises:
+            CassetteError: two entries share a key, or an entry is of no listed tool.
+        """
+        self.tools: Mapping[ToolKey, CassetteTool] = {
+            one.tool.key: one for one in sorted(tools, key=lambda one: one.tool.key)
+        }
+        self.scopes: Mapping[str, Scope] = {
+            scope.name: scope for scope in sorted(scopes, key=lambda scope: scope.name)
+        }
+        self.versions = dict(versions or {})
+        self.entries: tuple[Entry, ...] = tuple(sorted(entries, key=lambda entry: entry.order))
+        self._index: dict[ToolKey, dict[tuple[str, str], _Answer]] = {key: {} for key in self.tools}
+        self._by_tool: dict[ToolKey, list[Entry]] = {key: [] for key in self.tools}
+        for entry in self.entries:
+            self._add(entry)
+
+    def _add(self, entry: Entry) -> None:
+        key = (entry.server, entry.tool)
+        if key not in self.tools:
+            raise CassetteError(f"An entry is of {entry.server}/{entry.tool}, which {_TOOLS} lacks. {_AGAIN}")
+        if entry.schema_digest != self._digests[key]:
+            raise CassetteError(
+                f"An entry of {entry.server}/{entry.tool} was recorded with another input schema "
+                f"({entry.schema_digest}) than the one listed ({self._digests[key]}). {_AGAIN}"
+            )
+        index = self._index[key]
+        place = (canonical_json(entry.arguments), entry.state)
+        if place in index:
+            raise CassetteError(
+                f"Two entries of {entry.server}/{entry.tool} share one key (state {entry.state or 'any'}, "
+                f"arguments {place[0][:200]}). {_AGAIN}"
+            )
+        index[place] = (entry.observation, entry.mark)
+        self._by_tool[key].append(entry)
+
+    @cached_property
+    def _digests(self) -> Mapping[ToolKey, str]:
+        return {key: one.tool.schema_digest for key, one in self.tools.items()}
+
+    def answers(self, key: ToolKey) -> Mapping[tuple[str, str], _Answer]:
+        """Return one tool's (canonical arguments, state) -> (observation, mark after)."""
+        return self._index[key]
+
+    def entries_of(self, key: ToolKey) -> tuple[Entry, ...]:
+        """Return one tool's entries in order."""
+        return tuple(self._by_tool.get(key, ()))
+
+    def canonicalizer(self, key: ToolKey) -> Canonicalizer:
+        """Return what brings the arguments of one tool into canonical form, by its rule."""
+        one = self.tools[key]
+        return Canonicalizer(
+            one.tool.input_schema, defaults=one.rule.defaults, merge_numbers=one.rule.merge_numbers
+        )
+
+    def save(self, folder: Path, *, compress: bool = False) -> None:
+        """Write the folder; each file appears whole or not at all, the manifest last.
+
+        Equal cassettes give equal bytes.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        entries = "".join(entry.to_json() + "\n" for entry in self.entries).encode("utf-8", "surrogatepass")
+        tools = "".join(one.to_json() + "\n" for one in self.tools.values()).encode("utf-8", "surrogatepass")
+        entries_name = _PACKED[0] if compress else _ENTRIES
+        stored = gzip.compress(entries, mtime=0) if compress else entries
+        manifest = Manifest(
+            versions=self.versions,
+            files={
+                entries_name: FileSeal(sha256=_sha256(stored), lines=len(self.entries)),
+                _TOOLS: FileSeal(sha256=_sha256(tools), lines=len(self.tools)),
+            },
+            scopes=tuple(self.scopes.values()),
+        )
+        text = json.dumps(manifest.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False)
+        _write(folder / entries_name, stored)
+        _write(folder / _TOOLS, tools)
+        _write(folder / _MANIFEST, (text + "\n").encode())
+        (folder / (_ENTRIES if compress else _PACKED[0])).unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, folder: Path) -> Cassette:
+        """Read and verify a folder that `save` wrote.
+
+        Raises:
+            CassetteError: a file is missing, damaged or of a newer format; names file and line.
+        """
+        folder = Path(folder)
+        manifest = _manifest(folder)
+        tools: list[CassetteTool] = []
+        entries: list[Entry] = []
+        collecting = gc.isenabled()
+        gc.disable()  # Loading allocates and keeps everything: collections would find nothing.
+        try:
+            for name, seal in manifest.files.items():
+                path = folder / name
+                if name == _TOOLS:
+                    tools.extend(_lines(path, seal, CassetteTool))
+                else:
+                    entries.extend(_lines(path, seal, Entry))
+        finally:
+            if collecting:
+                gc.enable()
+        try:
+            return cls(tools, entries, manifest.scopes, manifest.versions)
+        except CassetteError as error:
+            raise CassetteError(f"{folder}: {error}") from None
+
+
+def _manifest(folder: Path) -> Manifest:
+    path = folder / _MANIFEST
+    if not folder.is_dir():
+        raise CassetteError(f"There is no cassette at {folder}: no such folder.")
+    try:
+        found: Any = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise CassetteError(
+            f"{folder} is not a cassette: it has no {_MANIFEST}. Name the folder that holds {_MANIFEST}, "
+            f"{_ENTRIES} and {_TOOLS}."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise CassetteError(f"{path} can't be read: {error}. {_AGAIN}") from None
+    if not isinstance(found, dict) or found.get("format") != "firefly-cassette":
+        raise CassetteError(f"{path} is not the manifest of a cassette: its format isn't 'firefly-cassette'.")
+    version = found.get("format_version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise CassetteError(f"{path}: format_version is {version!r}, not a positive integer. {_AGAIN}")
+    if version > FORMAT_VERSION:
+        raise CassetteError(
+            f"{path} is of format version {version}; this version reads up to {FORMAT_VERSION}. "
+            "Update it: pip install -U firefly-replay (or firefly-mcp)."
+        )
+    try:
+        return Manifest.model_validate(found)
+    except ValidationError as error:
+        raise CassetteError(f"{path}: {_first(error)}. {_AGAIN}") from None
+
+
+def _lines(path: Path, seal: FileSeal, kind: type[_Line]) -> Iterator[_Line]:
+    try:
+        stored = path.read_bytes()
+    except FileNotFoundError:
+        raise CassetteError(f"{path} is missing, though the manifest lists it. {_AGAIN}") from None
+    except OSError as error:
+        raise CassetteError(f"{path} can't be read: {error}.") from None
+    if _sha256(stored) != seal.sha256:
+        raise CassetteError(
+            f"{path} is damaged: its SHA-256 is {_sha256(stored)}, the manifest says {seal.sha256}"
+            f"{_culprit(stored, kind)}. {_AGAIN}"
+        )
+    try:
+        content = gzip.decompress(stored) if path.suffix == ".gz" else stored
+    except (OSError, EOFError, ValueError) as error:
+        raise CassetteError(f"{path} can't be unpacked: {error}. {_AGAIN}") from None
+    lines = content.splitlines() if b"\r" not in content else content.split(b"\n")[:-1]
+    if len(lines) != seal.lines:
+        raise CassetteError(f"{path} has {len(lines)} lines, the manifest says {seal.lines}. {_AGAIN}")
+    for number, line in enumerate(lines, start=1):
+        try:
+            yield kind.model_validate_json(line)
+        except ValidationError as error:
+            raise CassetteError(f"{path}, line {number}: {_first(error)}. {_AGAIN}") from None
+
+
+def _culprit(stored: bytes, kind: type[Record]) -> str:
+    """Return a phrase naming the first line that can't be read, if any: where to look."""
+    for number, line in enumerate(stored.split(b"\n"), start=1):
+        if line:
+            try:
+                kind.model_validate_json(line)
+            except ValidationError as error:
+                return f"; line {number}: {_first(error)}"
+    return ""
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    text = re.sub(r"\s+", " ", first["msg"])
+    return f"{place}: {text}" if place else text
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise CassetteError(
+            f"{path} can't be written: {error}. Free space or choose another folder."
+        ) from None

@@ -80,17 +80,17 @@ def read(value: JsonValue, path: Sequence[PathPart]) -> JsonValue:
         MissingPathError: nothing stands there.
     """
     for position, part in enumerate(path):
-        if isinstance(value, dict) and isinstance(part, str) and part in value:
-            value = value[part]
-        elif (
-            isinstance(value, list)
-            and isinstance(part, int)
-            and not isinstance(part, bool)
-            and 0 <= part < len(value)
-        ):
-            value = value[part]
-        else:
-            raise MissingPathError(f"nothing at {_shown(path[: position + 1])}")
+        index = isinstance(part, int) and not isinstance(part, bool)
+        try:
+            if isinstance(value, dict) and isinstance(part, str):
+                value = value[part]
+                continue
+            if isinstance(value, list) and index and int(part) >= 0:
+                value = value[int(part)]
+                continue
+        except (KeyError, IndexError):
+            pass
+        raise MissingPathError(f"nothing at {_shown(path[: position + 1])}")
     return value
 
 
@@ -138,9 +138,9 @@ def _folded(values: list[JsonValue], op: str) -> JsonValue:
     return chosen
 
 
-def _sum(values: list[Any]) -> int | float:
+def _sum(values: Sequence[Any]) -> int | float:
     if all(isinstance(value, int) for value in values):
-        return sum(values)
+        return int(sum(values))
     total = Decimal(0)
     for value in values:
         total = _EXACT.add(total, Decimal(repr(value)))

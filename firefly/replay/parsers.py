@@ -47,7 +47,7 @@ class Parsed:
     parser: str
 
 
-class Opaque(ValueError):
+class OpaqueError(ValueError):
     """Raised by a parser that can't read a text without loss."""
 
 
@@ -63,7 +63,7 @@ _FOREIGN_ESCAPE = re.compile(r"\\(?![\\'\"nrtxuU])")
 
 
 def register(name: str) -> Callable[[Parser], Parser]:
-    """Add a parser under ``name``; it raises `Opaque` for what it can't read without loss."""
+    """Add a parser under ``name``; it raises `OpaqueError` for what it can't read without loss."""
 
     def add(parser: Parser) -> Parser:
         if name in PARSERS:
@@ -99,7 +99,7 @@ def parse_text(text: str) -> Parsed | None:
     for name, parser in PARSERS.items():
         try:
             return Parsed(parser(text), name)
-        except Opaque:
+        except OpaqueError:
             continue
     return None
 
@@ -122,17 +122,17 @@ def _exact_float(text: str) -> float:
             return value
     except InvalidOperation:
         pass
-    raise Opaque("a number that a double can't hold as written")
+    raise OpaqueError("a number that a double can't hold as written")
 
 
 def _no_constant(text: str) -> NoReturn:
-    raise Opaque(text)
+    raise OpaqueError(text)
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise Opaque("a key stands twice in one object")
+        raise OpaqueError("a key stands twice in one object")
     return found
 
 
@@ -144,10 +144,10 @@ _DECODER = json.JSONDecoder(
 def _decode(text: str, start: int) -> tuple[Any, int]:
     try:
         value, end = _DECODER.raw_decode(text, start)
-    except Opaque:
+    except OpaqueError:
         raise
     except (ValueError, RecursionError) as error:
-        raise Opaque(str(error)) from None
+        raise OpaqueError(str(error)) from None
     return value, end
 
 
@@ -155,7 +155,7 @@ def _encodable(value: Any) -> Any:
     try:
         canonical_json(value).encode("utf-8")
     except (UnicodeEncodeError, RecursionError) as error:
-        raise Opaque(str(error)) from None
+        raise OpaqueError(str(error)) from None
     return value
 
 
@@ -164,7 +164,7 @@ def parse_json(text: str) -> JsonValue:
     """Read one JSON document."""
     value, end = _decode(text, 0)
     if end != len(text):
-        raise Opaque("something follows the document")
+        raise OpaqueError("something follows the document")
     return _encodable(value)  # type: ignore[no-any-return]
 
 
@@ -175,15 +175,15 @@ def parse_json_lines(text: str) -> JsonValue:
     position = 0
     while position < len(text):
         if text[position] not in "{[":
-            raise Opaque("not an object or array")
+            raise OpaqueError("not an object or array")
         value, position = _decode(text, position)
         found.append(value)
         rest = text[position:].lstrip(" \t\r")
         if rest and not rest.startswith("\n"):
-            raise Opaque("two documents on one line")
+            raise OpaqueError("two documents on one line")
         position = len(text) - len(rest.lstrip())
     if len(found) < 2:
-        raise Opaque("a single document")
+        raise OpaqueError("a single document")
     return _encodable(found)  # type: ignore[no-any-return]
 
 
@@ -191,14 +191,14 @@ def parse_json_lines(text: str) -> JsonValue:
 def parse_python(text: str) -> JsonValue:
     """Read the ``repr`` of a Python list, tuple or dict."""
     if text[0] + text[-1] not in ("[]", "()", "{}") or _FOREIGN_ESCAPE.search(text):
-        raise Opaque("not the repr of a container")
+        raise OpaqueError("not the repr of a container")
     try:
         value = ast.literal_eval(text)
         same = repr(value) == text
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        raise Opaque(str(error)) from None
+        raise OpaqueError(str(error)) from None
     if not same:
-        raise Opaque("its repr differs")
+        raise OpaqueError("its repr differs")
     return _encodable(_plain(value))  # type: ignore[no-any-return]
 
 
@@ -209,7 +209,7 @@ def _plain(value: Any) -> JsonValue:
         return [_plain(item) for item in value]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {key: _plain(item) for key, item in value.items()}
-    raise Opaque(f"a {type(value).__name__} has no JSON form")
+    raise OpaqueError(f"a {type(value).__name__} has no JSON form")
 
 
 @register("csv")
@@ -222,7 +222,7 @@ def parse_csv(text: str) -> JsonValue:
             rows = _rows(text, delimiter)
             if rows is not None:
                 return _table(rows)
-    raise Opaque("not a table")
+    raise OpaqueError("not a table")
 
 
 def _rows(text: str, delimiter: str) -> list[list[str]] | None:
@@ -262,13 +262,13 @@ def _table(rows: list[list[str]]) -> JsonValue:
 def _column(cells: list[str]) -> list[JsonValue]:
     try:
         return [_number(cell) for cell in cells]
-    except Opaque:
+    except OpaqueError:
         return list(cells)
 
 
 def _number(text: str) -> int | float:
     if not _NUMBER.fullmatch(text) or len(text) > 300:
-        raise Opaque("not a number")
+        raise OpaqueError("not a number")
     return _exact_float(text) if "." in text else int(text)
 
 
@@ -277,14 +277,14 @@ def parse_key_value(text: str) -> JsonValue:
     """Read lines of the form ``key: value``."""
     lines = text.replace("\r\n", "\n").split("\n")
     if len(lines) < 2:
-        raise Opaque("a single line")
+        raise OpaqueError("a single line")
     found: dict[str, JsonValue] = {}
     for line in lines:
         match = _LINE.fullmatch(line)
         if match is None or match[1] in found or match[2] != match[2].strip():
-            raise Opaque("not a key and a value")
+            raise OpaqueError("not a key and a value")
         try:
             found[match[1]] = _number(match[2])
-        except Opaque:
+        except OpaqueError:
             found[match[1]] = match[2]
     return found

@@ -33,9 +33,7 @@ def canonical_json(value: Any) -> str:
     Raises:
         ValueError: ``value`` holds NaN or an infinity.
     """
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def digest(value: Any) -> str:

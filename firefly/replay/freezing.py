@@ -1,0 +1,38 @@
+"""From recordings to a cassette."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from .cassette import Cassette, CassetteTool, ToolKey, ToolRule
+from .learning import learn
+from .records import Recording, Tool
+
+
+def make_cassette(
+    tools: Iterable[Tool],
+    recordings: Iterable[Recording],
+    *,
+    independent: Collection[ToolKey] = (),
+    reads: Collection[ToolKey] = (),
+    volatile: Collection[ToolKey] = (),
+    versions: Mapping[str, str] | None = None,
+) -> Cassette:
+    """Return the cassette of everything recorded.
+
+    Args:
+        tools: every tool that may be asked for, recorded or not.
+        recordings: episodes as they happened, each from the fixture's state on.
+        independent: tools proven to neither read nor change the state of their scope.
+        reads: tools proven, or declared, to change nothing.
+        volatile: tools whose answers are known to vary.
+        versions: of whatever made the recordings, for the manifest.
+    """
+    known = sorted(tools, key=lambda tool: tool.key)
+    learnt = learn(known, recordings, independent=independent, reads=reads, volatile=volatile)
+    return Cassette(
+        [CassetteTool(tool=tool, rule=learnt.rules.get(tool.key, ToolRule())) for tool in known],
+        learnt.entries,
+        learnt.scopes,
+        versions,
+    )
