@@ -1,0 +1,280 @@
+"""One episode on live servers: guard, call, classify, and the state before and after every call."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from firefly.errors import ServerError, nearest
+from firefly.replay.records import Observation, State, Step, Tool, ToolCall, digest
+from firefly.replay.tool_set import ToolSet
+from firefly.servers.fingerprint import Fingerprint
+from firefly.servers.guard import refusals
+from firefly.servers.loop import EventLoop
+from firefly.servers.observe import failed_call, observe
+from firefly.servers.pool import Place, Pool
+from firefly.servers.sandbox import scrubber
+from firefly.servers.session import CallEnded, Session
+from firefly.servers.spec import Probes, ServerSpec
+
+__all__ = ["LiveEpisode", "Owner", "history_after"]
+
+log = logging.getLogger("firefly.servers")
+
+
+def history_after(history: str, call: ToolCall) -> str:
+    """Return the history digest of a scope after ``call``."""
+    return digest([history, call.server, call.tool, call.arguments])
+
+
+class Owner(Protocol):
+    """What an episode needs of the backend that it belongs to."""
+
+    def trusts(self, tool: Tool) -> bool:
+        """Return whether ``tool`` is taken to change nothing."""
+
+    def shared_history(self, server: str) -> str:
+        """Return the history digest of a shared server's state."""
+
+    def fingerprint(self, server: str) -> Fingerprint | None:
+        """Return the component that fingerprints the server's state, if it has one."""
+
+    def count(self, step: Step) -> None:
+        """Take note of a call."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A server's fingerprint as of a number of calls."""
+
+    calls: int
+    value: str | None
+
+
+class LiveEpisode:
+    """An episode on real servers. Not shared between threads."""
+
+    def __init__(
+        self,
+        tool_set: ToolSet,
+        specs: Mapping[str, ServerSpec],
+        *,
+        pool: Pool,
+        loop: EventLoop,
+        owner: Owner,
+        fresh: bool,
+    ) -> None:
+        self._specs = specs
+        self._pool = pool
+        self._loop = loop
+        self._owner = owner
+        self._fresh = fresh
+        self._tools = {tool.key: tool for tool in tool_set.tools}
+        self._servers = tool_set.servers
+        self._refused = {
+            (server, name): reason
+            for server in self._servers
+            for name, reason in refusals(
+                specs[server], [tool for tool in tool_set.tools if tool.server == server]
+            ).items()
+        }
+        self._ignore = tuple(sorted({one for server in self._servers for one in specs[server].state.ignore}))
+        self._place: Place | None = None
+        self._base = ""
+        self._clean = True
+        self._histories: dict[str, str] = {}
+        self._seen: dict[str, _Seen] = {}
+        self._steps: list[Step] = []
+        self._closed = False
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        """Return every call so far."""
+        return tuple(self._steps)
+
+    def call(self, call: ToolCall) -> Observation:
+        """Make one call; what the server does never raises."""
+        if self._closed:
+            raise ServerError("The episode is closed.")
+        tool = self._tools.get(call.key)
+        spec = self._specs.get(call.server)
+        reason = self._refusal(call)
+        if reason or tool is None or spec is None:
+            return self._refuse(call, tool, spec, reason)
+        place = None if not spec.disposable else self._take()
+        try:
+            session = self._session(spec, place)
+        except ServerError as error:
+            self._clean = False
+            state = State(history=self._history(spec))
+            return self._record(call, tool, spec, state, state, failed_call(str(error)))
+        before = self._state(spec, place, session)
+        observation = self._ask(call, tool, spec, place, session)
+        if observation.outcome == "transient" or not self._owner.trusts(tool):
+            self._clean = False
+        if spec.scope != "none":
+            self._histories[spec.scope] = history_after(before.history, call)
+        self._seen.pop(spec.name, None)
+        after = State(
+            history=self._history(spec),
+            fingerprint=self._fingerprint(spec, place, session) if session.alive else None,
+        )
+        self._seen[spec.name] = _Seen(len(self._steps) + 1, after.fingerprint)
+        return self._record(call, tool, spec, before, after, observation)
+
+    def close(self) -> None:
+        """Give the sandbox back: warm if nothing observable changed in it, else to be destroyed."""
+        if self._closed:
+            return
+        self._closed = True
+        place, self._place = self._place, None
+        if place is not None:
+            keep = self._clean and not self._fresh and place.tree(self._ignore) == self._base
+            self._pool.release(place, keep=keep)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._clean = False
+        self.close()
+
+    # --- one call ----------------------------------------------------------------------------
+
+    def _refusal(self, call: ToolCall) -> str:
+        if call.server not in self._servers:
+            return f"server {call.server!r} is not in this episode. {nearest(call.server, self._servers)}"
+        if call.key not in self._tools:
+            names = [name for server, name in self._tools if server == call.server]
+            return f"tool {call.tool!r} of {call.server} is not in this episode. {nearest(call.tool, names)}"
+        return self._refused.get(call.key, "")
+
+    def _refuse(self, call: ToolCall, tool: Tool | None, spec: ServerSpec | None, reason: str) -> Observation:
+        observation = Observation(outcome="refused", reason=reason)
+        state = State(history=self._history(spec) if spec is not None else "")
+        return self._record(call, tool, spec, state, state, observation)
+
+    def _ask(
+        self, call: ToolCall, tool: Tool, spec: ServerSpec, place: Place | None, session: Session
+    ) -> Observation:
+        arguments = dict(call.arguments)
+        if place is not None:
+            arguments = place.sandbox.real(arguments)
+        rewrite = self._rewriter(spec, place)
+        try:
+            answer = self._loop.run(session.call(call.tool, arguments, spec.call_timeout))
+        except CallEnded as ended:
+            log.info("%s.%s: %s", call.server, call.tool, rewrite(str(ended)))
+            return failed_call(rewrite(str(ended)))
+        return observe(answer, tool=tool, rewrite=rewrite, limit=spec.max_result_bytes)
+
+    def _rewriter(self, spec: ServerSpec, place: Place | None) -> Callable[[str], str]:
+        scrub = scrubber(spec.secrets)
+        if place is None:
+            return scrub
+        visible = place.sandbox.visible
+        return lambda text: scrub(visible(text))
+
+    def _record(
+        self,
+        call: ToolCall,
+        tool: Tool | None,
+        spec: ServerSpec | None,
+        before: State,
+        after: State,
+        observation: Observation,
+    ) -> Observation:
+        step = Step(
+            call=call,
+            observation=observation,
+            schema_digest=tool.schema_digest if tool is not None else "",
+            scope=spec.scope if spec is not None else "none",
+            before=before,
+            after=after,
+        )
+        self._steps.append(step)
+        self._owner.count(step)
+        return observation
+
+    # --- place and state ---------------------------------------------------------------------
+
+    def _take(self) -> Place:
+        if self._place is None:
+            names = frozenset(name for name in self._servers if self._specs[name].disposable)
+            self._place = self._pool.acquire(names, fresh=self._fresh)
+            try:
+                for name in sorted(names & self._pool.start_writers):
+                    self._pool.session(name, self._place)  # so that the first state is always the same
+            except ServerError as error:
+                log.info("%s", error)
+            self._base = self._place.tree(self._ignore)
+        return self._place
+
+    def _session(self, spec: ServerSpec, place: Place | None) -> Session:
+        if place is None:
+            return self._pool.session(spec.name, None)
+        running = place.sessions.get(spec.name)
+        if running is not None and running.alive:
+            return running
+        if running is not None:
+            self._clean = False
+        before = place.tree(self._ignore)
+        session = self._pool.session(spec.name, place)
+        after = place.tree(self._ignore)
+        if after != before:
+            self._clean = False
+            self._seen.clear()
+            self._histories["workspace"] = digest([self._history_of("workspace"), "start", spec.name, after])
+        return session
+
+    def _history(self, spec: ServerSpec) -> str:
+        return self._history_of(spec.scope)
+
+    def _history_of(self, scope: str) -> str:
+        found = self._histories.get(scope)
+        if found is None:
+            server = scope.removeprefix("remote:")
+            found = self._owner.shared_history(server) if server != scope else digest(["fixture", self._base])
+        return found
+
+    def _state(self, spec: ServerSpec, place: Place | None, session: Session) -> State:
+        seen = self._seen.get(spec.name)
+        if seen is not None and seen.calls == len(self._steps):
+            value = seen.value
+        else:
+            value = self._fingerprint(spec, place, session)
+        return State(history=self._history(spec), fingerprint=value)
+
+    def _fingerprint(self, spec: ServerSpec, place: Place | None, session: Session) -> str | None:
+        wanted = spec.state.fingerprint
+        if wanted is None:
+            wanted = "files" if spec.scope == "workspace" else "none"
+        if wanted == "none":
+            return None
+        found: list[str] = []
+        if place is not None and (
+            wanted == "files" or (isinstance(wanted, Probes) and spec.scope == "workspace")
+        ):
+            found.append(place.tree(spec.state.ignore))
+        if isinstance(wanted, Probes):
+            found += self._probe(spec, wanted, place, session)
+        component = self._owner.fingerprint(spec.name)
+        if component is not None and place is not None:
+            found.append(component.digest(place.sandbox.workspace))
+        return digest(found) if found else None
+
+    def _probe(self, spec: ServerSpec, wanted: Probes, place: Place | None, session: Session) -> list[str]:
+        results = []
+        for probe in wanted.probes:
+            tool = self._tools.get((spec.name, probe.tool))
+            call = ToolCall(server=spec.name, tool=probe.tool, arguments=probe.arguments)
+            if tool is None:
+                tool = Tool(server=spec.name, name=probe.tool)
+            results.append(self._ask(call, tool, spec, place, session).digest)
+        return results

@@ -1,0 +1,141 @@
+"""Fingerprints of a workspace: a digest of its files that ignores what is no state.
+
+Normalisers go by file format, never by server: a database is its rows, an Office file its parts, a
+git index its entries. What no normaliser knows counts byte by byte.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from firefly.plugins import register
+from firefly.replay.records import digest
+from firefly.servers.formats import GIT_NOISE, git_file, office_file, sqlite_file
+
+__all__ = ["FileTree", "Fingerprint"]
+
+_RACY = 50_000_000
+"""Nanoseconds: a file changed this recently is hashed again next time, as clocks of files are coarse."""
+
+Stamp = tuple[int, ...]
+
+
+class Fingerprint(Protocol):
+    """Tells states of a workspace apart. Registered as kind ``fingerprint``."""
+
+    def digest(self, workspace: Path) -> str:
+        """Return equal text for states that no tool can tell apart, as far as can be seen."""
+
+
+@register("fingerprint", "files")
+class FileTree:
+    """The files of the workspace, normalised by format."""
+
+    def __init__(self, *, ignore: Sequence[str] = ()) -> None:
+        self._ignore = tuple(ignore)
+        self._known: dict[str, tuple[Stamp, str]] = {}
+
+    def digest(self, workspace: Path) -> str:
+        """Return the digest of the file tree below ``workspace``."""
+        entries: list[list[str]] = []
+        self._walk(os.fspath(workspace), "", entries)
+        return digest(entries)
+
+    def forget(self, workspace: Path) -> None:
+        """Drop what is remembered of the files below ``workspace``."""
+        prefix = f"{os.fspath(workspace)}{os.sep}"
+        for path in [one for one in list(self._known) if one.startswith(prefix)]:
+            self._known.pop(path, None)
+
+    def _walk(self, folder: str, inner: str, entries: list[list[str]], git: bool = False) -> None:
+        try:
+            with os.scandir(folder) as scan:
+                children = sorted(scan, key=lambda entry: entry.name)
+        except OSError:
+            return  # removed while we looked, or not ours to read
+        names = {entry.name for entry in children}
+        for entry in children:
+            path = f"{inner}/{entry.name}" if inner else entry.name
+            if self._ignored(entry.name, path) or _is_side_file(entry.name, names):
+                continue
+            if git and entry.name.endswith(GIT_NOISE):
+                continue
+            try:
+                if entry.is_symlink():
+                    entries.append([path, "link", os.readlink(entry.path)])
+                elif entry.is_dir(follow_symlinks=False):
+                    entries.append([path, "folder", ""])
+                    inside = git or (entry.name == ".git" and os.path.exists(f"{entry.path}/HEAD"))
+                    self._walk(entry.path, path, entries, inside)
+                elif entry.is_file(follow_symlinks=False):
+                    info = entry.stat(follow_symlinks=False)
+                    kind = "program" if info.st_mode & stat.S_IXUSR else "file"
+                    entries.append([path, kind, self._content(entry.path, info, path, git)])
+                else:
+                    entries.append([path, "special", ""])
+            except FileNotFoundError:
+                continue
+            except PermissionError:
+                entries.append([path, "unreadable", ""])
+
+    def _ignored(self, name: str, path: str) -> bool:
+        return any(fnmatch.fnmatchcase(path, one) or fnmatch.fnmatchcase(name, one) for one in self._ignore)
+
+    def _content(self, path: str, info: os.stat_result, inner: str, git: bool) -> str:
+        stamp = _stamp(info)
+        with_log = not git and _sqlite_log(path)
+        if with_log:
+            stamp += _stamp(os.stat(f"{path}-wal"))
+        known = self._known.get(path)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        found = _file_digest(path, inner, git)
+        newest = max(info.st_mtime_ns, info.st_ctime_ns, *(stamp[5:7] if with_log else ()))
+        if time.time_ns() - newest > _RACY:
+            self._known[path] = (stamp, found)
+        return found
+
+
+def _stamp(info: os.stat_result) -> Stamp:
+    return (info.st_mtime_ns, info.st_ctime_ns, info.st_size, info.st_ino, info.st_mode)
+
+
+def _sqlite_log(path: str) -> bool:
+    try:
+        return os.stat(f"{path}-wal").st_size > 0
+    except OSError:
+        return False
+
+
+def _is_side_file(name: str, names: set[str]) -> bool:
+    """Return whether it belongs to a database beside it, whose rows say it all."""
+    return any(name.endswith(end) and name.removesuffix(end) in names for end in ("-wal", "-shm", "-journal"))
+
+
+_FORMATS: tuple[tuple[bytes, Callable[[str], str | None]], ...] = (
+    (b"SQLite format 3\x00", sqlite_file),
+    (b"PK\x03\x04", office_file),
+)
+
+
+def _file_digest(path: str, inner: str, git: bool) -> str:
+    if git:
+        special = git_file(path, inner)
+        if special is not None:
+            return special
+    with open(path, "rb") as file:  # noqa: PTH123 - a plain path is what scandir gives
+        head = file.read(16)
+        for magic, normalised in _FORMATS:
+            if head.startswith(magic):
+                found = normalised(path)
+                if found is not None:
+                    return found
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest()[:32]

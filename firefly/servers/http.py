@@ -1,0 +1,90 @@
+"""The streamable HTTP connection to a server reached by URL: status codes kept, sizes bounded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+from mcp.client.streamable_http import streamable_http_client
+
+from firefly.servers.session import CallEnded
+from firefly.servers.spec import ServerSpec
+from firefly.servers.transport import LINE_LIMIT, OVERSIZED, Connection, Streams
+
+__all__ = ["http_connection"]
+
+_CONNECT_SECONDS = 20.0
+
+
+@asynccontextmanager
+async def http_connection(spec: ServerSpec, connection: Connection) -> AsyncIterator[Streams]:
+    """Connect to ``spec.url`` and yield its message streams.
+
+    Raises:
+        CallEnded: nobody listens there.
+    """
+    assert spec.url is not None
+
+    async def note_status(response: httpx2.Response) -> None:
+        if response.status_code >= 400 and response.request.method == "POST":
+            connection.statuses[_request_id(response.request)] = response.status_code
+
+    client = httpx2.AsyncClient(
+        headers=spec.headers,
+        timeout=httpx2.Timeout(_CONNECT_SECONDS, read=spec.call_timeout + 30.0),
+        transport=_Bounded(httpx2.AsyncHTTPTransport()),
+        event_hooks={"response": [note_status]},
+    )
+    async with client:
+        try:
+            async with streamable_http_client(
+                spec.url, http_client=client, max_sse_event_size=LINE_LIMIT
+            ) as (read, write):
+                yield read, write  # type: ignore[misc]
+        finally:
+            connection.closed.set()
+
+
+def _request_id(request: httpx2.Request) -> str:
+    try:
+        return str(json.loads(request.content).get("id"))
+    except (ValueError, AttributeError, httpx2.RequestNotRead):
+        return ""
+
+
+class _Bounded(httpx2.AsyncBaseTransport):
+    """Breaks off an answer that is over the size limit."""
+
+    def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send ``request`` and return the response with a bounded body."""
+        response = await self._inner.handle_async_request(request)
+        kind = response.headers.get("content-type", "")
+        if not kind.startswith("text/event-stream") and isinstance(response.stream, httpx2.AsyncByteStream):
+            response.stream = _BoundedStream(response.stream)
+        return response
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._inner.aclose()
+
+
+class _BoundedStream(httpx2.AsyncByteStream):
+    def __init__(self, inner: httpx2.AsyncByteStream) -> None:
+        self._inner = inner
+
+    async def __aiter__(self) -> Any:
+        size = 0
+        async for chunk in self._inner:
+            size += len(chunk)
+            if size > LINE_LIMIT:
+                raise httpx2.ReadError(f"{OVERSIZED}: more than {LINE_LIMIT} bytes")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()

@@ -1,0 +1,266 @@
+"""The pool of sandboxes and sessions: warm ones are handed out again, the cap on live servers holds."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from firefly.errors import ServerError, StartError
+from firefly.servers.fingerprint import FileTree
+from firefly.servers.launch import Launcher
+from firefly.servers.loop import EventLoop
+from firefly.servers.reaper import Reaper
+from firefly.servers.sandbox import Sandbox, scrubber
+from firefly.servers.session import CallEnded, Session
+from firefly.servers.spec import ServerSpec
+
+__all__ = ["Place", "Pool"]
+
+log = logging.getLogger("firefly.servers")
+
+_BACKOFF = (0.0, 0.2, 1.0)
+"""Seconds before each start of a server within one place; then it is given up."""
+
+
+@dataclass(eq=False)
+class Place:
+    """A sandbox with the sessions that run in it; used by one episode at a time."""
+
+    sandbox: Sandbox
+    fixtures: tuple[Path, ...]
+    sessions: dict[str, Session] = field(default_factory=dict)
+    starts: Counter[str] = field(default_factory=Counter)
+    writers: set[str] = field(default_factory=set)
+    """Servers that changed the workspace when they started."""
+    trees: dict[tuple[str, ...], FileTree] = field(default_factory=dict)
+    reserved: int = 0
+    """Sessions that it may have at once."""
+    used: int = 0
+
+    def tree(self, ignore: Sequence[str]) -> str:
+        """Return the digest of the workspace's files."""
+        kept = self.trees.setdefault(tuple(ignore), FileTree(ignore=ignore))
+        return kept.digest(self.sandbox.workspace)
+
+
+class Pool:
+    """Hands out places and sessions. Usable from any thread; all waiting happens here."""
+
+    def __init__(
+        self, specs: Mapping[str, ServerSpec], *, launcher: Launcher, loop: EventLoop, reaper: Reaper,
+        world: Path | None, most: int,
+    ) -> None:  # fmt: skip
+        self._specs = specs
+        self._launcher = launcher
+        self._loop = loop
+        self._reaper = reaper
+        self._world = world
+        self._most = most
+        self._changed = threading.Condition()
+        self._idle: list[Place] = []
+        self._busy: list[Place] = []
+        self._shared: dict[str, Session] = {}
+        self._shared_locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._stopping = 0
+        self._clock = 0
+        self._closed = False
+        self.start_writers: set[str] = set()
+        """Servers seen to change the workspace when they start."""
+        self.starts: Counter[str] = Counter()
+
+    # --- places ------------------------------------------------------------------------------
+
+    def fixtures(self, servers: Iterable[str]) -> tuple[Path, ...]:
+        """Return the folders that a sandbox for ``servers`` is filled from, in order."""
+        own = [self._specs[name].fixture for name in sorted(servers)]
+        layers = [self._world, *own]
+        return tuple(layer for layer in layers if layer is not None)
+
+    def acquire(self, servers: frozenset[str], *, fresh: bool = False) -> Place:
+        """Return a place in the fixture's state for ``servers``; wait while the cap is reached.
+
+        Raises:
+            ServerError: more servers than may live at once.
+        """
+        if len(servers) > self._most:
+            raise ServerError(
+                f"{len(servers)} servers are needed at once, but sessions.live is {self._most}. "
+                f"Raise it: sessions.live={len(servers)}"
+            )
+        fixtures = self.fixtures(servers)
+        with self._changed:
+            place = self._reserve(servers, fixtures, fresh)
+        if place is not None:
+            return place
+        place = Place(Sandbox(), fixtures, reserved=len(servers))
+        self._reaper.watch_folder(place.sandbox.root)
+        with self._changed:
+            self._stopping -= len(servers)  # the reservation moves to the place
+            self._busy.append(place)
+        try:
+            place.sandbox.fill(fixtures)
+        except BaseException:
+            self.release(place, keep=False)
+            raise
+        return place
+
+    def _reserve(self, servers: frozenset[str], fixtures: tuple[Path, ...], fresh: bool) -> Place | None:
+        while True:
+            if self._closed:
+                raise ServerError("The live servers are closed.")
+            place = None if fresh else self._warm(servers, fixtures)
+            need = len(servers | place.sessions.keys()) if place is not None else len(servers)
+            rest = [one for one in self._idle if one is not place]
+            live = self._stopping + len(self._shared)
+            live += sum(one.reserved for one in self._busy) + sum(len(one.sessions) for one in rest)
+            if live + need <= self._most:
+                break
+            if rest:
+                self._discard(min(rest, key=lambda one: one.used))
+            elif place is not None and need > len(servers):
+                self._discard(place)
+            elif not self._end_idle_shared():
+                self._changed.wait(1.0)
+        if place is None:
+            self._stopping += len(servers)  # holds the reservation until the place exists
+            return None
+        self._idle.remove(place)
+        self._busy.append(place)
+        place.reserved = need
+        return place
+
+    def _warm(self, servers: frozenset[str], fixtures: tuple[Path, ...]) -> Place | None:
+        fitting = [
+            place
+            for place in self._idle
+            if place.fixtures == fixtures and place.writers <= servers and servers & place.sessions.keys()
+        ]
+        return max(
+            fitting,
+            key=lambda place: (
+                len(servers & place.sessions.keys()),
+                -len(place.sessions.keys() - servers),
+                place.used,
+            ),
+            default=None,
+        )
+
+    def release(self, place: Place, *, keep: bool) -> None:
+        """Take a place back: keep it warm, or destroy it in the background."""
+        alive = {name: session for name, session in place.sessions.items() if session.alive}
+        with self._changed:
+            self._busy.remove(place)
+            self._clock += 1
+            place.used = self._clock
+            place.starts.clear()
+            if keep and alive and len(alive) == len(place.sessions) and not self._closed:
+                place.reserved = 0
+                self._idle.append(place)
+            else:
+                self._idle.append(place)
+                self._discard(place)
+            self._changed.notify_all()
+
+    def _discard(self, place: Place) -> None:
+        self._idle.remove(place)
+        count = len(place.sessions)
+        self._stopping += count
+
+        def gone(_: object) -> None:
+            with self._changed:
+                self._stopping -= count
+                self._changed.notify_all()
+
+        self._loop.submit(self._destroy(place)).add_done_callback(gone)
+
+    async def _destroy(self, place: Place) -> None:
+        await asyncio.gather(*(session.stop() for session in place.sessions.values()))
+        await asyncio.to_thread(place.sandbox.remove)
+        self._reaper.forget_folder(place.sandbox.root)
+
+    # --- sessions ----------------------------------------------------------------------------
+
+    def session(self, server: str, place: Place | None) -> Session:
+        """Return the live session of ``server`` in ``place`` (None: the shared one), started if needed.
+
+        Raises:
+            ServerError: it can't be installed, or does not start; the true reason.
+        """
+        if place is None:
+            with self._shared_locks[server]:
+                session = self._shared.get(server)
+                if session is None or not session.alive:
+                    if session is not None:
+                        self._loop.run(session.stop())
+                    session = self._start(server, None)
+                    with self._changed:
+                        self._shared[server] = session
+                return session
+        session = place.sessions.get(server)
+        if session is not None and session.alive:
+            return session
+        if session is not None:
+            self._loop.run(session.stop())
+        began = place.starts[server]
+        if began >= len(_BACKOFF):
+            raise StartError(f"{server} ended {began} times in one episode; it is not started again.")
+        time.sleep(_BACKOFF[began])
+        place.starts[server] += 1
+        ignore = self._specs[server].state.ignore
+        before = place.tree(ignore)
+        place.sessions[server] = self._start(server, place)
+        if place.tree(ignore) != before:
+            place.writers.add(server)
+            self.start_writers.add(server)
+        return place.sessions[server]
+
+    def _start(self, server: str, place: Place | None) -> Session:
+        spec = self._specs[server]
+        prepared = None if spec.remote else self._launcher.prepare(spec)
+        sandbox = place.sandbox if place is not None else None
+        self.starts[server] += 1
+        try:
+            return self._loop.run(self._launcher.open(spec, prepared, sandbox))
+        except CallEnded as error:
+            reason = scrubber(spec.secrets)(str(error))
+            raise StartError(sandbox.visible(reason) if sandbox is not None else reason) from error
+
+    def _end_idle_shared(self) -> bool:
+        for name, session in self._shared.items():
+            if not session.busy:
+                del self._shared[name]
+                self._stopping += 1
+
+                def gone(_: object) -> None:
+                    with self._changed:
+                        self._stopping -= 1
+                        self._changed.notify_all()
+
+                self._loop.submit(session.stop()).add_done_callback(gone)
+                return True
+        return False
+
+    # --- the end -----------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Stop every session and delete every sandbox; idempotent."""
+        with self._changed:
+            self._closed = True
+            for place in list(self._idle):
+                self._discard(place)
+            for place in list(self._busy):
+                self._busy.remove(place)
+                self._idle.append(place)
+                self._discard(place)
+            shared = list(self._shared.values())
+            self._shared.clear()
+        for session in shared:
+            self._loop.run(session.stop())
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping == 0, timeout=30.0)

@@ -1,0 +1,401 @@
+"""One live session with one server: a single owner task enters and leaves it, anybody may call.
+
+The task that opens an SDK session must also close it, so `Session` keeps that task and hands it a
+stop signal. Results are taken raw, before the SDK validates them: one bad schema or one answer that
+does not match its output schema is no reason to lose a server or an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+import mcp_types as types
+from mcp import ClientSession, MCPError
+from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
+from pydantic import FileUrl, RootModel, ValidationError
+
+from firefly.servers.rate import RateLimit
+from firefly.servers.stderr import essence
+from firefly.servers.transport import OVERSIZED, Connection, Streams
+
+__all__ = ["CallEnded", "Listed", "ServerAnswer", "Session"]
+
+log = logging.getLogger("firefly.servers")
+
+PAGE_CAP = 200
+"""Pages of ``tools/list``; a server with more lists for ever."""
+TOOL_CAP = 10_000
+_ROUNDS = 4
+"""How often a call may ask back (MCP 2026-07-28: input required)."""
+_PING_SECONDS = 2.0
+
+
+class _Raw(RootModel[dict[str, Any]]):
+    """Any result."""
+
+
+@dataclass
+class _Exchange:
+    """What one request sent and got, before validation."""
+
+    request_id: int = 0
+    result: dict[str, Any] | None = None
+
+
+_exchange: ContextVar[_Exchange | None] = ContextVar("_exchange", default=None)
+
+
+class _RawDispatcher(JSONRPCDispatcher[Any]):
+    """Keeps the raw result of the current request for `Session`."""
+
+    _next = 1_000_000
+
+    async def send_raw_request(
+        self, method: str, params: Mapping[str, Any] | None, opts: Any = None, **more: Any
+    ) -> dict[str, Any]:
+        exchange = _exchange.get()
+        if exchange is None:
+            return await super().send_raw_request(method, params, opts, **more)
+        _RawDispatcher._next += 1
+        exchange.request_id = _RawDispatcher._next
+        options = {**(opts or {}), "request_id": exchange.request_id}
+        result = await super().send_raw_request(method, params, options, **more)  # type: ignore[arg-type]
+        exchange.result = result
+        return result
+
+
+class CallEnded(Exception):  # noqa: N818 - no error of ours: it says how a call ended without an answer
+    """A call got no answer of the server: it timed out, crashed, or was turned away."""
+
+
+@dataclass(frozen=True)
+class ServerAnswer:
+    """What a server answered: a result, or a JSON-RPC error."""
+
+    result: dict[str, Any] | None = None
+    code: int | None = None
+    message: str = ""
+
+
+@dataclass
+class Listed:
+    """A server's own account of itself, raw."""
+
+    tools: list[dict[str, Any]] = field(default_factory=list)
+    protocol_version: str = ""
+    server_name: str = ""
+    server_version: str = ""
+    warnings: list[str] = field(default_factory=list)
+
+
+class Session:
+    """A live session. All methods run in the event loop."""
+
+    def __init__(
+        self,
+        server: str,
+        connect: Callable[[Connection], AbstractAsyncContextManager[Streams]],
+        *,
+        mode: str = "legacy",
+        start_timeout: float = 120.0,
+        concurrency: int = 1,
+        rate: RateLimit | None = None,
+        roots: Sequence[str] = (),
+    ) -> None:
+        self.server = server
+        self.connection = Connection()
+        self.listed = Listed()
+        self._connect = connect
+        self._mode = mode
+        self._start_timeout = start_timeout
+        self._slots = asyncio.Semaphore(concurrency)
+        self._rate = rate
+        self._roots = tuple(roots)
+        self._stop = asyncio.Event()
+        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._task: asyncio.Task[None] | None = None
+        self._client: ClientSession | None = None
+        self._in_flight = 0
+        self.list_changed = False
+
+    @property
+    def alive(self) -> bool:
+        """Return whether calls can be made."""
+        return self._client is not None and not self.connection.closed.is_set()
+
+    @property
+    def busy(self) -> bool:
+        """Return whether a call is under way."""
+        return self._in_flight > 0
+
+    async def start(self) -> None:
+        """Connect, shake hands and list the tools.
+
+        Raises:
+            CallEnded: with the true reason in words.
+        """
+        self._task = asyncio.create_task(self._own(), name=f"session {self.server}")
+        done, _ = await asyncio.wait({self._ready}, timeout=self._start_timeout)
+        if not done:
+            await self.stop()
+            said = essence(self.connection.tail())
+            raise CallEnded(
+                f"it did not answer within {self._start_timeout:g} s{self._noise()}"
+                + (f"; the last of its stderr: {said}" if said else "")
+            )
+        error = self._ready.exception()
+        if error is not None:
+            await self.stop()
+            raise error
+
+    async def stop(self) -> None:
+        """End the session and its process; idempotent."""
+        self._stop.set()
+        if self._task is not None:
+            if not self._ready.done():
+                self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def call(self, tool: str, arguments: dict[str, Any], timeout: float) -> ServerAnswer:
+        """Call a tool.
+
+        Raises:
+            CallEnded: the server gave no answer; says why.
+        """
+        self._in_flight += 1
+        try:
+            async with self._slots:
+                if self._rate is not None:
+                    await self._rate.wait()
+                return await self._timed(tool, arguments, timeout)
+        finally:
+            self._in_flight -= 1
+
+    async def _timed(self, tool: str, arguments: dict[str, Any], timeout: float) -> ServerAnswer:
+        try:
+            with anyio.fail_after(timeout):
+                return await self._call(tool, arguments)
+        except TimeoutError:
+            if not self.connection.closed.is_set() and not await self._responds():
+                self._stop.set()  # hung for good: whoever needs it next starts it anew
+                self.connection.closed.set()
+            raise CallEnded(f"no answer within {timeout:g} s") from None
+
+    async def _call(self, tool: str, arguments: dict[str, Any]) -> ServerAnswer:
+        responses: Any = None
+        state: str | None = None
+        for _ in range(_ROUNDS):
+            params = types.CallToolRequestParams(
+                name=tool, arguments=arguments, input_responses=responses, request_state=state
+            )
+            answer = await self._request(types.CallToolRequest(params=params))
+            result = answer.result
+            if result is None or result.get("resultType") != "input_required":
+                return answer
+            try:
+                asked = types.InputRequiredResult.model_validate(result)
+                responses, state = await self._answer_back(asked), asked.request_state
+            except (ValidationError, MCPError) as error:
+                return ServerAnswer(code=types.INVALID_REQUEST, message=f"it asked for input: {error}")
+        return ServerAnswer(code=types.INVALID_REQUEST, message="it kept asking for input")
+
+    async def _answer_back(self, asked: types.InputRequiredResult) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, request in (asked.input_requests or {}).items():
+            if isinstance(request, types.ListRootsRequest):
+                found[key] = self._root_list()
+            elif isinstance(request, types.ElicitRequest):
+                found[key] = types.ElicitResult(action="decline")
+            else:
+                raise MCPError(code=types.INVALID_REQUEST, message=_NO_SAMPLING)
+        return found
+
+    async def _request(self, request: types.Request[Any, Any]) -> ServerAnswer:
+        client = self._client
+        if client is None or self.connection.closed.is_set():
+            raise CallEnded(self._why_ended())
+        exchange = _Exchange()
+        token = _exchange.set(exchange)
+        try:
+            await client.send_request(request, _Raw)
+        except MCPError as error:
+            return await self._error(error, exchange)
+        except ValidationError:
+            if exchange.result is None:
+                raise
+        finally:
+            _exchange.reset(token)
+        return ServerAnswer(result=exchange.result if exchange.result is not None else {})
+
+    async def _error(self, error: MCPError, exchange: _Exchange) -> ServerAnswer:
+        code, message = error.error.code, error.error.message
+        status = self.connection.statuses.pop(str(exchange.request_id), None)
+        if status is not None and (status in (401, 403, 404, 407, 408, 425, 429) or status >= 500):
+            raise CallEnded(f"HTTP {status}{_STATUS.get(status, '')}")
+        if message.startswith(OVERSIZED):
+            raise CallEnded(message)
+        if code == types.CONNECTION_CLOSED and message == "Connection closed":
+            with anyio.move_on_after(1.0):
+                await self.connection.closed.wait()
+            raise CallEnded(self._why_ended())
+        return ServerAnswer(code=code, message=message)
+
+    async def _responds(self) -> bool:
+        try:
+            with anyio.fail_after(_PING_SECONDS):
+                await self._request(types.PingRequest())
+        except (TimeoutError, CallEnded):
+            return False
+        return True
+
+    def _why_ended(self) -> str:
+        why = self.connection.ending or "the connection is closed"
+        said = essence(self.connection.tail())
+        return f"{why}: {said}" if said else why
+
+    def _noise(self) -> str:
+        shown = self.connection.first_noise
+        return f"; it wrote to stdout what is no MCP message: {shown!r}" if shown else ""
+
+    # --- the owner task ----------------------------------------------------------------------
+
+    async def _own(self) -> None:
+        try:
+            async with self._connect(self.connection) as (read, write):
+                dispatcher = _RawDispatcher(read, write)
+                async with ClientSession(
+                    dispatcher=dispatcher,
+                    sampling_callback=_decline_sampling,
+                    elicitation_callback=_decline_elicitation,
+                    list_roots_callback=self._list_roots,
+                    message_handler=self._on_message,
+                    client_info=types.Implementation(name="firefly", version="1"),
+                ) as client:
+                    await self._shake_hands(client)
+                    self._client = client
+                    await self._list(client)
+                    if not self._ready.done():
+                        self._ready.set_result(None)
+                    await self._stop.wait()
+        except asyncio.CancelledError:
+            if not self._ready.done():
+                self._ready.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001 - the one boundary between the SDK and Firefly
+            reason = self._start_reason(error)
+            if self._ready.done():
+                log.debug("session %s ended: %s", self.server, reason)
+            else:
+                self._ready.set_exception(CallEnded(reason))
+        finally:
+            self._client = None
+            self.connection.closed.set()
+
+    async def _shake_hands(self, client: ClientSession) -> None:
+        if self._mode == "auto":
+            try:
+                await client.discover()
+            except (MCPError, ValidationError, RuntimeError):
+                await client.initialize()
+        else:
+            await client.initialize()
+        info = client.server_info
+        self.listed.protocol_version = client.protocol_version or ""
+        self.listed.server_name = info.name if info else ""
+        self.listed.server_version = info.version if info else ""
+
+    async def _list(self, client: ClientSession) -> None:
+        capabilities = client.server_capabilities
+        cursor: str | None = None
+        seen: set[str] = set()
+        for _ in range(PAGE_CAP):
+            exchange = _Exchange()
+            token = _exchange.set(exchange)
+            try:
+                params = types.PaginatedRequestParams(cursor=cursor) if cursor is not None else None
+                await client.list_tools(params=params)
+            except MCPError as error:
+                if error.error.code == types.METHOD_NOT_FOUND and not (capabilities and capabilities.tools):
+                    return  # a server without tools
+                raise
+            except ValidationError as error:
+                if exchange.result is None or not isinstance(exchange.result.get("tools"), list):
+                    raise
+                log.debug("%s: the list of tools is not valid: %s", self.server, error)
+            finally:
+                _exchange.reset(token)
+            page = exchange.result or {}
+            self.listed.tools += page.get("tools") or []
+            cursor = page.get("nextCursor")
+            if cursor is None:
+                return
+            if cursor in seen or len(self.listed.tools) > TOOL_CAP:
+                break
+            seen.add(cursor)
+        raise CallEnded(
+            f"tools/list does not end: {len(seen) + 1} pages and {len(self.listed.tools)} tools so far"
+            + (", and a cursor came twice" if cursor in seen else "")
+        )
+
+    def _start_reason(self, error: BaseException) -> str:
+        leaf = _leaf(error)
+        if isinstance(leaf, CallEnded):
+            return str(leaf)
+        if isinstance(leaf, MCPError):
+            status = next(iter(self.connection.statuses.values()), None)
+            if status is not None:
+                return f"HTTP {status}{_STATUS.get(status, '')}"
+            if leaf.error.message == "Connection closed":
+                return self._why_ended() + self._noise()
+            return f"it answered the handshake with error {leaf.error.code}: {leaf.error.message}"
+        if isinstance(leaf, ValidationError):
+            first = leaf.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            return f"it does not speak MCP as specified: {leaf.title} {where}: {first['msg']}"
+        if isinstance(leaf, FileNotFoundError):
+            return f"there is no {leaf.filename}"
+        return f"{type(leaf).__name__}: {leaf}" if str(leaf) else type(leaf).__name__
+
+    # --- what a server may ask ---------------------------------------------------------------
+
+    def _root_list(self) -> types.ListRootsResult:
+        return types.ListRootsResult(
+            roots=[types.Root(uri=FileUrl(uri), name="workspace") for uri in self._roots]
+        )
+
+    async def _list_roots(self, context: Any) -> types.ListRootsResult:
+        return self._root_list()
+
+    async def _on_message(self, message: Any) -> None:
+        if isinstance(message, types.ToolListChangedNotification) and self._ready.done():
+            self.list_changed = True
+
+
+_NO_SAMPLING = "This client has no language model to sample from."
+_STATUS = {
+    401: " (unauthorized: the server wants credentials)",
+    403: " (forbidden)",
+    404: " (not found)",
+    429: " (too many requests)",
+}
+
+
+async def _decline_sampling(context: Any, params: Any) -> types.ErrorData:
+    return types.ErrorData(code=types.INVALID_REQUEST, message=_NO_SAMPLING)
+
+
+async def _decline_elicitation(context: Any, params: Any) -> types.ElicitResult:
+    return types.ElicitResult(action="decline")
+
+
+def _leaf(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
