@@ -31,11 +31,11 @@ _QUOTES = 18
 _DISPENSABLE = {
     "agreements": ("penalty_rate", "committed_volume"),
     "customers": ("segment", "credit_limit", "account_manager", "contact"),
-    "depots": ("floor_area", "pallet_places", "lead"),
+    "depots": ("area_expr", "pallet_places", "lead"),
     "employees": ("role", "travel_budget"),
     "orders": ("due_on",),
     "returns": ("reason", "returned_on"),
-    "shipments": ("distance", "gross_weight", "shipped_on"),
+    "shipments": ("distance_expr", "weight_expr", "shipped_on"),
     "stock": ("reorder_point",),
     "tickets": ("severity", "hours_spent", "opened_on"),
 }
@@ -160,8 +160,8 @@ def _write_books(folder: Path, story: Story, draw: Draw) -> None:
         {
             "sku": row["sku"],
             "pieces_per_pallet": pieces,
-            "pallet_load": f"{load} {draw.one(('lb', 'stone', 'kg'))}",
-            "stack_height": f"{height} inch",
+            "load_expr": f"{load} {draw.one(('lb', 'stone', 'kg'))}",
+            "height_expr": f"{height} inch",
             "home_depot": draw.one(story.depots.column("depot_code")),
         }
         for row, pieces, load, height in zip(

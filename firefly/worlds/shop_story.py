@@ -195,7 +195,7 @@ def _products(draw: Draw, suppliers: Table) -> Table:
                 "category": kind,
                 "supplier_id": supplier,
                 "unit_price": price,
-                "package_size": f"{quantity} {draw.one(stated)}",
+                "package_expr": f"{quantity} {draw.one(stated)}",
                 "customs_unit": draw.one(wanted),
                 "landed_cost_expression": f"({price} + {freight}) * {draw.one(range(103, 127)) / 100}",
             }

@@ -105,7 +105,7 @@ def make_depots(draw: Draw, people: list[tuple[str, str]]) -> Table:
             "last_pickup": pickup,
             "lead": f"{given} {family}",
             "pallet_places": places_left,
-            "floor_area": f"{area} acre",
+            "area_expr": f"{area} acre",
         }
         for identifier, (city, zone), opens, pickup, (given, family), places_left, area in zip(
             draw.identifiers(count, "DEP"),
@@ -151,8 +151,8 @@ def make_shipments(draw: Draw, orders: Table, depots: Table, carriers: Table) ->
             "depot_code": depot,
             "carrier": carrier,
             "shipped_on": _later(str(order["placed_on"]), draw.one(range(1, 8))),
-            "distance": f"{distance} mile",
-            "gross_weight": f"{weight} lb",
+            "distance_expr": f"{distance} mile",
+            "weight_expr": f"{weight} lb",
             "freight_cost": cost,
         }
         for identifier, order, depot, carrier, distance, weight, cost in zip(
