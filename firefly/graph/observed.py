@@ -7,8 +7,9 @@ same semantic type.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
 from weakref import WeakKeyDictionary
@@ -24,8 +25,12 @@ from firefly.records import Edge, ToolKey
 from firefly.replay.records import Step, Tool
 from firefly.values.semantic import declared_type, is_specific, semantic_type
 
-_VALUES = 200
+_VALUES = 60
 """Distinct values remembered for one path or parameter."""
+_LEAST = 0.1
+"""Scores below say nothing."""
+_SELF = 0.4
+"""A tool seldom feeds itself."""
 
 
 @dataclass
@@ -37,15 +42,27 @@ class Field:
     echoes: dict[str, JsonValue] = field(default_factory=dict)
     """Distinct values that repeated an argument of the very call."""
 
-    @property
+    @cached_property
     def relevant(self) -> dict[str, JsonValue]:
         """Return what the tool produced here; where it only ever echoed, the echoes."""
-        return self.values or self.echoes
+        found = self.values or self.echoes
+        return {name: value for name, value in found.items() if value != "" and not isinstance(value, bool)}
 
     @cached_property
-    def types(self) -> frozenset[str]:
-        """Return the semantic types of the relevant values."""
-        return frozenset(semantic_type(value) for value in self.relevant.values())
+    def shares(self) -> dict[str, float]:
+        """Return the share of each semantic type among the relevant values."""
+        counts = Counter(semantic_type(value) for value in self.relevant.values())
+        return {kind: count / len(self.relevant) for kind, count in sorted(counts.items())}
+
+    @cached_property
+    def json_types(self) -> frozenset[str]:
+        """Return the JSON types that the relevant values have."""
+        return frozenset(kind for value in self.relevant.values() for kind in _json_types(value))
+
+    @cached_property
+    def telling(self) -> frozenset[str]:
+        """Return the relevant values that are hardly met twice by chance."""
+        return frozenset(name for name, value in self.relevant.items() if _is_telling(value))
 
     def meets(self, domain: Domain) -> bool:
         """Return whether a relevant value was tried as an argument."""
@@ -63,9 +80,10 @@ class Domain:
     """Values of calls that failed or said nothing, and of no accepted call."""
 
     @cached_property
-    def types(self) -> frozenset[str]:
-        """Return the specific semantic types of the accepted values."""
-        return frozenset(filter(is_specific, (semantic_type(value) for value in self.accepted.values())))
+    def shares(self) -> dict[str, float]:
+        """Return the share of each specific semantic type among the accepted values."""
+        counts = Counter(semantic_type(value) for value in self.accepted.values())
+        return {kind: count / len(self.accepted) for kind, count in counts.items() if is_specific(kind)}
 
     @property
     def selective(self) -> bool:
@@ -109,19 +127,19 @@ def _edge(
 ) -> Edge | None:
     named = name_match(path, source.name, parameter.name, target.name)
     declared = declared_type(parameter)
-    if not named and declared not in seen.types and not seen.types & domain.types and not seen.meets(domain):
+    if not (named or declared in seen.shares or seen.shares.keys() & domain.shares or seen.meets(domain)):
         return None
-    usable = {
-        name: value
-        for name, value in seen.relevant.items()
-        if name not in constants and _is_admissible(value, parameter)
-    }
-    if not usable:
+    if not _admits(parameter, seen):
         return None
-    score, why = _score(usable, parameter, domain, named=named, declared=declared)
+    names = seen.relevant.keys() - constants
+    if parameter.has_default:
+        names -= {repr(parameter.default)}
+    if not names:
+        return None
+    score, why = _score(names, seen, domain, named=named, declared=declared)
     if source.key == target.key:
         score *= _SELF
-    if score <= 0:
+    if score < _LEAST:
         return None
     return Edge(
         source=source.key,
@@ -134,80 +152,65 @@ def _edge(
     )
 
 
-_SELF = 0.4
-"""A tool seldom feeds itself."""
-
-
 def _score(
-    values: dict[str, JsonValue], parameter: Parameter, domain: Domain, *, named: float, declared: str
+    names: AbstractSet[str], seen: Field, domain: Domain, *, named: float, declared: str
 ) -> tuple[float, dict[str, JsonValue]]:
     """Return a score of 0..1 and what spoke for it, independent signs adding up."""
-    telling = {name for name, value in values.items() if _is_telling(value) or named >= 0.5}
-    accepted = sorted(telling & set(domain.accepted))
-    useless = telling & set(domain.useless)
+    telling = names if named >= 0.5 else names & seen.telling
+    accepted = sorted(telling & domain.accepted.keys())
+    useless = telling & domain.useless.keys()
     by_value = 0.0
     if accepted:
         by_value = (0.65 if domain.selective else 0.45) + 0.05 * min(len(accepted) - 1, 3)
-    by_type, kind = _type_match(values, declared, domain)
+    by_type, kind = _type_match(seen, declared, domain)
     score = 1 - (1 - by_value) * (1 - 0.55 * by_type) * (1 - 0.5 * named)
     if useless and not accepted:
         score *= 0.35
     elif useless:
         score *= 1 - 0.3 * len(useless) / (len(useless) + len(accepted))
-    if not accepted and sum(semantic_type(value) == "prose" for value in values.values()) * 2 > len(values):
+    if not accepted and seen.shares.get("prose", 0.0) > 0.5:
         score *= 0.3
     why: dict[str, JsonValue] = {"name": round(named, 3), "type": round(by_type, 3)}
     if kind:
         why["semantic_type"] = kind
     if accepted:
-        why["accepted"] = [values[name] for name in accepted[:3]]
+        why["accepted"] = [seen.relevant[name] for name in accepted[:3]]
     if useless:
         why["refused"] = len(useless)
     return score, why
 
 
-def _type_match(values: dict[str, JsonValue], declared: str, domain: Domain) -> tuple[float, str]:
+def _type_match(seen: Field, declared: str, domain: Domain) -> tuple[float, str]:
     """Return how far the values have the semantic type that the parameter takes, and which type."""
-    shares: dict[str, float] = defaultdict(float)
-    for value in values.values():
-        shares[semantic_type(value)] += 1 / len(values)
-    taken: dict[str, float] = defaultdict(float)
-    for value in domain.accepted.values():
-        taken[semantic_type(value)] += 1
-    total = sum(taken.values())
     best, best_kind = 0.0, ""
-    for kind, share in sorted(shares.items()):
-        if is_specific(kind) and total and taken.get(kind):
-            match = min(1.0, share * 1.5) * min(1.0, 0.4 + taken[kind] / total)
+    for kind, share in seen.shares.items():
+        if kind in domain.shares:
+            match = min(1.0, share * 1.5) * min(1.0, 0.4 + domain.shares[kind])
             if match > best:
                 best, best_kind = match, kind
-    share = shares.get(declared, 0.0)
-    if declared and share and (0.8 if not total else 0.5) * share > best:
-        best, best_kind = (0.8 if not total else 0.5) * share, declared
+    trust = 0.5 if domain.accepted else 0.8
+    if declared and trust * seen.shares.get(declared, 0.0) > best:
+        best, best_kind = trust * seen.shares[declared], declared
     return best, best_kind
 
 
-def _is_admissible(value: JsonValue, parameter: Parameter) -> bool:
-    """Return whether the parameter's JSON types admit the value, alone or as an item of a list."""
-    if value is None or isinstance(value, bool) or value == "":
-        return False
-    if parameter.has_default and parameter.default == value:
-        return False
-    if not parameter.types:
-        return True
+def _admits(parameter: Parameter, seen: Field) -> bool:
+    """Return whether the parameter's declaration admits some value, alone or as an item of a list."""
+    if parameter.enum:
+        return any(value in parameter.enum for value in seen.relevant.values())
+    if not parameter.types or seen.json_types & set(parameter.types):
+        return bool(seen.relevant)
+    items = parameter.definition.get("items")
+    declared = items.get("type") if isinstance(items, dict) else None
+    return "array" in parameter.types and (declared is None or declared in seen.json_types)
+
+
+def _json_types(value: JsonValue) -> tuple[str, ...]:
     if isinstance(value, str):
-        wanted = {"string"}
-    elif isinstance(value, int) or float(value).is_integer():  # type: ignore[arg-type]
-        wanted = {"integer", "number"}
-    else:
-        wanted = {"number"}
-    if wanted & set(parameter.types):
-        return not parameter.enum or value in parameter.enum
-    if "array" in parameter.types:
-        items = parameter.definition.get("items")
-        declared = items.get("type") if isinstance(items, dict) else None
-        return declared is None or declared in wanted
-    return False
+        return ("string",)
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+        return ("integer", "number")
+    return ("number",)
 
 
 def _is_telling(value: JsonValue) -> bool:
@@ -256,7 +259,8 @@ def observed_domains(key: ToolKey, knowledge: Knowledge) -> dict[str, Domain]:
     for step in good:
         for name, value in step.call.arguments.items():
             for one in _flat([value]):
-                found[name].accepted[repr(one)] = one
+                if len(found[name].accepted) < _VALUES:
+                    found[name].accepted[repr(one)] = one
     for step in bad:
         for name, value in step.call.arguments.items():
             rest = {other: given for other, given in step.call.arguments.items() if other != name}
