@@ -41,6 +41,8 @@ Kind = tuple[ToolKey, int]
 """A tool and one of the three level constants."""
 Dropped = tuple[tuple[Kind, tuple[str, ...]], ...]
 """The items left out of a state, by kind."""
+_Group = tuple[ToolKey, str, list[tuple[tuple[str, str], Dropped]]]
+"""A tool, a call of it, and each distinct (result, what is left out) in one state."""
 Table = dict[ToolKey, dict[ToolKey, int]]
 _RANK = {CHANGING: 0, QUIET_PAST: 1, QUIET_RECENT: 2}
 
@@ -82,7 +84,7 @@ class Indifferences:
             for reader, levels in self.table.items()
         }
 
-    def _groups(self) -> list[tuple[ToolKey, str, list[tuple[tuple[str, str], Dropped]]]]:
+    def _groups(self) -> list[_Group]:
         """Return, per call and state under the present table, each distinct (result, what is left out)."""
         found: dict[tuple[ToolKey, str, str], set[tuple[tuple[str, str], Dropped]]] = defaultdict(set)
         for visit in self._visits:
@@ -91,9 +93,7 @@ class Indifferences:
             found[(visit.key, visit.letter, state)].add((visit.result, _dropped(visit.events, levels)))
         return [(key, name, sorted(seen)) for (key, name, _), seen in sorted(found.items()) if len(seen) > 1]
 
-    def _blame(
-        self, groups: Iterable[tuple[ToolKey, str, list[tuple[tuple[str, str], Dropped]]]]
-    ) -> set[Kind]:
+    def _blame(self, groups: Iterable[_Group]) -> set[Kind]:
         candidates: dict[tuple[int, int], set[Kind]] = defaultdict(set)
         for _, _, seen in groups:
             if len({result for result, _ in seen}) == 1:
@@ -107,56 +107,64 @@ class Indifferences:
                 candidates[(rank, len(culprits))] |= culprits
         return candidates[min(candidates)] if candidates else set()
 
-    def _withdraw(self, groups: Iterable[tuple[ToolKey, str, list[tuple[tuple[str, str], Dropped]]]]) -> bool:
+    def _withdraw(self, groups: Iterable[_Group]) -> bool:
         """Take back every indifference without enough witnesses; return whether there was one."""
-        pairs: Counter[tuple[ToolKey, Kind]] = Counter()
-        against_none: set[tuple[ToolKey, Kind]] = set()
-        for reader, name, seen in groups:
-            items: dict[Kind, set[tuple[str, ...]]] = defaultdict(set)
-            for _, dropped in seen:
-                for kind, one in dropped:
-                    items[kind].add(one)
-            for kind, distinct in items.items():
-                without = any(kind not in dict(dropped) for _, dropped in seen)
-                if kind[1] != CHANGING:
-                    pairs[(reader, kind)] += len(distinct) if without else 0
-                    continue
-                swayed = self._swayed.get(name, frozenset())
-                every = sorted(distinct | ({()} if without else set()))
-                for one, other in islice(combinations(every, 2), _COMPARED):
-                    if _letters_between(one, other) & swayed:
-                        pairs[(reader, kind)] += 1
-                        if not one or not other:
-                            against_none.add((reader, kind))
-        totals: Counter[Kind] = Counter()
-        servers: Counter[tuple[str, str, int]] = Counter()
-        for (reader, (tool, level)), count in pairs.items():
-            totals[(tool, level)] += count
-            servers[(tool[0], reader[0], level)] += count
+        witnesses = _Witnesses(groups, self._swayed)
         withdrawn = False
         for reader, levels in self.table.items():
             for tool, present in levels.items():
                 keep = 0
                 for level in (QUIET_RECENT, QUIET_PAST, CHANGING):
-                    if not present & level:
-                        continue
-                    count = pairs[(reader, (tool, level))]
-                    if level == CHANGING:
-                        enough = count >= STRONG and (reader, (tool, level)) in against_none
-                    elif tool[0] == reader[0]:
-                        enough = count >= PAIR and totals[(tool, level)] >= TOTAL
-                    else:
-                        enough = (
-                            servers[(tool[0], reader[0], QUIET_RECENT)] >= PAIR
-                            and totals[(tool, QUIET_RECENT)] >= TOTAL
-                        )
-                    keep |= level if enough else 0
-                if keep & QUIET_PAST and not keep & QUIET_RECENT:
+                    if present & level and witnesses.suffice(reader, tool, level):
+                        keep |= level
+                if not keep & QUIET_RECENT:
                     keep &= ~QUIET_PAST
                 if keep != present:
                     levels[tool] = keep
                     withdrawn = True
         return withdrawn
+
+
+class _Witnesses:
+    """How often each indifference was borne out."""
+
+    def __init__(self, groups: Iterable[_Group], swayed: Mapping[str, frozenset[str]]) -> None:
+        self._pairs: Counter[tuple[ToolKey, Kind]] = Counter()
+        self._against_none: set[tuple[ToolKey, Kind]] = set()
+        for reader, name, seen in groups:
+            self._count(reader, swayed.get(name, frozenset()), [dropped for _, dropped in seen])
+        self._totals: Counter[Kind] = Counter()
+        self._servers: Counter[tuple[str, str]] = Counter()
+        for (reader, (tool, level)), count in self._pairs.items():
+            self._totals[(tool, level)] += count
+            if level == QUIET_RECENT:
+                self._servers[(tool[0], reader[0])] += count
+
+    def _count(self, reader: ToolKey, swayed: frozenset[str], seen: Sequence[Dropped]) -> None:
+        items: dict[Kind, set[tuple[str, ...]]] = defaultdict(set)
+        for dropped in seen:
+            for kind, one in dropped:
+                items[kind].add(one)
+        for kind, distinct in items.items():
+            without = any(kind not in dict(dropped) for dropped in seen)
+            if kind[1] != CHANGING:
+                self._pairs[(reader, kind)] += len(distinct) if without else 0
+                continue
+            every = sorted(distinct | ({()} if without else set()))
+            for one, other in islice(combinations(every, 2), _COMPARED):
+                if _letters_between(one, other) & swayed:
+                    self._pairs[(reader, kind)] += 1
+                    if not one or not other:
+                        self._against_none.add((reader, kind))
+
+    def suffice(self, reader: ToolKey, tool: ToolKey, level: int) -> bool:
+        """Return whether calls of ``tool`` of this level may be left out for ``reader``."""
+        pair = (reader, (tool, level))
+        if level == CHANGING:
+            return self._pairs[pair] >= STRONG and pair in self._against_none
+        if tool[0] == reader[0]:
+            return self._pairs[pair] >= PAIR and self._totals[(tool, level)] >= TOTAL
+        return self._servers[(tool[0], reader[0])] >= PAIR and self._totals[(tool, QUIET_RECENT)] >= TOTAL
 
 
 def _with_above(level: int) -> int:

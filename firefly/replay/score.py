@@ -1,0 +1,242 @@
+"""Grades a file of answers against a data set folder, offline: ``firefly score DATASET ANSWERS.jsonl``.
+
+Of the folder only ``tasks/*.jsonl`` and ``cassette/`` are read, and of a task row only the fields of
+`Task`. An answers line is ``{"id": …, "answer": …}``, optionally with ``"calls"``: a list of
+``{"server", "tool", "arguments"}`` or, as agents see tools, ``{"name", "arguments"}``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from .cassette import Cassette
+from .errors import DatasetError, ReplayError
+from .grading import grade
+from .records import EpisodeOutcome, Grade, Record, Rollout, Task, ToolCall
+from .simulator import StrictSimulator
+from .tool_set import ToolSet
+
+_USAGE = "usage: firefly score DATASET ANSWERS.jsonl"
+
+
+class Result(Record):
+    """The grade of one line of answers."""
+
+    id: str
+    reward: int | None
+    reason: str
+
+
+class Totals(Record):
+    """What all lines come to; the last line of the output."""
+
+    tasks: int
+    answered: int
+    """Tasks with a line in the answers file."""
+    right: int
+    wrong: int
+    not_counted: int
+    """Reward None: neither right nor wrong."""
+    without_answer: int
+    """Tasks without a line."""
+    faults: int
+    """Lines that could not be used."""
+    mean_reward: float | None
+    """Over the counted ones; None if there are none."""
+
+
+@dataclass
+class Score:
+    """The results of a file of answers."""
+
+    results: list[Result] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    """One message for each line that could not be used, with its number."""
+    without_answer: list[str] = field(default_factory=list)
+    totals: Totals | None = None
+
+
+def load_dataset_tasks(folder: Path) -> dict[str, Task]:
+    """Return the tasks of a data set folder by id, over all splits.
+
+    Raises:
+        DatasetError: no such folder, no tasks, or a row that is no task (names file and line).
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DatasetError(f"There is no data set at {folder}: no such folder.")
+    files = sorted((folder / "tasks").glob("*.jsonl"))
+    if not files:
+        raise DatasetError(
+            f"{folder} is not a data set: it has no tasks/*.jsonl. Name the folder printed as `dataset:`."
+        )
+    found: dict[str, Task] = {}
+    for path in files:
+        for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+            if line.strip():
+                task = _task(line, f"{path}, line {number}")
+                if found.setdefault(task.id, task) != task:
+                    raise DatasetError(f"{path}, line {number}: a second task with id {task.id}.")
+    return found
+
+
+def _task(line: bytes, place: str) -> Task:
+    try:
+        row = json.loads(line)
+        return Task.model_validate({key: value for key, value in row.items() if key in Task.model_fields})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the row"
+        raise DatasetError(f"{place} is not a task: {where}: {first['msg']}. Export it anew.") from None
+    except (ValueError, AttributeError) as error:
+        raise DatasetError(f"{place} is not a task: {error}. Export it anew.") from None
+
+
+def score(folder: Path, answers: Path) -> Score:
+    """Grade every usable line of ``answers``; what can't be used is told in ``faults``.
+
+    Raises:
+        DatasetError: the folder or the file can't be read at all.
+        CassetteError: the folder's cassette is damaged.
+    """
+    tasks = load_dataset_tasks(folder)
+    try:
+        lines = Path(answers).read_bytes().splitlines()
+    except OSError as error:
+        raise DatasetError(f"The answers at {answers} can't be read: {error.strerror or error}.") from None
+    cassette = Path(folder) / "cassette"
+    simulator = StrictSimulator(Cassette.load(cassette)) if cassette.is_dir() else None
+    found = Score()
+    seen: dict[str, int] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            task, rollout, tools = _answer(line, tasks, simulator)
+            if task.id in seen:
+                raise _FaultError(f"a second answer to {task.id}, first on line {seen[task.id]}")
+        except _FaultError as fault:
+            found.faults.append(f"line {number}: {fault}")
+            continue
+        seen[task.id] = number
+        graded = _graded(task, rollout, simulator, tools)
+        found.results.append(Result(id=task.id, reward=graded.reward, reason=graded.reason))
+    found.without_answer = sorted(tasks.keys() - seen.keys())
+    found.totals = _totals(found, len(tasks))
+    return found
+
+
+class _FaultError(ValueError):
+    pass
+
+
+def _answer(
+    line: bytes, tasks: Mapping[str, Task], simulator: StrictSimulator | None
+) -> tuple[Task, Rollout, ToolSet | None]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise _FaultError(f"not JSON: {error}") from None
+    if not isinstance(row, dict):
+        raise _FaultError("not a JSON object")
+    name = row.get("id")
+    task = tasks.get(name) if isinstance(name, str) else None
+    if task is None:
+        raise _FaultError("it has no id" if name is None else f"no task has the id {name!r}")
+    if "answer" not in row:
+        raise _FaultError('it has no "answer" (null stands for none)')
+    fields: dict[str, Any] = {"answer": row["answer"]}
+    outcome: EpisodeOutcome | None = row.get("outcome")
+    if outcome is not None:
+        fields["outcome"] = outcome
+    tools = simulator.tool_set(task.servers) if simulator else None
+    calls = row.get("calls")
+    if calls is not None:
+        if not isinstance(calls, list):
+            raise _FaultError('"calls" is not a list')
+        fields["calls"] = [_call(one, number, tools) for number, one in enumerate(calls, start=1)]
+    try:
+        return task, Rollout.model_validate(fields), tools
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise _FaultError(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from None
+
+
+def _call(one: Any, number: int, tools: ToolSet | None) -> ToolCall:
+    if not isinstance(one, dict):
+        raise _FaultError(f"call {number} is not a JSON object")
+    arguments = one.get("arguments", {})
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments)
+        except ValueError:
+            raise _FaultError(f"call {number}: its arguments are no JSON") from None
+    if not isinstance(arguments, dict):
+        raise _FaultError(f"call {number}: its arguments are not an object")
+    if isinstance(one.get("server"), str) and isinstance(one.get("tool"), str):
+        return ToolCall(server=one["server"], tool=one["tool"], arguments=arguments)
+    if isinstance(one.get("name"), str):
+        # A name that no tool has was answered by no server: the replay will say so as a miss.
+        found = tools.call(one["name"], arguments) if tools else None
+        return found or ToolCall(server="", tool=one["name"], arguments=arguments)
+    raise _FaultError(f'call {number} names neither "server" and "tool" nor "name"')
+
+
+def _graded(task: Task, rollout: Rollout, simulator: StrictSimulator | None, tools: ToolSet | None) -> Grade:
+    return grade(task, rollout, simulator, tool_set=tools)
+
+
+def _totals(found: Score, tasks: int) -> Totals:
+    rewards = [result.reward for result in found.results]
+    counted = [reward for reward in rewards if reward is not None]
+    return Totals(
+        tasks=tasks,
+        answered=len(rewards),
+        right=counted.count(1),
+        wrong=counted.count(0),
+        not_counted=len(rewards) - len(counted),
+        without_answer=len(found.without_answer),
+        faults=len(found.faults),
+        mean_reward=round(sum(counted) / len(counted), 6) if counted else None,
+    )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run ``firefly score DATASET ANSWERS.jsonl``; print one JSON line a task, then the totals.
+
+    Returns:
+        0 if every line could be used, 1 if some could not, 2 if nothing could be graded.
+    """
+    if len(argv) != 2 or argv[0] in ("-h", "--help"):
+        asked = bool(argv) and argv[0] in ("-h", "--help")
+        print(f"{_USAGE}\n\n{__doc__}" if asked else _USAGE, file=sys.stdout if asked else sys.stderr)
+        return 0 if asked else 2
+    try:
+        found = score(Path(argv[0]), Path(argv[1]))
+    except ReplayError as error:
+        print(f"firefly score: {error}", file=sys.stderr)
+        return 2
+    for line in _printed(found):
+        print(line)
+    for fault in found.faults:
+        print(f"firefly score: {argv[1]}, {fault}", file=sys.stderr)
+    if found.without_answer:
+        shown = ", ".join(found.without_answer)
+        print(
+            f"firefly score: {len(found.without_answer)} task(s) without an answer: {shown}", file=sys.stderr
+        )
+    return 1 if found.faults else 0
+
+
+def _printed(found: Score) -> Iterator[str]:
+    for result in found.results:
+        yield result.to_json()
+    if found.totals is not None:
+        yield found.totals.to_json()
