@@ -52,9 +52,11 @@ _ISO = re.compile(
     r"(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?)?",
     re.IGNORECASE,
 )
-_MONTHS = ("january", "february", "march", "april", "may", "june")
-_MONTHS += ("july", "august", "september", "october", "november", "december")
-_MONTH = "|".join(f"{name}|{name[:3]}" for name in _MONTHS) + "|sept"
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = (
+    "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    "|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
+)
 _DAY_FIRST = re.compile(rf"(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_MONTH})\.?,? (\d{{4}})", re.IGNORECASE)
 _MONTH_FIRST = re.compile(rf"({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)?,? (\d{{4}})", re.IGNORECASE)
 _WRAPPING = "\"'`*“”‘’«»"
@@ -319,7 +321,8 @@ def _moment(text: str) -> datetime | None:
     else:
         return None
     try:
-        found = datetime(numbers[0], numbers[1], numbers[2], *numbers[3:], micro)
+        year, month, day, hour, minute, second = numbers
+        found = datetime(year, month, day, hour, minute, second, micro)
     except ValueError:
         return None
     return found if zone is None else _in_utc(found, zone)
@@ -338,4 +341,4 @@ def _format(found: datetime) -> str:
 
 
 def _month(name: str) -> int:
-    return [month[:3] for month in _MONTHS].index(name[:3].lower()) + 1
+    return _MONTHS.index(name[:3].lower()) + 1
