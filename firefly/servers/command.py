@@ -74,14 +74,15 @@ _UVX_PASS = {
 }  # fmt: skip
 _UVX_PASS_FLAG = {"--no-index", "--pre", "--native-tls", "--system-certs", "--no-config"}
 _UVX_IGNORED = {
-    "--offline", "--quiet", "-q", "--verbose", "-v", "--no-cache", "-n", "--refresh", "--isolated", "--no-progress",
-    "--managed-python", "--no-managed-python", "--no-python-downloads", "--no-env-file", "--upgrade", "-U", "--reinstall",
+    "--offline", "--quiet", "-q", "--verbose", "-v", "--no-cache", "-n", "--refresh", "--isolated",
+    "--no-progress", "--managed-python", "--no-managed-python", "--no-python-downloads", "--no-env-file",
+    "--upgrade", "-U", "--reinstall",
 }  # fmt: skip
 _NPX_VALUE = {"--package", "-p"}
 _NPX_PASS = {"--registry", "--userconfig"}
 _NPX_IGNORED = {
-    "-y", "--yes", "--no-install", "--offline", "--prefer-offline", "--prefer-online", "-q", "--quiet", "--silent",
-    "--ignore-existing", "--no",
+    "-y", "--yes", "--no-install", "--offline", "--prefer-offline", "--prefer-online", "-q", "--quiet",
+    "--silent", "--ignore-existing", "--no",
 }  # fmt: skip
 
 
@@ -144,7 +145,6 @@ def _uvx(rest: list[str]) -> Python:
     if source:
         command = rest[0]
     else:
-        command = re.match(r"[\w.-]*", name).group()  # type: ignore[union-attr]
         source = name if not at or version == "latest" else f"{name}=={version}"
         bare = re.match(r"([\w.-]+)", name)
         command = bare.group(1) if bare else name

@@ -81,7 +81,6 @@ class LiveEpisode:
                 specs[server], [tool for tool in tool_set.tools if tool.server == server]
             ).items()
         }
-        self._ignore = tuple(sorted({one for server in self._servers for one in specs[server].state.ignore}))
         self._place: Place | None = None
         self._base = ""
         self._clean = True
@@ -104,12 +103,14 @@ class LiveEpisode:
         reason = self._refusal(call)
         if reason or tool is None or spec is None:
             return self._refuse(call, tool, spec, reason)
-        place = None if not spec.disposable else self._take()
+        place = self._take() if spec.disposable else None
         try:
+            if place is not None and not self._owner.trusts(tool):
+                self._start_rest(place)
             session = self._session(spec, place)
         except ServerError as error:
             self._clean = False
-            state = State(history=self._history(spec))
+            state = State(history=self._history_of(spec.scope))
             return self._record(call, tool, spec, state, state, failed_call(str(error)))
         before = self._state(spec, place, session)
         observation = self._ask(call, tool, spec, place, session)
@@ -117,12 +118,11 @@ class LiveEpisode:
             self._clean = False
         if spec.scope != "none":
             self._histories[spec.scope] = history_after(before.history, call)
-        self._seen.pop(spec.name, None)
         after = State(
-            history=self._history(spec),
-            fingerprint=self._fingerprint(spec, place, session) if session.alive else None,
+            history=self._history_of(spec.scope), fingerprint=self._fingerprint(spec, place, session)
         )
-        self._seen[spec.name] = _Seen(len(self._steps) + 1, after.fingerprint)
+        if isinstance(spec.state.fingerprint, Probes):  # files are cheap to look at again, calls are not
+            self._seen[spec.name] = _Seen(len(self._steps) + 1, after.fingerprint)
         return self._record(call, tool, spec, before, after, observation)
 
     def close(self) -> None:
@@ -132,7 +132,7 @@ class LiveEpisode:
         self._closed = True
         place, self._place = self._place, None
         if place is not None:
-            keep = self._clean and not self._fresh and place.tree(self._ignore) == self._base
+            keep = self._clean and not self._fresh and place.tree() == self._base
             self._pool.release(place, keep=keep)
 
     def __enter__(self) -> Self:
@@ -157,11 +157,11 @@ class LiveEpisode:
 
     def _refuse(self, call: ToolCall, tool: Tool | None, spec: ServerSpec | None, reason: str) -> Observation:
         observation = Observation(outcome="refused", reason=reason)
-        state = State(history=self._history(spec) if spec is not None else "")
+        state = State(history=self._history_of(spec.scope) if spec is not None else "")
         return self._record(call, tool, spec, state, state, observation)
 
     def _ask(
-        self, call: ToolCall, tool: Tool, spec: ServerSpec, place: Place | None, session: Session
+        self, call: ToolCall, tool: Tool | None, spec: ServerSpec, place: Place | None, session: Session
     ) -> Observation:
         arguments = dict(call.arguments)
         if place is not None:
@@ -213,8 +213,17 @@ class LiveEpisode:
                     self._pool.session(name, self._place)  # so that the first state is always the same
             except ServerError as error:
                 log.info("%s", error)
-            self._base = self._place.tree(self._ignore)
+            self._base = self._place.tree()
         return self._place
+
+    def _start_rest(self, place: Place) -> None:
+        """Start the other servers before anything changes: each must begin in the fixture's state."""
+        for name in self._servers:
+            if self._specs[name].disposable and name not in place.sessions:
+                try:
+                    self._session(self._specs[name], place)
+                except ServerError as error:
+                    log.info("%s: %s", name, error)  # its own calls will say so
 
     def _session(self, spec: ServerSpec, place: Place | None) -> Session:
         if place is None:
@@ -224,57 +233,44 @@ class LiveEpisode:
             return running
         if running is not None:
             self._clean = False
-        before = place.tree(self._ignore)
+        before = place.tree()
         session = self._pool.session(spec.name, place)
-        after = place.tree(self._ignore)
+        after = place.tree()
         if after != before:
             self._clean = False
             self._seen.clear()
             self._histories["workspace"] = digest([self._history_of("workspace"), "start", spec.name, after])
         return session
 
-    def _history(self, spec: ServerSpec) -> str:
-        return self._history_of(spec.scope)
-
     def _history_of(self, scope: str) -> str:
         found = self._histories.get(scope)
         if found is None:
             server = scope.removeprefix("remote:")
-            found = self._owner.shared_history(server) if server != scope else digest(["fixture", self._base])
+            if server != scope:
+                return self._owner.shared_history(server)
+            return digest(["fixture", self._base]) if self._base else ""
         return found
 
     def _state(self, spec: ServerSpec, place: Place | None, session: Session) -> State:
         seen = self._seen.get(spec.name)
         if seen is not None and seen.calls == len(self._steps):
-            value = seen.value
+            value: str | None = seen.value
         else:
             value = self._fingerprint(spec, place, session)
-        return State(history=self._history(spec), fingerprint=value)
+        return State(history=self._history_of(spec.scope), fingerprint=value)
 
     def _fingerprint(self, spec: ServerSpec, place: Place | None, session: Session) -> str | None:
-        wanted = spec.state.fingerprint
-        if wanted is None:
-            wanted = "files" if spec.scope == "workspace" else "none"
-        if wanted == "none":
-            return None
-        found: list[str] = []
-        if place is not None and (
-            wanted == "files" or (isinstance(wanted, Probes) and spec.scope == "workspace")
-        ):
-            found.append(place.tree(spec.state.ignore))
+        wanted = spec.state.fingerprint or ("files" if spec.scope == "workspace" else "none")
         if isinstance(wanted, Probes):
-            found += self._probe(spec, wanted, place, session)
+            return self._probe(spec, wanted, place, session) if session.alive else None
         component = self._owner.fingerprint(spec.name)
-        if component is not None and place is not None:
-            found.append(component.digest(place.sandbox.workspace))
-        return digest(found) if found else None
+        if place is not None and component is not None:
+            return component.digest(place.sandbox.workspace)
+        return place.tree() if place is not None and wanted == "files" else None
 
-    def _probe(self, spec: ServerSpec, wanted: Probes, place: Place | None, session: Session) -> list[str]:
+    def _probe(self, spec: ServerSpec, wanted: Probes, place: Place | None, session: Session) -> str:
         results = []
         for probe in wanted.probes:
-            tool = self._tools.get((spec.name, probe.tool))
             call = ToolCall(server=spec.name, tool=probe.tool, arguments=probe.arguments)
-            if tool is None:
-                tool = Tool(server=spec.name, name=probe.tool)
-            results.append(self._ask(call, tool, spec, place, session).digest)
-        return results
+            results.append(self._ask(call, self._tools.get(call.key), spec, place, session).digest)
+        return digest(results)

@@ -69,10 +69,10 @@ class FileTree:
                 continue
             try:
                 if entry.is_symlink():
-                    entries.append([path, "link", os.readlink(entry.path)])
+                    entries.append([path, "link", str(Path(entry.path).readlink())])
                 elif entry.is_dir(follow_symlinks=False):
                     entries.append([path, "folder", ""])
-                    inside = git or (entry.name == ".git" and os.path.exists(f"{entry.path}/HEAD"))
+                    inside = git or (entry.name == ".git" and Path(entry.path, "HEAD").exists())
                     self._walk(entry.path, path, entries, inside)
                 elif entry.is_file(follow_symlinks=False):
                     info = entry.stat(follow_symlinks=False)
@@ -92,7 +92,7 @@ class FileTree:
         stamp = _stamp(info)
         with_log = not git and _sqlite_log(path)
         if with_log:
-            stamp += _stamp(os.stat(f"{path}-wal"))
+            stamp += _stamp(Path(f"{path}-wal").stat())
         known = self._known.get(path)
         if known is not None and known[0] == stamp:
             return known[1]
@@ -109,7 +109,7 @@ def _stamp(info: os.stat_result) -> Stamp:
 
 def _sqlite_log(path: str) -> bool:
     try:
-        return os.stat(f"{path}-wal").st_size > 0
+        return Path(f"{path}-wal").stat().st_size > 0
     except OSError:
         return False
 

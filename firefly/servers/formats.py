@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import re
 import shutil
 import sqlite3
@@ -32,21 +31,25 @@ _LOG_TIME = re.compile(rb"(> )\d+ [+-]\d{4}")
 
 def sqlite_file(path: str) -> str | None:
     """Return the digest of a database's schema and rows, its write-ahead log included."""
-    if os.path.getsize(path) > _LARGE:
+    if Path(path).stat().st_size > _LARGE:
         return None
     log = f"{path}-wal"
     try:
-        if os.path.exists(log) and os.path.getsize(log) > 0:
+        if _filled(log):
             with tempfile.TemporaryDirectory(prefix="firefly-db-") as folder:
                 copy = str(Path(folder) / "db")
                 shutil.copyfile(path, copy)
                 shutil.copyfile(log, f"{copy}-wal")
                 return _rows(f"file:{_quoted(copy)}")
-        if os.path.exists(f"{path}-journal") and os.path.getsize(f"{path}-journal") > 0:
+        if _filled(f"{path}-journal"):
             return None  # in the middle of a transaction
         return _rows(f"file:{_quoted(path)}?mode=ro&immutable=1")
     except (sqlite3.Error, OSError, UnicodeError):
         return None
+
+
+def _filled(path: str) -> bool:
+    return Path(path).exists() and Path(path).stat().st_size > 0
 
 
 def _quoted(path: str) -> str:
@@ -84,7 +87,7 @@ def _is_virtual(sql: bytes | None) -> bool:
 
 def office_file(path: str) -> str | None:
     """Return the digest of an OOXML file's parts, whatever the order, compression and times of saving."""
-    if os.path.getsize(path) > _LARGE:
+    if Path(path).stat().st_size > _LARGE:
         return None
     try:
         with zipfile.ZipFile(path) as archive:

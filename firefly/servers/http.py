@@ -10,7 +10,6 @@ from typing import Any
 import httpx2
 from mcp.client.streamable_http import streamable_http_client
 
-from firefly.servers.session import CallEnded
 from firefly.servers.spec import ServerSpec
 from firefly.servers.transport import LINE_LIMIT, OVERSIZED, Connection, Streams
 
@@ -21,11 +20,7 @@ _CONNECT_SECONDS = 20.0
 
 @asynccontextmanager
 async def http_connection(spec: ServerSpec, connection: Connection) -> AsyncIterator[Streams]:
-    """Connect to ``spec.url`` and yield its message streams.
-
-    Raises:
-        CallEnded: nobody listens there.
-    """
+    """Connect to ``spec.url`` and yield its message streams."""
     assert spec.url is not None
 
     async def note_status(response: httpx2.Response) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
@@ -81,7 +82,7 @@ class Launcher:
 
     def _connector(
         self, spec: ServerSpec, prepared: Prepared | None, sandbox: Sandbox | None
-    ) -> partial[AbstractAsyncContextManager[Streams]]:
+    ) -> Callable[[Connection], AbstractAsyncContextManager[Streams]]:
         if prepared is None:
             from firefly.servers.http import http_connection
 

@@ -117,6 +117,7 @@ class LiveBackend:
         specs = {server: self._spec(server) for server in tool_set.servers}
         return LiveEpisode(tool_set, specs, pool=self._pool, loop=self._loop, owner=self, fresh=fresh)
 
+    @property
     def fresh(self) -> Backend:
         """Return the same servers as a backend whose every episode begins with new processes."""
         return _Fresh(self)
@@ -198,15 +199,13 @@ class LiveBackend:
             place = self._pool.acquire(frozenset({spec.name}))
             keep = False
             try:
-                fixture = place.tree(())
+                fixture = place.tree()
                 session = self._pool.session(spec.name, place)
                 keep = True
             finally:
                 self._pool.release(place, keep=keep)
         if spec.name in self._pool.start_writers:
-            warnings.append(
-                "it writes to the workspace when it starts; if those files are no state, name them in state.ignore"
-            )
+            warnings.append("it writes to the workspace when it starts")
         return self._describe(spec, session, package, warnings, fixture)
 
     def _describe(

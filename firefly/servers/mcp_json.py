@@ -19,8 +19,8 @@ __all__ = ["read_client_file"]
 
 _TAKEN = ("type", "command", "args", "env", "cwd", "url", "headers")
 _WITHOUT_MEANING = {
-    "alwaysAllow", "autoApprove", "description", "dev", "gallery", "icon", "iconUrl", "id", "name", "note", "timeout",
-    "title", "version",
+    "alwaysAllow", "autoApprove", "description", "dev", "gallery", "icon", "iconUrl", "id", "name", "note",
+    "timeout", "title", "version",
 }  # fmt: skip
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
@@ -124,14 +124,7 @@ class _Resolver:
         kind, colon, name = found.group(1).partition(":")
         if colon and kind in ("env", "input"):
             variable = name if kind == "env" else re.sub(r"\W", "_", name).upper()
-            value = os.environ.get(variable)
-            if value is None:
-                faults.append(
-                    f"{where}: {found.group()} needs the environment variable {variable}: export {variable}=..."
-                )
-                return ""
-            self.secrets.append(value)
-            return value
+            return self._variable(variable, None, f"{where}: {found.group()}", faults)
         places = {
             "workspaceFolder": str(self._folder),
             "workspaceFolderBasename": self._folder.name,
@@ -143,18 +136,19 @@ class _Resolver:
             return places[found.group(1)]
         if re.fullmatch(r"[A-Z][A-Z0-9_]*(:-.*)?", found.group(1)):  # Claude Code: ${VAR} and ${VAR:-default}
             variable, _, default = found.group(1).partition(":-")
-            value = os.environ.get(variable, default if ":-" in found.group(1) else None)
-            if value is not None:
-                self.secrets.append(value)
-                return value
-            faults.append(
-                f"{where}: {found.group()} needs the environment variable {variable}: export {variable}=..."
-            )
-            return ""
-        faults.append(
-            f"{where}: {found.group()} is not known. {nearest(found.group(1), ('env:NAME', 'input:id', *places))}"
-        )
+            given = default if ":-" in found.group(1) else None
+            return self._variable(variable, given, f"{where}: {found.group()}", faults)
+        known = nearest(found.group(1), ("env:NAME", "input:id", *places))
+        faults.append(f"{where}: {found.group()} is not known. {known}")
         return ""
+
+    def _variable(self, variable: str, default: str | None, where: str, faults: list[str]) -> str:
+        value = os.environ.get(variable, default)
+        if value is None:
+            faults.append(f"{where} needs the environment variable {variable}: export {variable}=...")
+            return ""
+        self.secrets.append(value)
+        return value
 
 
 def _env_file(path: Path, name: str, faults: list[str]) -> dict[str, str]:

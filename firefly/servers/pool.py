@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,15 +38,14 @@ class Place:
     starts: Counter[str] = field(default_factory=Counter)
     writers: set[str] = field(default_factory=set)
     """Servers that changed the workspace when they started."""
-    trees: dict[tuple[str, ...], FileTree] = field(default_factory=dict)
+    files: FileTree = field(default_factory=FileTree)
     reserved: int = 0
     """Sessions that it may have at once."""
     used: int = 0
 
-    def tree(self, ignore: Sequence[str]) -> str:
+    def tree(self) -> str:
         """Return the digest of the workspace's files."""
-        kept = self.trees.setdefault(tuple(ignore), FileTree(ignore=ignore))
-        return kept.digest(self.sandbox.workspace)
+        return self.files.digest(self.sandbox.workspace)
 
 
 class Pool:
@@ -212,10 +211,9 @@ class Pool:
             raise StartError(f"{server} ended {began} times in one episode; it is not started again.")
         time.sleep(_BACKOFF[began])
         place.starts[server] += 1
-        ignore = self._specs[server].state.ignore
-        before = place.tree(ignore)
+        before = place.tree()
         place.sessions[server] = self._start(server, place)
-        if place.tree(ignore) != before:
+        if place.tree() != before:
             place.writers.add(server)
             self.start_writers.add(server)
         return place.sessions[server]

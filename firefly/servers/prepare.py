@@ -97,7 +97,7 @@ def _plain(spec: ServerSpec, meant: Plain) -> Prepared:
             f"There is no program {meant.command!r} on the PATH. {_nearest_program(meant.command, where)}"
             f"Install it, or correct servers.{spec.name}.command."
         )
-    return Prepared((os.path.abspath(found), *meant.args), warnings=tuple(warnings))
+    return Prepared((str(Path(found).absolute()), *meant.args), warnings=tuple(warnings))
 
 
 def _nearest_program(command: str, where: str) -> str:
@@ -107,8 +107,7 @@ def _nearest_program(command: str, where: str) -> str:
     for folder in where.split(os.pathsep):
         if Path(folder).is_dir():
             programs.update(entry.name for entry in os.scandir(folder))
-    hint = nearest(command, programs).partition("Known:")[0]
-    return hint
+    return nearest(command, programs).partition("Known:")[0]
 
 
 # --- Python ----------------------------------------------------------------------------------
@@ -144,10 +143,10 @@ def _python(spec: ServerSpec, meant: Python, cache: Path, offline: bool) -> Prep
     _ensure(spec, folder, " ".join(requirements), install, offline)
     program = binaries / meant.command
     if not program.exists():
-        offered = sorted(one.name for one in binaries.iterdir() if one.is_file())
+        own = ("python", "activate", "pydoc", "deactivate")
+        offered = [one.name for one in binaries.iterdir() if not one.name.startswith(own)]
         raise PrepareError(
-            f"{meant.requirement} has no command {meant.command!r}. "
-            f"{nearest(meant.command, [name for name in offered if 'python' not in name and 'activate' not in name])}"
+            f"{meant.requirement} has no command {meant.command!r}. {nearest(meant.command, offered)}"
         )
     return Prepared(
         argv=(str(program), *meant.args),
@@ -169,8 +168,8 @@ def _npm(spec: ServerSpec, meant: Npm, cache: Path, offline: bool) -> Prepared:
     node = shutil.which("node")
     if node is None:
         raise PrepareError(
-            f"{spec.name} needs Node.js: there is no `node` on the PATH. Install Node.js 20 or newer, or switch "
-            f"the server off: servers.{spec.name}.enabled=false"
+            f"{spec.name} needs Node.js: there is no `node` on the PATH. Install Node.js 20 or newer, or "
+            f"switch the server off: servers.{spec.name}.enabled=false"
         )
     version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout.strip()
     shape = {"kind": "npm", "packages": meant.packages, "options": meant.options, "node": version}
@@ -243,8 +242,8 @@ def _npm_program(folder: Path, meant: Npm) -> Path:
             f"{meant.package} has several commands: {', '.join(sorted(bins))}. "
             f"Choose one: npx -y --package {meant.package} COMMAND"
         )
-    program: str = bins.get(wanted, next(iter(bins.values())))
-    return (modules / name / program).resolve()
+    inner = str(bins.get(wanted, next(iter(bins.values()))))
+    return Path(modules, name, inner).resolve()
 
 
 def _runs_in_node(program: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import tempfile
@@ -18,7 +17,7 @@ __all__ = ["HOME", "TMP", "WORKSPACE", "Sandbox", "scrubber"]
 
 WORKSPACE = "/workspace"
 HOME = "/home/user"
-TMP = "/tmp"  # noqa: S108 - the name that an agent sees
+TMP = "/tmp"
 
 _PREFIX = "firefly-"
 
@@ -74,7 +73,7 @@ class Sandbox:
 
     @cached_property
     def _shown(self) -> list[tuple[str, str]]:
-        bases = {str(self.root), os.path.join(tempfile.gettempdir(), self._token)}
+        bases = {str(self.root), str(Path(tempfile.gettempdir()) / self._token)}
         found: list[tuple[str, str]] = []
         for base in sorted(bases, key=len, reverse=True):
             for inner, shown in (("workspace", WORKSPACE), ("home", HOME), ("tmp", TMP), ("", "/sandbox")):
@@ -84,7 +83,7 @@ class Sandbox:
 
 
 _VISIBLE = re.compile(r"(?:(?<=file://)|(?<![\w./~-]))(?:/workspace|/home/user|/tmp)(?![\w.-])")
-"""A visible folder where a path begins: ``/workspace/a`` but neither ``/srv/workspace`` nor ``/workspaces``."""
+"""A visible folder where a path begins: ``/workspace/a``, not ``/srv/workspace`` or ``/workspaces``."""
 
 
 def scrubber(secrets: Sequence[str]) -> Callable[[str], str]:
@@ -97,9 +96,8 @@ def scrubber(secrets: Sequence[str]) -> Callable[[str], str]:
 
 def _make_writable(function: Callable[..., Any], path: str, error: Any) -> None:
     try:
-        parent = os.path.dirname(path)
-        os.chmod(parent, 0o700)
-        os.chmod(path, 0o700)
+        Path(path).parent.chmod(0o700)
+        Path(path).chmod(0o700)
         function(path)
     except OSError:
         pass

@@ -348,10 +348,10 @@ class Session:
         leaf = _leaf(error)
         if isinstance(leaf, CallEnded):
             return str(leaf)
+        status = next(iter(self.connection.statuses.values()), None)
+        if status is not None:
+            return f"HTTP {status}{_STATUS.get(status, '')}"
         if isinstance(leaf, MCPError):
-            status = next(iter(self.connection.statuses.values()), None)
-            if status is not None:
-                return f"HTTP {status}{_STATUS.get(status, '')}"
             if leaf.error.message == "Connection closed":
                 return self._why_ended() + self._noise()
             return f"it answered the handshake with error {leaf.error.code}: {leaf.error.message}"
@@ -359,8 +359,6 @@ class Session:
             first = leaf.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])
             return f"it does not speak MCP as specified: {leaf.title} {where}: {first['msg']}"
-        if isinstance(leaf, FileNotFoundError):
-            return f"there is no {leaf.filename}"
         return f"{type(leaf).__name__}: {leaf}" if str(leaf) else type(leaf).__name__
 
     # --- what a server may ask ---------------------------------------------------------------

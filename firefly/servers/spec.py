@@ -46,9 +46,7 @@ class StateSpec(BaseModel):
     sees. ``none``: it has no state. Left out: ``workspace`` if disposable, else ``own``."""
     fingerprint: Literal["files", "none"] | Probes | dict[str, Any] | None = None
     """``files``, ``none``, ``{probes: [...]}`` or a component. Left out: ``files`` in scope
-    ``workspace``, else ``none``."""
-    ignore: list[str] = Field(default_factory=list)
-    """File patterns (relative to the workspace) that are no state, e.g. ``*.log``."""
+    ``workspace``, where all servers share it, else ``none``."""
 
 
 class ServerSpec(BaseModel):
@@ -119,6 +117,12 @@ class ServerSpec(BaseModel):
             raise ValueError(f"`type: {self.type}` needs a `url`, not a `command`")
         elif self.headers:
             raise ValueError("`headers` mean nothing for a `command` server; use `env`")
+        shares_files = self.disposable and self.state.scope in (None, "workspace")
+        if shares_files and self.state.fingerprint not in (None, "files"):
+            raise ValueError(
+                "the fingerprint of scope `workspace` is `files`, as servers share it; another needs "
+                "`state.scope: own`"
+            )
         if self.fixture is not None and not self.disposable:
             raise ValueError("`fixture` needs `disposable: true`")
         return self

@@ -11,7 +11,7 @@ _TELLING = re.compile(
     r"^\s*(?:[\w.]+(?:Error|Exception|Exit)\b|(?:fatal|error|panic|abort\w*)\b[^a-z]|Error:)", re.IGNORECASE
 )
 _HINTS = re.compile(
-    r"error|exception|fatal|cannot|can't|could not|failed|not found|no module|missing|required|denied|unknown",
+    r"error|exception|fatal|cannot|can't|could not|failed|not found|no module|missing|required|denied",
     re.IGNORECASE,
 )
 _CLOCK = re.compile(r"^[\[(]?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.,:+Z-]*[\])]?[\s|:-]*")
