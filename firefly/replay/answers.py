@@ -115,6 +115,18 @@ def matches(given: JsonValue, expected: Answer) -> bool:
     return isinstance(expected.value, dict) and _same(given, expected.value, expected.tolerance)
 
 
+def answer_text(answer: Answer) -> str:
+    """Return a last message that states ``answer`` by the convention, and so earns the reward."""
+    value = answer.value
+    if answer.type in ("list", "object"):
+        text = json.dumps(value, ensure_ascii=False)
+    elif answer.type == "number":
+        text = f"{json.dumps(value)} {answer.unit}".strip()
+    else:
+        text = " ".join(str(value).split())
+    return f"Answer: {text}"
+
+
 def normal_text(text: str) -> str:
     """Return ``text`` in the form in which strings are compared."""
     text = " ".join(unicodedata.normalize("NFC", text).split())

@@ -221,6 +221,11 @@ class Cassette:
     def _digests(self) -> Mapping[ToolKey, str]:
         return {key: one.tool.schema_digest for key, one in self.tools.items()}
 
+    @cached_property
+    def worlds(self) -> tuple[str, ...]:
+        """Return the digests of the fixtures in which recordings began, sorted."""
+        return tuple(sorted({start.world for scope in self.scopes.values() for start in scope.starts}))
+
     def answers(self, key: ToolKey) -> Mapping[tuple[str, str], _Answer]:
         """Return one tool's (canonical arguments, state) -> (observation, mark after)."""
         return self._index[key]

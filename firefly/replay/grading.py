@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol, runtime_checkable
 
-from .answers import NoAnswerError, extract_answer, matches
+from .answers import NoAnswerError, answer_text, extract_answer, matches
 from .backend import Backend, Episode
 from .expressions import ExpressionError, evaluate, same
 from .parsers import parse
 from .records import Grade, Observation, Rollout, StateProbe, Task
 from .tool_set import ToolSet
 
-__all__ = ["extract_answer", "grade"]
+__all__ = ["answer_text", "extract_answer", "grade"]
 
 
 @runtime_checkable

@@ -1,7 +1,7 @@
 """Grades a file of answers against a data set folder, offline: ``firefly score DATASET ANSWERS.jsonl``.
 
-Of the folder only ``tasks/*.jsonl`` and ``cassette/`` are read, and of a task row only the fields of
-`Task`. An answers line is ``{"id": …, "answer": …}``, optionally with ``"calls"``: a list of
+Of the folder only ``tasks*/*.jsonl`` and ``cassette/`` are read, and of a task row only its ``record`` (the
+task as exact JSON text) or, without one, the fields of `Task`. An answers line is ``{"id": …, "answer": …}``, optionally with ``"calls"``: a list of
 ``{"server", "tool", "arguments"}`` or, as agents see tools, ``{"name", "arguments"}``.
 """
 
@@ -72,7 +72,7 @@ def load_dataset_tasks(folder: Path) -> dict[str, Task]:
     folder = Path(folder)
     if not folder.is_dir():
         raise DatasetError(f"There is no data set at {folder}: no such folder.")
-    files = sorted((folder / "tasks").glob("*.jsonl"))
+    files = sorted(folder.glob("tasks*/*.jsonl"))
     if not files:
         raise DatasetError(
             f"{folder} is not a data set: it has no tasks/*.jsonl. Name the folder printed as `dataset:`."
@@ -90,6 +90,8 @@ def load_dataset_tasks(folder: Path) -> dict[str, Task]:
 def _task(line: bytes, place: str) -> Task:
     try:
         row = json.loads(line)
+        if isinstance(row.get("record"), str):
+            return Task.model_validate(json.loads(row["record"]))
         return Task.model_validate({key: value for key, value in row.items() if key in Task.model_fields})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
