@@ -17,7 +17,7 @@ from pathlib import Path
 
 from firefly.app import config_folder
 
-BARE = '''
+BARE = """
 import hydra
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
@@ -25,7 +25,7 @@ def app(config):
     pass
 
 app()
-'''
+"""
 
 HEAVY = ("dspy", "mcp", "litellm", "sklearn", "networkx", "pydantic")
 
@@ -46,13 +46,16 @@ def main(runs: int) -> None:
         start, end = text.index("  callbacks:"), text.index("  help:")
         config.write_text(text[:start] + text[end:], encoding="utf-8")  # the bare app has no class of ours
         (folder / "app.py").write_text(BARE, encoding="utf-8")
-        commands = {"bare": [sys.executable, "app.py", "--help"], "firefly": [sys.executable, "-m", "firefly", "--help"]}
+        commands = {
+            "bare": [sys.executable, "app.py", "--help"],
+            "firefly": [sys.executable, "-m", "firefly", "--help"],
+        }
         seconds: dict[str, list[float]] = {name: [] for name in commands}
         for number in range(runs + 1):
-            for name, command in commands.items():
+            for which, command in commands.items():
                 used = cpu(command, folder)
                 if number:  # the first round warms the file cache
-                    seconds[name].append(used)
+                    seconds[which].append(used)
     bare, ours = (statistics.median(seconds[name]) for name in ("bare", "firefly"))
     probe = (
         "import sys; from firefly.__main__ import run\n"
@@ -60,7 +63,9 @@ def main(runs: int) -> None:
         f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
     )
     code = f"import sys; sys.argv = ['firefly', '--help']\n{probe}"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr.strip()
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stderr.strip()
     print(f"bare Hydra app --help   {bare * 1000:6.0f} ms CPU")
     print(f"firefly --help          {ours * 1000:6.0f} ms CPU")
     print(f"ratio                   {ours / bare:6.2f}   (goal: at most 1.3)")

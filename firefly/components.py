@@ -109,7 +109,7 @@ def _bad_arguments(component: Component, description: Mapping[str, Any]) -> Iter
 def _signature_model(component: Component, arguments: Mapping[str, Any]) -> type[BaseModel]:
     """Return a model of the class's keyword arguments; those that hold components accept anything."""
     signature = inspect.signature(component.cls)
-    initializer = component.cls.__init__
+    initializer = next(vars(base)["__init__"] for base in component.cls.__mro__ if "__init__" in vars(base))
     hints = get_type_hints(initializer) if inspect.isfunction(initializer) else {}
     fields: dict[str, Any] = {}
     for name, parameter in signature.parameters.items():
@@ -125,7 +125,8 @@ def _signature_model(component: Component, arguments: Mapping[str, Any]) -> type
     try:
         return create_model(component.name, __config__=config, **fields)
     except PydanticUserError:
-        return create_model(component.name, __config__=config, **{k: (Any, d) for k, (_, d) in fields.items()})
+        unchecked: dict[str, Any] = {name: (Any, default) for name, (_, default) in fields.items()}
+        return create_model(component.name, __config__=config, **unchecked)
 
 
 def _is_plain(value: Any) -> bool:

@@ -154,7 +154,9 @@ def load_config(composed: DictConfig) -> RunConfig:
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None)
         what = str(error).split("\n", 1)[0]
-        raise ConfigError(f"{key or 'configuration'}: {what} Give it on the command line: {key or 'key'}=VALUE") from error
+        raise ConfigError(
+            f"{key or 'configuration'}: {what} Give it on the command line: {key or 'key'}=VALUE"
+        ) from error
     if not isinstance(plain, Mapping):
         raise ConfigError("The configuration is not a mapping.")
     return check_config({str(key): value for key, value in plain.items() if key != "hydra"})

@@ -177,7 +177,9 @@ class progress:  # noqa: N801 - reads as the context manager it is
             return lambda: None
         from tqdm import tqdm
 
-        bar = self.bar = tqdm(total=self.total, desc=f"{self.stage:<13}", unit="item", leave=True, dynamic_ncols=True)
+        bar = self.bar = tqdm(
+            total=self.total, desc=f"{self.stage:<13}", unit="item", leave=True, dynamic_ncols=True
+        )
 
         def advance() -> None:
             bar.update(1)

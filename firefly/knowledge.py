@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
-from firefly.records import Listing, Recording, ToolKey, ToolProfile
-from firefly.replay.records import Step, Tool, digest
+from firefly.records import Listing, ToolKey, ToolProfile
+from firefly.replay.records import Recording, Step, Tool, digest
 
 
 class Knowledge:

@@ -138,8 +138,8 @@ def run(config: RunConfig, folder: Path) -> Run:
         state.write_summary()
     if "export" in state.seconds and not state.verified:
         raise RunError(
-            "No task was verified, so there is no data set worth using. The table above and "
-            f"{folder / 'summary.json'} say where candidates were lost; more servers, a higher sampler.count or "
+            "No task was verified, so there is no data set worth using. "
+            f"{folder / 'summary.json'} says where candidates were lost; more servers, a higher sampler.count or "
             "`servers.NAME.allow=[TOOL]` for tools that were left out usually help."
         )
     return state

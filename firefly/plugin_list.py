@@ -12,7 +12,15 @@ from omegaconf import OmegaConf
 from firefly.app import check_collisions, config_folder
 from firefly.components import TARGET
 from firefly.errors import FireflyError
-from firefly.plugins import KINDS, Component, components, load_plugin, plugin_config_folders, plugin_packages, resolve
+from firefly.plugins import (
+    KINDS,
+    Component,
+    components,
+    load_plugin,
+    plugin_config_folders,
+    plugin_packages,
+    resolve,
+)
 
 HELP = """usage: firefly plugins [--json] [KIND ...]
 
@@ -29,7 +37,9 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     unknown = [one for one in wanted if one not in KINDS] + sorted(options - {"--json"})
     if unknown:
-        print(f"firefly plugins: no kind or option {unknown[0]!r}. Kinds: {', '.join(KINDS)}.", file=sys.stderr)
+        print(
+            f"firefly plugins: no kind or option {unknown[0]!r}. Kinds: {', '.join(KINDS)}.", file=sys.stderr
+        )
         return 2
     try:
         found = [one for one in all_components() if not wanted or one.kind in wanted]
@@ -44,7 +54,11 @@ def main(arguments: Sequence[str]) -> int:
     header = ("kind", "name", "package", "summary")
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(3)]
     for row in [header, *rows]:
-        print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]).rstrip())
+        print(
+            "  ".join(
+                [*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]
+            ).rstrip()
+        )
     return 0
 
 
@@ -66,6 +80,6 @@ def all_components() -> tuple[Component, ...]:
 def _targets(folder: Path) -> Iterator[str]:
     for path in sorted(folder.rglob("*.yaml")):
         if path.relative_to(folder).parts[0] in KINDS:
-            content = OmegaConf.load(path)
-            if OmegaConf.is_dict(content) and TARGET in content:
+            content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+            if isinstance(content, dict) and TARGET in content:
                 yield str(content[TARGET])

@@ -126,7 +126,7 @@ def load_plugin(entry: EntryPoint) -> None:
         importlib.import_module(entry.module)
     except PluginError:
         raise
-    except Exception as error:  # noqa: BLE001 - the boundary to foreign code: any import error stops the run
+    except Exception as error:
         raise PluginError(
             f"The plugin package {_distribution(entry)} does not import: module {entry.module} raised "
             f"{type(error).__name__}: {error}. Fix it, or uninstall it: pip uninstall {_distribution(entry)}"

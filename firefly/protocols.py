@@ -40,14 +40,13 @@ from firefly.records import (
     Exploration,
     ExploredCall,
     Listing,
-    Recording,
     SubDag,
     ToolKey,
     Verdict,
 )
 from firefly.replay.backend import Backend, Episode
 from firefly.replay.cassette import Cassette
-from firefly.replay.records import Task, Tool
+from firefly.replay.records import Recording, Task, Tool
 
 __all__ = [
     "Backend",
@@ -165,6 +164,8 @@ class Trial:
     """All candidates of the run, this one included, in id order."""
     reexecuted: Mapping[str, Recording] = field(default_factory=dict)
     """Task id -> its gold calls executed again in a fresh sandbox."""
+    surviving: frozenset[str] = frozenset()
+    """Ids of the candidates that every required check so far let through."""
     earlier: Mapping[str, CheckResult] = field(default_factory=dict)
     """Results of the checks that ran before, by name."""
 
@@ -176,7 +177,8 @@ class Check(Protocol):
     required: bool
     """A required check that does not pass (or does not apply) rejects the task."""
     cost: int
-    """Order of execution, cheapest first: 0 pure, 1 needs peers, 2 simulator, 3 live servers."""
+    """Order of execution, cheapest first: 0 pure, 1 needs peers, 2 simulator, 3 chooses among the
+    candidates that survived so far, 4 live servers."""
 
     def check(self, task: Task, trial: Trial) -> CheckResult:
         """Return pass, fail, unknown or not_applicable, with evidence."""

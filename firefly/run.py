@@ -141,7 +141,8 @@ class Run:
         """Return the folder of the world, built once for a seed and kept in the store."""
         described = self.config.world
         key = self.store.key(
-            world=self.config.shaping("world"), sources=source_digest(("worlds",), source_digest_targets(described))
+            world=self.config.shaping("world"),
+            sources=source_digest(("worlds",), source_digest_targets(described)),
         )
         return self.store.folder("world", key, lambda folder: self.component("world").build(folder))
 

@@ -2,8 +2,8 @@
 
 One file an item: ``<store>/<stage>/<key>.jsonl``; its first line is a header with the digest of the
 rest, so that a damaged file is noticed and the item made again. Files appear whole or not at all
-(written aside, then renamed: ending a process loses only what it was making). Runs and sweeps share a store; items of one key are made by one
-process at a time. Deleting a store loses nothing but time.
+(written aside, then renamed: ending a process loses only what it was making). Runs and sweeps share a
+store; items of one key are made by one process at a time. Deleting a store loses nothing but time.
 """
 
 from __future__ import annotations
@@ -129,7 +129,9 @@ class Store:
                 f"The disk of the store {self.root} is full. Everything finished so far is kept: free some "
                 "space (or set store.path to another disk) and run the same command again."
             )
-        return StoreError(f"The store can't write {path}: {error.strerror or error}. Set store.path to a writable folder.")
+        return StoreError(
+            f"The store can't write {path}: {error.strerror or error}. Set store.path to a writable folder."
+        )
 
 
 def _sha256(text: str) -> str:

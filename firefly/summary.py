@@ -35,7 +35,9 @@ def figures(run: Run) -> dict[str, Any]:
         "calls": {"total": total, "ok": sum(one["ok"] for one in calls.values()), "per_server": calls},
         "calls_this_run": run.live_counts,
         "edges": len(run.edges),
-        "sub_dags": len({exploration.sub_dag.id for exploration in run.explorations} | {one.id for one in run.sub_dags}),
+        "sub_dags": len(
+            {exploration.sub_dag.id for exploration in run.explorations} | {one.id for one in run.sub_dags}
+        ),
         "explorations": len(run.explorations),
         "explorations_completed": sum(exploration.completed for exploration in run.explorations),
         "candidates": len(run.tasks),
@@ -56,7 +58,7 @@ def figures(run: Run) -> dict[str, Any]:
 
 
 def facts(run: Run) -> dict[str, Any]:
-    """Return what the manifest and the card say of a run; nothing here depends on the machine or the clock."""
+    """Return what the manifest and the card say of a run; nothing in it depends on the clock."""
     found = figures(run)
     kept = (
         "tools", "tools_usable", "calls", "edges", "sub_dags", "explorations", "explorations_completed",
@@ -195,9 +197,14 @@ def write_plan(run: Run) -> None:
                     "server": listing.server,
                     "tool": tool.name,
                     "would_call": not refusal,
-                    "reason": refusal or ("its server is disposable" if listing.disposable else "declared read-only or allowed"),
+                    "reason": refusal
+                    or (
+                        "its server is disposable" if listing.disposable else "declared read-only or allowed"
+                    ),
                     "effect": {True: "read", False: "write", None: "unknown"}[declared],
-                    "evidence": "annotation readOnlyHint" if declared is not None else "nothing is declared; probing will find out",
+                    "evidence": "annotation readOnlyHint"
+                    if declared is not None
+                    else "nothing is declared; probing will find out",
                     "sandboxed": listing.disposable,
                 }
             )
@@ -206,11 +213,14 @@ def write_plan(run: Run) -> None:
         "tools": tools,
         "budget": {
             "probing_calls_per_server": run.config.probing.budget,
-            "probing_calls_at_most": run.config.probing.budget * sum(one.health.status == "ok" for one in run.listings),
+            "probing_calls_at_most": run.config.probing.budget
+            * sum(one.health.status == "ok" for one in run.listings),
         },
     }
     run.folder.mkdir(parents=True, exist_ok=True)
-    (run.folder / "plan.json").write_text(json.dumps(plan, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (run.folder / "plan.json").write_text(
+        json.dumps(plan, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
 
 
 def _profiles(run: Run) -> dict[ToolKey, ToolProfile]:

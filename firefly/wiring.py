@@ -42,15 +42,13 @@ def catalog(run: Run) -> None:
     ]
     run.listings = run.items_of(items, Listing).all
     broken = [listing for listing in run.listings if listing.health.status != "ok"]
-    broken_names = ", ".join(listing.server for listing in broken)
+    reasons = "\n".join(f"  {one.server}: {one.health.reason} {one.health.next_step}" for one in broken)
     if broken and run.config.sessions.on_failure == "fail":
-        reasons = "\n".join(f"  {one.server}: {one.health.reason} {one.health.next_step}" for one in broken)
         raise RunError(f"sessions.on_failure=fail, and these servers can't be used:\n{reasons}")
+    if not run.listings:
+        raise RunError("The server set is empty. Choose one (servers=demo) or add a server to yours.")
     if len(broken) == len(run.listings):
-        reasons = "\n".join(f"  {one.server}: {one.health.reason} {one.health.next_step}" for one in broken)
-        raise RunError(
-            f"None of the {len(run.listings)} servers can be used ({broken_names or 'the server set is empty'}):\n{reasons}"
-        )
+        raise RunError(f"None of the {len(run.listings)} servers can be used:\n{reasons}")
 
 
 def probing(run: Run) -> None:
@@ -323,4 +321,3 @@ __all__ = [
     "synthesis",
     "verification",
 ]
-

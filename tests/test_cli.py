@@ -52,13 +52,17 @@ def assert_one_message(done: Run, *parts: str) -> None:
         (["+experiment=smoke", "servers.notes_desk.comand=x"], ["comand"]),
     ],
 )
-def test_a_mistake_on_the_command_line_is_one_clear_message(tmp_path: Path, arguments: list[str], parts: list[str]) -> None:
+def test_a_mistake_on_the_command_line_is_one_clear_message(
+    tmp_path: Path, arguments: list[str], parts: list[str]
+) -> None:
     assert_one_message(firefly(*arguments, cwd=tmp_path), *parts)
     assert not (tmp_path / "multirun" / "store" / "catalog").exists()
 
 
 def test_all_faults_of_a_configuration_are_shown_together(tmp_path: Path) -> None:
-    done = firefly("seed=x", "sampler.size=y", "probing.budget=0", "checks.schema.required=maybe", cwd=tmp_path)
+    done = firefly(
+        "seed=x", "sampler.size=y", "probing.budget=0", "checks.schema.required=maybe", cwd=tmp_path
+    )
     assert_one_message(done, "seed:", "sampler.size:", "probing.budget:", "checks.schema.required:")
 
 
@@ -78,7 +82,9 @@ def test_help_and_config_load_nothing_heavy(tmp_path: Path) -> None:
             "except SystemExit: pass\n"
             f"print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)"
         )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True
+        )
         assert done.stderr.strip() == "[]"
         assert "sampler" in done.stdout
 
@@ -99,7 +105,11 @@ def paths_of(done: Run) -> tuple[Path, Path]:
 
 
 def content_of(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def test_the_smoke_run_ends_with_a_data_set_and_says_where(smoke: tuple[Path, Run]) -> None:
@@ -109,7 +119,14 @@ def test_the_smoke_run_ends_with_a_data_set_and_says_where(smoke: tuple[Path, Ru
     assert summary["verified"] >= 10
     assert summary["calls"]["ok"] / summary["calls"]["total"] >= 0.75
     assert {row["status"] for row in summary["servers"]} == {"ok"}
-    for name in ("README.md", "manifest.json", "rejected.jsonl", "tasks/train.jsonl", "sft/train.jsonl", "tools/tools.jsonl"):
+    for name in (
+        "README.md",
+        "manifest.json",
+        "rejected.jsonl",
+        "tasks/train.jsonl",
+        "sft/train.jsonl",
+        "tools/tools.jsonl",
+    ):
         assert (dataset / name).is_file(), name
     assert (dataset / "cassette" / "manifest.json").is_file()
 
@@ -123,7 +140,9 @@ def test_the_same_command_again_recomputes_nothing_and_gives_the_same_bytes(smok
     assert content_of(paths_of(again)[1]) == content_of(paths_of(first)[1])
 
 
-def test_two_runs_of_one_seed_with_stores_of_their_own_are_byte_equal(smoke: tuple[Path, Run], tmp_path: Path) -> None:
+def test_two_runs_of_one_seed_with_stores_of_their_own_are_byte_equal(
+    smoke: tuple[Path, Run], tmp_path: Path
+) -> None:
     other = firefly("+experiment=smoke", "parallel.in_flight=3", cwd=tmp_path)
     assert content_of(paths_of(other)[1]) == content_of(paths_of(smoke[1])[1])
 
@@ -153,9 +172,19 @@ def test_rounds_explore_more_and_reuse_the_first(smoke: tuple[Path, Run]) -> Non
 def test_plan_connects_and_calls_nothing(tmp_path: Path) -> None:
     done = firefly("+experiment=smoke", "mode=plan", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    plan = json.loads(Path(done.stdout.strip().splitlines()[-1].removeprefix("plan: ")).read_text(encoding="utf-8"))
+    plan = json.loads(
+        Path(done.stdout.strip().splitlines()[-1].removeprefix("plan: ")).read_text(encoding="utf-8")
+    )
     assert plan["tools"]
-    assert set(plan["tools"][0]) == {"server", "tool", "would_call", "reason", "effect", "evidence", "sandboxed"}
+    assert set(plan["tools"][0]) == {
+        "server",
+        "tool",
+        "would_call",
+        "reason",
+        "effect",
+        "evidence",
+        "sandboxed",
+    }
     assert not (tmp_path / "multirun" / "store" / "probing").exists()
 
 
@@ -182,11 +211,15 @@ def test_values_of_env_and_headers_are_in_no_file_of_a_run(tmp_path: Path) -> No
     config = tmp_path / "mine" / "servers"
     config.mkdir(parents=True)
     (config / "secret.yaml").write_text(
-        "quiet:\n  command: python\n  args: [-m, firefly.bundled.nothing_here]\n  env: {TOKEN: hush-hush-value}\n",
+        "quiet:\n  command: python\n  args: [-m, firefly.bundled.nothing]\n  env: {TOKEN: hush-hush-value}\n",
         encoding="utf-8",
     )
     done = firefly(
-        "-m", f"--config-dir={tmp_path / 'mine'}", "servers=secret", "+servers.quiet.env.OTHER=hush-too-value", cwd=tmp_path
+        "-m",
+        f"--config-dir={tmp_path / 'mine'}",
+        "servers=secret",
+        "+servers.quiet.env.OTHER=hush-too-value",
+        cwd=tmp_path,
     )
     assert done.returncode != 0
     written = {path: path.read_bytes() for path in (tmp_path / "multirun").rglob("*") if path.is_file()}
@@ -205,4 +238,6 @@ def test_a_run_without_a_working_server_says_why_and_fails(tmp_path: Path) -> No
         encoding="utf-8",
     )
     done = firefly(f"--config-dir={tmp_path / 'mine'}", "servers=broken", cwd=tmp_path)
-    assert_one_message(done, "None of the 2 servers can be used", "a-command-that-is-not-there", "no database here")
+    assert_one_message(
+        done, "None of the 2 servers can be used", "a-command-that-is-not-there", "no database here"
+    )

@@ -47,7 +47,8 @@ def test_all_faults_are_reported_together_with_their_paths(target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "forbidden", ["builtins.open", "pathlib.Path.write_text", "subprocess.run", "firefly.store.Store", "nowhere.X"]
+    "forbidden",
+    ["builtins.open", "pathlib.Path.write_text", "subprocess.run", "firefly.store.Store", "nowhere.X"],
 )
 def test_a_target_that_is_not_registered_is_neither_imported_nor_called(forbidden: str) -> None:
     assert faults({"_target_": forbidden})

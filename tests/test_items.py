@@ -19,7 +19,9 @@ def record(message: str) -> Failure:
     return Failure(stage="s", item="i", error="", message=message)
 
 
-def item(name: str, make: Callable[[], Sequence[Failure]] | None = None, shaped_by: str = "") -> Item[Failure]:
+def item(
+    name: str, make: Callable[[], Sequence[Failure]] | None = None, shaped_by: str = ""
+) -> Item[Failure]:
     return Item(id=name, shaped_by=shaped_by, make=make or (lambda: [record(name)]))
 
 

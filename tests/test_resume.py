@@ -19,11 +19,17 @@ COMMAND = [sys.executable, "-m", "firefly", "+experiment=smoke"]
 
 
 def run(folder: Path, *arguments: str) -> dict[str, object]:
-    done = subprocess.run([*COMMAND, *arguments], cwd=folder, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(
+        [*COMMAND, *arguments], cwd=folder, capture_output=True, text=True, timeout=110, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     paths = dict(line.split(": ", 1) for line in done.stdout.splitlines()[-2:] if ": " in line)
     dataset = Path(paths.get("dataset", folder / "none"))
-    files = {str(path.relative_to(dataset)): path.read_bytes() for path in sorted(dataset.rglob("*")) if path.is_file()}
+    files = {
+        str(path.relative_to(dataset)): path.read_bytes()
+        for path in sorted(dataset.rglob("*"))
+        if path.is_file()
+    }
     return {"summary": json.loads(Path(paths["summary"]).read_text(encoding="utf-8")), "files": files}
 
 
@@ -33,7 +39,9 @@ def kill_when(folder: Path, stage: str) -> bool:
     items = folder / "multirun" / "store" / stage
     deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
-        if items.is_dir() and any(path.suffix == ".jsonl" and path.name[0] != "." for path in items.iterdir()):
+        if items.is_dir() and any(
+            path.suffix == ".jsonl" and path.name[0] != "." for path in items.iterdir()
+        ):
             os.kill(process.pid, signal.SIGKILL)
             process.wait(10)
             return True
@@ -49,7 +57,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
 
 
 @pytest.mark.timeout(240)
-def test_a_run_killed_at_five_moments_ends_in_the_same_bytes(tmp_path: Path, whole: dict[str, object]) -> None:
+def test_a_run_killed_at_five_moments_ends_in_the_same_bytes(
+    tmp_path: Path, whole: dict[str, object]
+) -> None:
     killed = [kill_when(tmp_path, stage) for stage in MOMENTS]
     assert killed[:3] == [True, True, True]
     resumed = run(tmp_path)
@@ -71,5 +81,7 @@ def server_names(folder: Path) -> list[str]:
     done = subprocess.run(
         [*COMMAND, "mode=plan"], cwd=folder, capture_output=True, text=True, timeout=110, check=True
     )
-    plan = json.loads(Path(done.stdout.strip().splitlines()[-1].removeprefix("plan: ")).read_text(encoding="utf-8"))
+    plan = json.loads(
+        Path(done.stdout.strip().splitlines()[-1].removeprefix("plan: ")).read_text(encoding="utf-8")
+    )
     return [row["server"] for row in plan["servers"]]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from pydantic import JsonValue
+
 from firefly.knowledge import Knowledge
 from firefly.parameters import Parameter, parameters
 from firefly.plugins import register
 from firefly.records import Edge
 from firefly.replay.parsers import parse
 from firefly.replay.records import PathPart, Tool
-from pydantic import JsonValue
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
@@ -21,7 +22,8 @@ class Lexical:
     """Overlap of words between an output field (with its tool's text) and a parameter."""
 
     def __init__(self, *, floor: float = 0.1) -> None:
-        """
+        """Set the limit.
+
         Args:
             floor: edges scored lower are not returned.
         """
@@ -34,7 +36,9 @@ class Lexical:
             parsed = parse(step.observation)
             if parsed is not None:
                 for path in _leaves(parsed.value):
-                    fields.setdefault(path, _words(" ".join(str(part) for part in path)) | _words(source.name))
+                    fields.setdefault(
+                        path, _words(" ".join(str(part) for part in path)) | _words(source.name)
+                    )
         edges = []
         for target in targets:
             for parameter in parameters(target):
