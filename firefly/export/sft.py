@@ -1,7 +1,8 @@
 """The ``sft`` table: the gold calls of each task as a chat.
 
 What the tools say is replayed from the cassette, so a trajectory is exactly what an agent that makes
-the gold calls meets offline. A task whose gold calls the cassette does not answer gets none.
+the gold calls meets offline, and its last message is graded right. A task for which that can't be had
+gets no trajectory.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from firefly.export.rows import Row, function_schemas, splits, tool_set_of
 from firefly.export.tables import write_table
 from firefly.plugins import register
 from firefly.protocols import DatasetContent
+from firefly.replay.answers import NoAnswerError, extract_answer, matches
 from firefly.replay.backend import Backend
 from firefly.replay.cassette import Cassette
-from firefly.replay.grading import answer_text
-from firefly.replay.records import Task
+from firefly.replay.records import Answer, Task, canonical_json
 from firefly.replay.simulator import StrictSimulator
 from firefly.replay.tool_set import ToolSet
 
@@ -49,11 +50,12 @@ class Sft:
     def _row(self, task: Task, split: str, content: DatasetContent, worlds: _Worlds) -> Row | None:
         tools = tool_set_of(content.listings, task.servers)
         results = _replayed(task, tools, worlds.backend(task))
-        if results is None:
+        final = final_message(task.answer)
+        if results is None or final is None:
             return None
         return {
             "id": task.id,
-            "messages": list(self._messages(task, tools, results)),
+            "messages": [*self._messages(task, tools, results), {"role": "assistant", "content": final}],
             "tools": function_schemas(tools),
             "environment": tools.digest,
             "synthesis": task.provenance.synthesizer,
@@ -73,7 +75,25 @@ class Sft:
             }
             yield {"role": "assistant", "content": "", "tool_calls": [made]}
             yield {"role": "tool", "name": name, "tool_call_id": call.id, "content": result}
-        yield {"role": "assistant", "content": answer_text(task.answer)}
+
+
+def final_message(answer: Answer) -> str | None:
+    """Return the message in which an agent gives ``answer``; None where none would be graded right.
+
+    >>> final_message(Answer(type="number", value=12.5, unit="kg"))
+    'Answer: 12.5 kg'
+    """
+    value = answer.value
+    text = value if isinstance(value, str) else canonical_json(value)
+    if answer.type == "number" and answer.unit:
+        text = f"{text} {answer.unit}"
+    for message in (f"Answer: {text}", text):
+        try:
+            if matches(extract_answer(message, answer), answer):
+                return message
+        except NoAnswerError:
+            continue
+    return None
 
 
 class _Worlds:

@@ -1,8 +1,9 @@
 """Grades a file of answers against a data set folder, offline: ``firefly score DATASET ANSWERS.jsonl``.
 
-Of the folder only ``tasks*/*.jsonl`` and ``cassette/`` are read, and of a task row only its ``record`` (the
-task as exact JSON text) or, without one, the fields of `Task`. An answers line is ``{"id": …, "answer": …}``, optionally with ``"calls"``: a list of
-``{"server", "tool", "arguments"}`` or, as agents see tools, ``{"name", "arguments"}``.
+Of the folder only ``tasks*/*.jsonl`` and ``cassette/`` are read, and of a task row only its ``record``
+(the task as exact JSON text) or, without one, the fields of `Task`. An answers line is ``{"id": …,
+"answer": …}``, optionally with ``"calls"``: a list of ``{"server", "tool", "arguments"}`` or, as agents
+see tools, ``{"name", "arguments"}``.
 """
 
 from __future__ import annotations

@@ -15,12 +15,12 @@ from firefly.export import write_dataset
 from firefly.export.card import Card
 from firefly.export.manifest import Manifest
 from firefly.export.rejected import Rejected
-from firefly.export.sft import Sft
+from firefly.export.sft import Sft, final_message
 from firefly.export.tables import exact_text, write_table
 from firefly.export.tasks import Tasks
 from firefly.export.tools import Tools
 from firefly.protocols import DatasetContent
-from firefly.replay.records import Task, Tool
+from firefly.replay.records import Answer, Task, Tool
 from tests.export.content import CALLS, REJECTED, TASKS, TOOLS, content, listings
 
 EXPORTERS = (Tasks(), Sft(), Tools(), Rejected(), Card(), Manifest())
@@ -122,7 +122,6 @@ def test_a_trajectory_is_a_valid_chat_that_ends_in_the_answer(folder: Path, tmp_
 
 def test_the_last_message_of_a_trajectory_earns_the_reward(folder: Path) -> None:
     from firefly.replay.grading import grade
-
     from firefly.replay.records import Rollout
 
     found = {row["id"]: row for split in ("train", "test") for row in rows(folder, f"sft/{split}.jsonl")}
@@ -131,6 +130,20 @@ def test_the_last_message_of_a_trajectory_earns_the_reward(folder: Path) -> None
             calls=tuple(call.call for call in one.gold_calls), answer=found[one.id]["messages"][-1]["content"]
         )
         assert grade(one, rollout).reward == 1, one
+
+
+def test_the_last_message_gives_strings_of_several_lines_as_they_are() -> None:
+    assert final_message(Answer(type="string", value="two\nlines")) == "two\nlines"
+    assert final_message(Answer(type="list", value=["a", 1])) == 'Answer: ["a",1]'
+    assert final_message(Answer(type="string", value="")) is None
+
+
+def test_score_reads_the_folder(folder: Path, tmp_path: Path) -> None:
+    from firefly.replay.score import load_dataset_tasks
+
+    assert load_dataset_tasks(folder) == {one.id: one for one in TASKS}
+    apart = write_dataset(content(tasks={"straddling": TASKS}), tmp_path / "apart", EXPORTERS)
+    assert load_dataset_tasks(apart) == {one.id: one for one in TASKS}
 
 
 def test_arguments_on_disk_are_exact_objects(folder: Path) -> None:

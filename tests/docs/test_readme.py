@@ -1,0 +1,122 @@
+"""What README and ARCHITECTURE show exists: commands compose, verbs and targets are there, tables agree."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from firefly.__main__ import VERBS
+from firefly.pipeline import STAGES
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+
+
+def commands(page: Path) -> list[list[str]]:
+    shells = re.findall(r"^```sh\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    lines = [line for block in shells for line in block.splitlines()]
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+def every_command() -> list[list[str]]:
+    return [words for page in [*PAGES, *sorted((ROOT / "docs").glob("*.md"))] for words in commands(page)]
+
+
+def hydra_commands() -> list[str]:
+    shown = [words[3:] for words in every_command() if words[:3] == ["python", "-m", "firefly"]]
+    inline = re.findall(
+        r"`python -m firefly ([^`]+)`", "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    )
+    own = (
+        "name",
+        "mine",
+        "brevity",
+        "prompts",
+        "namesake",
+        "till",
+    )  # options that the pages themselves define
+    rest = [shlex.join(words) for words in shown] + inline
+    return sorted({one for one in rest if one != "--help" and not any(f"={name}" in one for name in own)})
+
+
+@pytest.mark.parametrize("overrides", hydra_commands())
+def test_every_shown_run_composes(overrides: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hydra import compose, initialize_config_dir
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    words = [word for word in shlex.split(overrides) if word != "-m"]
+    parsed = OverridesParser.create().parse_overrides(words)
+    single = [
+        f"{one.get_key_element()}={next(iter(one.sweep_string_iterator()))}"
+        if one.is_sweep_override()
+        else word
+        for word, one in zip(words, parsed, strict=True)
+    ]
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        assert compose("config", single) is not None
+
+
+def test_every_shown_verb_and_make_target_exists() -> None:
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    for words in every_command():
+        if words[0] == "firefly":
+            assert words[1] in VERBS, words
+        if words[0] == "make":
+            assert words[1] in targets, words
+        if words[0].startswith("."):
+            assert (ROOT / words[0]).exists() or words[0].startswith(".venv/"), words
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_path_in_backticks_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for path in re.findall(r"`((?:firefly|conf|docs|plugins|tests|benchmarks)/[\w./-]*)`", text):
+        assert (ROOT / path).exists(), path
+
+
+def test_the_tree_of_a_data_set_is_what_the_exporters_write(tmp_path: Path) -> None:
+    from firefly.export import write_dataset
+    from tests.export.content import TASKS, content
+    from tests.export.test_dataset import ALL
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    tree = text.partition("dataset/\n")[2].partition("```")[0]
+    shown = {line.split()[0].rstrip("/") for line in tree.splitlines()}
+    folder = write_dataset(content(tasks={"train": TASKS}), tmp_path / "dataset", ALL)
+    written = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert shown == {"cassette" if name.startswith("cassette/") else name for name in written}
+
+
+def test_the_architecture_page_has_the_stages_and_layers_of_the_code() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\w+) \| ([\w, ]*) \| (\w+) \| ([\w, ]*) ?\|$", text, re.MULTILINE)
+    found = [
+        (name, tuple(split(reads)), writes, tuple(split(groups))) for name, reads, writes, groups in rows[1:]
+    ]
+    assert found == [(one.name, one.reads, one.writes, one.groups) for one in STAGES]
+    layers = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    modules = [name.strip() for line in layers["contracts"][0]["layers"] for name in line.split("|")]
+    table = text.partition("## Layers")[2].partition("## Seams")[0]
+    for module in modules:
+        assert re.search(rf"[`/ ]{module.removeprefix('firefly.')}(/|\.py)?`", table), module
+
+
+def test_the_flow_line_names_every_stage_in_order() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert " -> ".join(("servers", *(stage.name for stage in STAGES))) in text
+
+
+def test_nothing_generated_is_tracked() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "multirun"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert listed.stdout.split() == ["multirun/README.md"]
+
+
+def split(cell: str) -> list[str]:
+    return [part.strip() for part in cell.split(",") if part.strip()]
