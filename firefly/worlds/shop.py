@@ -14,6 +14,8 @@ time zone, the product's supplier in a workbook, that supplier's agreement.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,8 +24,9 @@ from firefly.worlds.draw import Draw
 from firefly.worlds.office import Properties, Value, write_document, write_workbook
 from firefly.worlds.shop_repository import write_repository
 from firefly.worlds.shop_story import Story, tell
-from firefly.worlds.shop_trade import DAYS
+from firefly.worlds.shop_trade import DAYS, make_asides
 from firefly.worlds.tables import Row, Table, csv_text, write_sqlite
+from firefly.worlds.words import COLUMN_NOTES
 
 _PLANS = 25
 _QUOTES = 18
@@ -59,6 +62,8 @@ class Shop:
             story.tickets.about,
             [{**row, "fixed_in_commit": settled[str(row["ticket_id"])]} for row in story.tickets.rows],
         )
+        asides = draw.some(make_asides(draw, story.start), 4)
+        noted = draw.one((1, 2, 3))
         database = (
             story.employees,
             story.customers,
@@ -69,9 +74,10 @@ class Shop:
             releases,
             story.agreements,
             _reports(story, draw),
+            *asides[:noted],
         )
-        write_sqlite(folder / "shop.db", [_thin(table, draw) for table in database])
-        _write_warehouse(folder / "warehouse", story, draw)
+        write_sqlite(folder / "shop.db", [_vary(table, draw) for table in database])
+        _write_warehouse(folder / "warehouse", story, asides[noted:], draw)
         _write_books(folder / "books", story, draw)
         _write_contracts(folder / "contracts", story, draw)
 
@@ -104,24 +110,36 @@ def _reports(story: Story, draw: Draw) -> Table:
     return Table("reports", "Where in the workbooks a figure stands", rows)
 
 
-def _thin(table: Table, draw: Draw) -> Table:
-    """Return the table less at most one of its dispensable columns."""
-    options = _DISPENSABLE.get(table.name, ())
-    chosen = draw.one(("", *options))
-    return table.without([chosen]) if chosen else table
+def _vary(table: Table, draw: Draw) -> Table:
+    """Return the table less at most one dispensable column, some others declared loosely."""
+    chosen = draw.one(("", *_DISPENSABLE.get(table.name, ())))
+    kept = table.without([chosen]) if chosen else table
+    others = kept.columns[1:]
+    measures = [name for name in others if not isinstance(kept.rows[0][name], str)]
+    return replace(
+        kept,
+        nullable=frozenset(draw.some(others, draw.one(range(1, len(others))))),
+        defaults={draw.one(measures): draw.one(range(1, 40))} if measures else {},
+    )
 
 
-def _write_warehouse(folder: Path, story: Story, draw: Draw) -> None:
+def _write_warehouse(folder: Path, story: Story, asides: Sequence[Table], draw: Draw) -> None:
     folder.mkdir()
     statements = []
-    for table in (story.shipments, story.depots, story.stock, story.returns, story.carriers):
-        kept = _thin(table, draw)
+    for table in (story.shipments, story.depots, story.stock, story.returns, story.carriers, *asides):
+        kept = _vary(table, draw)
         (folder / f"{kept.name}.csv").write_text(csv_text(kept), encoding="utf-8")
         statements.append(
-            f"CREATE TABLE {kept.name} AS "
-            f"SELECT * FROM read_csv('warehouse/{kept.name}.csv', header = true);\n"
+            f"CREATE TABLE {kept.name} ({kept.declared()});\n"
+            f"INSERT INTO {kept.name} "
+            f"SELECT * FROM read_csv('warehouse/{kept.name}.csv', all_varchar = true);\n"
             f"COMMENT ON TABLE {kept.name} IS '{kept.about}';\n"
         )
+        statements += [
+            f"COMMENT ON COLUMN {kept.name}.\"{name}\" IS '{COLUMN_NOTES[name]}';\n"
+            for name in kept.columns
+            if name in COLUMN_NOTES
+        ]
     # one thread and no files once loaded: rows come in one order, and queries see the tables alone
     statements = ["SET threads = 1;\n", *statements, "SET enable_external_access = false;\n"]
     (folder / "load.sql").write_text("".join(statements), encoding="utf-8")

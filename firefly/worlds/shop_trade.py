@@ -6,7 +6,16 @@ from datetime import date, timedelta
 
 from firefly.worlds.draw import Draw
 from firefly.worlds.tables import Cell, Row, Table
-from firefly.worlds.words import CARRIERS, COMPLAINTS, PLACES, RETURN_REASONS, SEVERITIES, STATUSES
+from firefly.worlds.words import (
+    CARRIERS,
+    COMPANY_WORDS,
+    COMPLAINTS,
+    HOLIDAYS,
+    PLACES,
+    RETURN_REASONS,
+    SEVERITIES,
+    STATUSES,
+)
 
 DAYS = 260
 """Days that the story spans."""
@@ -214,3 +223,72 @@ def make_stock(draw: Draw, products: Table, depots: Table) -> Table:
         )
     ]
     return Table("stock", "Counted stock by bin", rows)
+
+
+def make_asides(draw: Draw, start: date) -> list[Table]:
+    """Return tables that have nothing to do with the rest; a world holds some of them."""
+    holidays: list[Row] = [
+        {"holiday": name, "observed_on": day.isoformat(), "extra_pay": pay, "visitors": visitors}
+        for name, day, pay, visitors in zip(
+            draw.some(HOLIDAYS, 9),
+            draw.dates(9, start, DAYS),
+            draw.amounts(9, 2, 60),
+            draw.whole(9, 20, 3000),
+            strict=True,
+        )
+    ]
+    audits: list[Row] = [
+        {
+            "audit_id": identifier,
+            "audited_on": day.isoformat(),
+            "auditor": word,
+            "score": score,
+            "findings": found,
+        }
+        for identifier, day, word, score, found in zip(
+            draw.identifiers(14, "AUD"),
+            draw.dates(14, start, DAYS),
+            draw.spread(14, draw.some(COMPANY_WORDS, 4)),
+            draw.whole(14, 100, 500),
+            draw.whole(14, 0, 40),
+            strict=True,
+        )
+    ]
+    newsletters: list[Row] = [
+        {
+            "issue": identifier,
+            "sent_on": day.isoformat(),
+            "recipients": sent,
+            "opened": sent // draw.one((2, 3, 4)),
+        }
+        for identifier, day, sent in zip(
+            draw.identifiers(11, "NWS"), draw.dates(11, start, DAYS), draw.whole(11, 400, 9000), strict=True
+        )
+    ]
+    vehicles: list[Row] = [
+        {"plate": identifier, "bought_on": day.isoformat(), "mileage": mileage, "tank_expr": f"{tank} gallon"}
+        for identifier, day, mileage, tank in zip(
+            draw.identifiers(8, "VAN"),
+            draw.dates(8, start - timedelta(days=2000), 1900),
+            draw.whole(8, 3000, 190000),
+            draw.amounts(8, 12, 40),
+            strict=True,
+        )
+    ]
+    trainings: list[Row] = [
+        {"course_id": identifier, "held_on": day.isoformat(), "seats": seats, "fee": fee}
+        for identifier, day, seats, fee in zip(
+            draw.identifiers(10, "TRN"),
+            draw.dates(10, start, DAYS),
+            draw.whole(10, 4, 60),
+            draw.amounts(10, 20, 700),
+            strict=True,
+        )
+    ]
+    return [
+        Table("holidays", "Days on which the shop is closed", holidays),
+        Table("audits", "Visits of outside auditors", audits),
+        Table("newsletters", "Issues sent to customers", newsletters),
+        Table("vehicles", "Vans of the shop", vehicles),
+        Table("trainings", "Courses held in the shop", trainings),
+    ]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 Cell = str | int | float
 Row = Mapping[str, Cell]
 
-_SQL_TYPES = {str: "TEXT", int: "INTEGER", float: "REAL"}
+_SQL_TYPES = {str: "TEXT", int: "INTEGER", float: "DOUBLE"}
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _HEADER_VERSION = slice(96, 100)
 """Where a SQLite file names the library that wrote it last; the only bytes that depend on it."""
 
@@ -24,6 +26,9 @@ class Table:
     name: str
     about: str
     rows: Sequence[Row]
+    nullable: frozenset[str] = frozenset()
+    """Columns that may be empty (none is)."""
+    defaults: Mapping[str, Cell] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -37,11 +42,25 @@ class Table:
     def without(self, columns: Iterable[str]) -> Table:
         """Return the table less some columns."""
         left_out = set(columns)
-        return Table(
-            self.name,
-            self.about,
-            [{name: cell for name, cell in row.items() if name not in left_out} for row in self.rows],
-        )
+        rows = [{name: cell for name, cell in row.items() if name not in left_out} for row in self.rows]
+        return replace(self, rows=rows)
+
+    def declared(self) -> str:
+        """Return the columns as SQL declares them; the first is the primary key."""
+        lines = []
+        for name, cell in self.rows[0].items():
+            line = f'"{name}" {_sql_type(cell)}'
+            line += "" if name in self.nullable else " NOT NULL"
+            line += f" DEFAULT {self.defaults[name]!r}" if name in self.defaults else ""
+            lines.append(line)
+        lines[0] += " PRIMARY KEY"
+        return ", ".join(lines)
+
+
+def _sql_type(cell: Cell) -> str:
+    if isinstance(cell, str) and _DATE.fullmatch(cell):
+        return "DATE"
+    return _SQL_TYPES[type(cell)]
 
 
 def csv_text(table: Table) -> str:
@@ -54,18 +73,15 @@ def csv_text(table: Table) -> str:
 
 
 def write_sqlite(path: Path, tables: Iterable[Table]) -> None:
-    """Write a SQLite database; the first column of each table is its primary key."""
+    """Write a SQLite database."""
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute("PRAGMA page_size = 4096")
         connection.execute("PRAGMA auto_vacuum = NONE")
         connection.execute("BEGIN")
         for table in tables:
-            kinds = [_SQL_TYPES[type(cell)] for cell in table.rows[0].values()]
-            declared = [f"{name} {kind} NOT NULL" for name, kind in zip(table.columns, kinds, strict=True)]
-            declared[0] += " PRIMARY KEY"
-            connection.execute(f"CREATE TABLE {table.name} ({', '.join(declared)})")
-            marks = ", ".join("?" * len(kinds))
+            connection.execute(f"CREATE TABLE {table.name} ({table.declared()})")
+            marks = ", ".join("?" * len(table.columns))
             connection.executemany(
                 f"INSERT INTO {table.name} VALUES ({marks})", [tuple(row.values()) for row in table.rows]
             )

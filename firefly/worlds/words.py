@@ -171,3 +171,35 @@ LENDABLE = {
     "garden": ("chipper", "tiller", "hedge cutter", "edger", "earth rammer"),
     "sewing": ("overlocker", "walking-foot machine", "button press", "hem clip set"),
 }
+
+COLUMN_NOTES = {
+    "order_id": "order in the shop database",
+    "sku": "product in the shop database",
+    "shipped_on": "day of the pickup",
+    "distance_expr": "way to the customer, with its unit",
+    "weight_expr": "gross weight, with its unit",
+    "area_expr": "floor, with its unit",
+    "timezone": "IANA name",
+    "last_pickup": "local time of the last pickup",
+    "on_hand": "pieces at the last count",
+    "refund": "paid back, before freight",
+    "surcharge_expression": "what a heavy parcel costs on top",
+    "account_no": "our number with the carrier",
+    "score": "out of 500",
+    "visitors": "counted at the gate",
+}
+
+HOLIDAYS = (
+    "Founders Day",
+    "Harvest Monday",
+    "Lantern Night",
+    "Regatta Day",
+    "Midwinter Eve",
+    "Ropewalk Day",
+    "Toolmakers Day",
+    "Open Gate Day",
+    "River Festival",
+    "Stocktaking Day",
+    "Smiths Day",
+    "Old Bridge Day",
+)
