@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from firefly.catalog.canonical import canonical_schema, remote_references
 from firefly.protocols import ServerProvider
@@ -20,9 +21,10 @@ def list_server(server: str, provider: ServerProvider) -> Listing:
     """
     listing = provider.listing(server)
     warnings = list(listing.health.warnings)
+    names = Counter(tool.name for tool in listing.tools)
     tools: dict[str, Tool] = {}
-    for tool in sorted(listing.tools, key=lambda one: (one.name, one.digest)):
-        fault = _fault(tool, tools)
+    for tool in sorted(listing.tools, key=lambda one: one.name):
+        fault = _fault(tool, names)
         if fault:
             if fault not in warnings:
                 warnings.append(fault)
@@ -41,15 +43,15 @@ def list_server(server: str, provider: ServerProvider) -> Listing:
     )
 
 
-def _fault(tool: Tool, known: dict[str, Tool]) -> str:
+def _fault(tool: Tool, names: Mapping[str, int]) -> str:
     """Return why the tool can't be used as declared; "" when it can."""
     remote: Sequence[str] = sorted(
         {*remote_references(tool.input_schema), *remote_references(tool.output_schema)}
     )
     if remote:
         return f"tool {tool.name!r} is left out: its schema refers to {remote[0]!r} outside itself"
-    if tool.name in known:
-        return f"tool {tool.name!r} is listed more than once; the same one of them is kept on every run"
+    if names[tool.name] > 1:
+        return f"{names[tool.name]} tools are called {tool.name!r}; all of them are left out"
     if not tool.name:
         return "a tool without a name is left out"
     return ""

@@ -6,6 +6,6 @@ it. `arguments` combines them. Probing and exploration use the same ones.
 
 from __future__ import annotations
 
-from firefly.values.assemble import Chosen, arguments, proposals
+from firefly.values.assemble import Assembly, arguments, assemblies, proposals
 
-__all__ = ["Chosen", "arguments", "proposals"]
+__all__ = ["Assembly", "arguments", "assemblies", "proposals"]

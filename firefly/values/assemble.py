@@ -19,7 +19,7 @@ from firefly.replay.records import Tool, canonical_json
 from firefly.values.errors import needed
 from firefly.values.semantic import semantic_type, shape
 
-__all__ = ["Chosen", "arguments", "proposals"]
+__all__ = ["Assembly", "arguments", "assemblies", "proposals"]
 
 _PER_REQUIRED = 8
 _PER_OPTIONAL = 3
@@ -29,8 +29,16 @@ _OPTIONAL = 0.55
 """How far an optional parameter lags behind leaving it out."""
 _DEPTH = 4
 
-Chosen = Mapping[str, Proposal]
-"""Parameter -> the proposal that was taken."""
+
+@dataclass(frozen=True)
+class Assembly:
+    """One argument set."""
+
+    arguments: dict[str, JsonValue]
+    sources: dict[str, str]
+    """Parameter -> name of its value source."""
+    weight: float
+    """0..1: how likely the tool accepts it."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,15 @@ class _Choice:
 def arguments(
     tool: Tool, sources: Sequence[ValueSource], knowledge: Knowledge, rng: Random
 ) -> Iterator[tuple[dict[str, JsonValue], dict[str, str]]]:
-    """Yield (arguments, parameter -> source name), the likeliest to be accepted first, without repeats.
+    """Yield (arguments, parameter -> source name), the likeliest to be accepted first, without repeats."""
+    for assembly in assemblies(tool, sources, knowledge, rng):
+        yield assembly.arguments, assembly.sources
+
+
+def assemblies(
+    tool: Tool, sources: Sequence[ValueSource], knowledge: Knowledge, rng: Random
+) -> Iterator[Assembly]:
+    """Yield argument sets, the likeliest to be accepted first, without repeats.
 
     Required parameters always, optional ones sometimes. Yields nothing when some required parameter
     has no proposal at all.
@@ -71,13 +87,14 @@ def arguments(
         key=lambda entry: entry[:2],
     )
     seen: set[str] = set()
-    for _, _, combination in ranked:
+    for score, _, combination in ranked:
         taken = {choice.parameter: choice.proposal for choice in combination if choice.proposal is not None}
         values = {name: proposal.value for name, proposal in taken.items()}
         mark = canonical_json(values)
         if mark not in seen:
             seen.add(mark)
-            yield values, {name: proposal.source for name, proposal in taken.items()}
+            sources_of = {name: proposal.source for name, proposal in taken.items()}
+            yield Assembly(arguments=values, sources=sources_of, weight=min(1.0, -score))
 
 
 def proposals(

@@ -1,0 +1,235 @@
+"""What the episodes show of each tool: changed fingerprints, repeated answers, and who changed whose.
+
+Pure: from recorded steps alone. The unit is the *witness*: a call that was made twice in one episode.
+Equal answers speak for everything called in between, different ones against it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from firefly.outcomes import is_empty
+from firefly.probing.volatility import Path, differing_paths, is_passing, now_paths
+from firefly.replay.parsers import parse
+from firefly.replay.records import Step, canonical_json
+
+__all__ = ["Evidence", "Seen", "Unexplained", "gather"]
+
+Mark = tuple[str, str]
+"""(tool, canonical arguments): one call."""
+
+
+@dataclass
+class Seen:
+    """What was seen of one tool."""
+
+    successes: list[Step] = field(default_factory=list)
+    failures: list[Step] = field(default_factory=list)
+    calls: int = 0
+    """Answered calls: successes and failures."""
+    fingerprinted: int = 0
+    """Calls around which the state could be observed."""
+    changed_fingerprint: int = 0
+    repeats: int = 0
+    """Times that a successful call was made again in the same episode, nothing having changed in between."""
+    sessions: set[int] = field(default_factory=set)
+    """Episodes in which a call answered as it did in another."""
+    witnesses: set[str] = field(default_factory=set)
+    """Other tools whose answers were the same before and after its calls."""
+    changed: set[str] = field(default_factory=set)
+    """Other tools whose answers it alone can have changed."""
+    moved: set[str] = field(default_factory=set)
+    """Tools after whose calls its own answer was another."""
+    unstable: set[Path] = field(default_factory=set)
+    """Paths that differed though nothing else was called, or that hold marks of the moment."""
+    restless: bool = False
+    """Something else than marks of the moment was unstable: it may count its calls."""
+    other_sessions: set[Path] = field(default_factory=set)
+    """Paths that differed between sessions."""
+    now: set[Path] = field(default_factory=set)
+    """Paths that hold the present moment."""
+    parsed: int = 0
+    """Non-empty successes that a parser reads without loss."""
+    opaque: int = 0
+
+
+@dataclass(frozen=True)
+class Unexplained:
+    """A witness answered differently, and no single tool is known to be why."""
+
+    witness: Step
+    suspects: frozenset[str]
+
+
+@dataclass
+class Evidence:
+    """What was seen of every tool of a server."""
+
+    tools: dict[str, Seen]
+    unexplained: list[Unexplained]
+
+    @property
+    def suspects(self) -> frozenset[str]:
+        """Return the tools that may have changed something, though it is not known which did."""
+        return frozenset(name for one in self.unexplained for name in one.suspects)
+
+
+@dataclass(frozen=True)
+class _Difference:
+    """A witness's answers differed; ``between`` are the tools called from its first call on."""
+
+    first: Step
+    second: Step
+    between: tuple[Step, ...]
+
+
+def gather(
+    episodes: Sequence[Sequence[Step]], now: datetime, presumed_writes: frozenset[str] = frozenset()
+) -> Evidence:
+    """Return what ``episodes`` show; ``now`` is when they were made.
+
+    Answers of two episodes are compared only as far as no tool of ``presumed_writes`` was called, nor
+    one that is seen to write.
+    """
+    tools: dict[str, Seen] = defaultdict(Seen)
+    for steps in episodes:
+        for step in steps:
+            _count(step, tools[step.call.tool], now)
+    differences: list[_Difference] = []
+    for steps in episodes:
+        differences += _compare_within(steps, tools)
+    unexplained = _explain(differences, tools, now)
+    _compare_between(episodes, tools, presumed_writes)
+    return Evidence(dict(tools), unexplained)
+
+
+def _count(step: Step, seen: Seen, now: datetime) -> None:
+    outcome = step.observation.outcome
+    if outcome not in ("success", "failure"):
+        return
+    seen.calls += 1
+    before, after = step.before.fingerprint, step.after.fingerprint
+    if before is not None and after is not None:
+        seen.fingerprinted += 1
+        seen.changed_fingerprint += before != after
+    if outcome == "failure":
+        seen.failures.append(step)
+        return
+    seen.successes.append(step)
+    seen.now.update(now_paths(step.observation, step.call.arguments, now))
+    if not is_empty(step.observation):
+        if parse(step.observation) is None:
+            seen.opaque += 1
+        else:
+            seen.parsed += 1
+
+
+def _mark(step: Step) -> Mark:
+    return (step.call.tool, canonical_json(step.call.arguments))
+
+
+def _answered(step: Step) -> bool:
+    return step.observation.outcome in ("success", "failure")
+
+
+def _changed_state(step: Step) -> bool:
+    before, after = step.before.fingerprint, step.after.fingerprint
+    return before is not None and after is not None and before != after
+
+
+def _compare_within(steps: Sequence[Step], tools: Mapping[str, Seen]) -> list[_Difference]:
+    """Compare every call with its previous one in the same episode."""
+    last: dict[Mark, int] = {}
+    differences = []
+    for place, step in enumerate(steps):
+        if not _answered(step):
+            continue
+        mark = _mark(step)
+        earlier = last.get(mark)
+        last[mark] = place
+        if earlier is None:
+            continue
+        between = tuple(one for one in steps[earlier:place] if _answered(one))
+        if differing_paths(steps[earlier].observation, step.observation):
+            differences.append(_Difference(steps[earlier], step, between))
+        elif step.observation.outcome == "success":
+            if not any(_changed_state(one) for one in between):
+                tools[step.call.tool].repeats += 1
+            for one in between:
+                if one.call.tool != step.call.tool:
+                    tools[one.call.tool].witnesses.add(step.call.tool)
+    return differences
+
+
+def _compare_between(
+    episodes: Sequence[Sequence[Step]], tools: Mapping[str, Seen], presumed_writes: frozenset[str]
+) -> None:
+    """Compare first answers across episodes, as long as nothing can have changed."""
+    writes = presumed_writes | {
+        name for name, seen in tools.items() if seen.changed or seen.changed_fingerprint
+    }
+    firsts: dict[Mark, tuple[int, Step]] = {}
+    for number, steps in enumerate(episodes):
+        met: set[Mark] = set()
+        for step in steps:
+            mark = _mark(step)
+            if step.call.tool in writes:
+                break
+            if mark in met or not _answered(step):
+                continue
+            met.add(mark)
+            if mark not in firsts:
+                firsts[mark] = (number, step)
+                continue
+            origin, other = firsts[mark]
+            seen = tools[step.call.tool]
+            paths = differing_paths(other.observation, step.observation)
+            if not paths:
+                if step.observation.outcome == "success":
+                    seen.sessions.update((origin, number))
+            else:
+                seen.other_sessions.update(paths)
+
+
+def _explain(
+    differences: Sequence[_Difference], tools: Mapping[str, Seen], now: datetime
+) -> list[Unexplained]:
+    """Attribute every difference: to a seen change of state, to the witness itself, or to one other tool."""
+    open_ones: list[_Difference] = []
+    for one in differences:
+        own = one.first.call.tool
+        alone = all(step.call.tool == own for step in one.between)
+        passing = is_passing(one.first.observation, one.second.observation, now)
+        if passing or (alone and not any(map(_changed_state, one.between))):
+            tools[own].unstable.update(differing_paths(one.first.observation, one.second.observation))
+            tools[own].restless = tools[own].restless or not passing
+        elif any(_changed_state(step) for step in one.between):
+            writers = {step.call.tool for step in one.between if _changed_state(step)}
+            tools[own].moved.update(writers)
+            for writer in writers if len(writers) == 1 else ():
+                tools[writer].changed.add(own)
+        else:
+            open_ones.append(one)
+    progress = True
+    while progress and open_ones:
+        progress = False
+        for one in list(open_ones):
+            own = one.first.call.tool
+            others = {step.call.tool for step in one.between} - {own}
+            known = {name for name in others if tools[name].changed}
+            if tools[own].restless:
+                tools[own].unstable.update(differing_paths(one.first.observation, one.second.observation))
+            elif known:
+                tools[own].moved.update(known)
+            elif len(others) == 1 and tools[own].repeats:
+                (writer,) = others
+                tools[writer].changed.add(own)
+                tools[own].moved.add(writer)
+            else:
+                continue
+            open_ones.remove(one)
+            progress = True
+    return [Unexplained(one.first, frozenset(step.call.tool for step in one.between)) for one in open_ones]

@@ -1,0 +1,226 @@
+"""From evidence to profiles. What is not shown stays unknown; every verdict says why in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from firefly.outcomes import is_empty
+from firefly.parameters import parameters
+from firefly.probing.evidence import Evidence, Seen
+from firefly.probing.order import presumed
+from firefly.probing.volatility import Path
+from firefly.records import Effect, Listing, ToolProfile
+from firefly.replay.parsers import parse
+from firefly.replay.records import PathPart, Tool, canonical_json
+
+__all__ = ["profile"]
+
+_CALLS = 3
+"""Calls without a contradiction that an undeclared read needs."""
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_NOVEL = 3
+"""Words of answers that stand neither in arguments nor in the declaration, for a data source."""
+
+
+def profile(tool: Tool, listing: Listing, evidence: Evidence) -> ToolProfile:
+    """Return what the evidence says of one tool."""
+    seen = evidence.tools.get(tool.name, Seen())
+    why: dict[str, str] = {}
+    effect, why["effect"] = _effect(tool, listing, seen, evidence)
+    determinism, volatile, why["determinism"] = _determinism(seen)
+    opaque, why["opaque"] = _opaque(seen)
+    stateless = listing.scope == "none" and effect == "read" and determinism == "deterministic"
+    why["state_independent"] = (
+        "the server is configured to have no state, and equal calls answered alike in every session"
+        if stateless
+        else _why_not_stateless(listing, seen)
+    )
+    pure, why["pure"] = _pure(tool, seen, stateless)
+    return ToolProfile(
+        server=tool.server,
+        tool=tool.name,
+        schema_digest=tool.schema_digest,
+        effect=effect,
+        determinism=determinism,
+        state_independent=stateless,
+        opaque=opaque,
+        pure=pure,
+        successes=len(seen.successes),
+        failures=len(seen.failures),
+        volatile_paths=volatile,
+        evidence=why,
+    )
+
+
+def _effect(tool: Tool, listing: Listing, seen: Seen, evidence: Evidence) -> tuple[Effect, str]:
+    contrary = ", although it declares readOnlyHint" if tool.annotations.read_only else ""
+    if seen.changed_fingerprint:
+        calls = f"{seen.changed_fingerprint} of {seen.fingerprinted} calls"
+        return "write", f"the observable state changed in {calls}{contrary}"
+    if seen.changed:
+        return "write", f"{_names(seen.changed)} answered differently after it and no other call{contrary}"
+    doubt = next(_doubts(tool, listing, seen, evidence), "")
+    if doubt:
+        return "unknown", doubt
+    if listing.scope == "none":
+        return "read", "the server is configured to have no state; repeated calls showed none"
+    if not listing.disposable:
+        return "read", "declares readOnlyHint, and repeated calls changed nothing (no fresh session possible)"
+    declares = "declares readOnlyHint; " if _declares_read(tool) else ""
+    return "read", f"{declares}{_shown(seen)}"
+
+
+def _declares_read(tool: Tool) -> bool:
+    return bool(tool.annotations.read_only) and not tool.annotations.destructive
+
+
+def _doubts(tool: Tool, listing: Listing, seen: Seen, evidence: Evidence) -> Iterator[str]:
+    """Yield every reason not to call a tool a read that was seen to change nothing."""
+    if not seen.successes:
+        yield "no call succeeded"
+    if tool.name in evidence.suspects:
+        yield "answers of other tools changed after calls that include it; which call did it is not known"
+    if seen.restless:
+        yield "equal calls in a row answered differently: it may change what it reads"
+    if not seen.repeats and not seen.unstable:
+        yield "no successful call was repeated in one session"
+    if listing.scope == "none":
+        return
+    if not listing.disposable:
+        if not _declares_read(tool):
+            yield "no fresh session is possible, and it does not declare readOnlyHint"
+        return
+    yield from _doubts_of_sandbox(tool, seen)
+
+
+def _doubts_of_sandbox(tool: Tool, seen: Seen) -> Iterator[str]:
+    if not seen.sessions and not seen.other_sessions and not seen.unstable:
+        yield "no call was repeated in a fresh session"
+    if seen.fingerprinted < seen.calls and not seen.witnesses:
+        yield "neither a fingerprint nor another read could show whether it changes something"
+    if _declares_read(tool):
+        return
+    if presumed(tool) == "write":
+        yield f"{_shown(seen)}, but its declaration or name says that it changes something"
+    if seen.calls < _CALLS:
+        yield f"{_shown(seen)}, but {seen.calls} calls are too few for a tool that declares nothing"
+    if not seen.witnesses and presumed(tool) != "read":
+        yield f"{_shown(seen)}, but no other read was made again after it"
+
+
+def _shown(seen: Seen) -> str:
+    shown = []
+    if seen.fingerprinted == seen.calls:
+        shown.append("the observable state was the same before and after")
+    if seen.witnesses:
+        shown.append(f"{_names(seen.witnesses)} answered the same after it")
+    return f"in {seen.calls} calls {' and '.join(shown) or 'nothing was seen to change'}"
+
+
+def _determinism(seen: Seen) -> tuple[Any, tuple[tuple[PathPart, ...], ...], str]:
+    paths: set[Path] = seen.unstable | seen.other_sessions | seen.now
+    ordered = tuple(sorted(paths, key=repr))
+    if seen.unstable:
+        return "volatile", ordered, f"equal calls in one session differed at {_paths(seen.unstable)}"
+    if seen.other_sessions:
+        return "volatile", ordered, f"equal calls in two sessions differed at {_paths(seen.other_sessions)}"
+    if seen.now:
+        return "volatile", ordered, f"holds the present date or time at {_paths(seen.now)}"
+    if seen.sessions and seen.repeats:
+        count = len(seen.sessions)
+        return "deterministic", (), f"equal calls answered alike in one session and across {count} sessions"
+    return "unknown", (), "no call was repeated both in one session and in a fresh one"
+
+
+def _opaque(seen: Seen) -> tuple[bool | None, str]:
+    total = seen.parsed + seen.opaque
+    if not total:
+        return None, "no non-empty answer"
+    if seen.parsed:
+        return False, f"{seen.parsed} of {total} non-empty answers are data that a parser reads without loss"
+    return True, f"none of {total} non-empty answers is data that a parser reads without loss"
+
+
+def _why_not_stateless(listing: Listing, seen: Seen) -> str:
+    if seen.moved:
+        return f"its answer was another after {_names(seen.moved)}"
+    if listing.scope != "none":
+        kind = listing.scope.partition(":")[0]
+        return f"its server has a state ({kind}), and nothing shows that it does not read it"
+    return "not shown: " + _determinism(seen)[2]
+
+
+def _pure(tool: Tool, seen: Seen, stateless: bool) -> tuple[bool | None, str]:
+    if seen.moved:
+        return False, f"its answer was another after {_names(seen.moved)}"
+    if seen.unstable or seen.other_sessions or seen.now:
+        return False, "equal calls do not answer alike"
+    novel = _novel_words(tool, seen)
+    if novel is not None and len(novel) >= _NOVEL:
+        listed = ", ".join(sorted(novel)[:_NOVEL])
+        return (
+            False,
+            f"its answers hold words that stand neither in its arguments nor in its declaration: {listed}",
+        )
+    if stateless and parameters(tool):
+        return (
+            True,
+            "without a state its answer can depend on nothing but its arguments, and it holds nothing new",
+        )
+    return None, "not shown"
+
+
+def _novel_words(tool: Tool, seen: Seen) -> set[str] | None:
+    """Return the words of answers with a list beyond those asked and declared; None: no such answer."""
+    known = set(_words(canonical_json(tool.model_dump(mode="json"))))
+    found: set[str] | None = None
+    for step in seen.successes:
+        if is_empty(step.observation):
+            continue
+        parsed = parse(step.observation)
+        value = parsed.value if parsed is not None else step.observation.visible.splitlines()
+        if not any(len(items) >= 2 for items in _lists(value)):
+            continue
+        asked = set(_words(canonical_json(step.call.arguments)))
+        said = {word for text in _texts(value) for word in _words(text)}
+        found = (found or set()) | (said - asked - known)
+    return found
+
+
+def _words(text: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(text)]
+
+
+def _lists(value: Any) -> Iterator[list[Any]]:
+    if isinstance(value, list):
+        yield value
+        for item in value:
+            yield from _lists(item)
+    elif isinstance(value, dict):
+        if len(value) >= 2 and all(isinstance(inner, str) for inner in value.values()):
+            yield list(value.values())
+        for inner in value.values():
+            yield from _lists(inner)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _texts(inner)
+
+
+def _names(names: set[str]) -> str:
+    listed = sorted(names)
+    return ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")
+
+
+def _paths(paths: set[Path]) -> str:
+    listed = sorted("/".join(str(part) for part in path) or "the whole answer" for path in paths)
+    return ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")

@@ -1,0 +1,141 @@
+"""Finds calls that work: tools in order, each with its likeliest arguments, learning from every answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from firefly.outcomes import is_empty
+from firefly.probing.laboratory import Laboratory
+from firefly.protocols import ValueSource
+from firefly.replay.records import Step, Tool, canonical_json
+from firefly.values import assemblies
+
+__all__ = ["Search"]
+
+_WANTED = 3
+"""Distinct calls with a non-empty answer wanted of each tool."""
+_FAILURES = 3
+"""Failures after which a tool that never worked is left alone."""
+_FIRST = 0.04
+_AGAIN = 0.22
+"""Least weight of an argument set for a first try, and for another after a failure."""
+
+
+@dataclass
+class _Tally:
+    full: int = 0
+    empty: int = 0
+    failures: int = 0
+    transient: int = 0
+    last_error: str = ""
+    stuck: bool = False
+    """The same error came back for other arguments."""
+
+    def relent(self) -> None:
+        """Allow one more try: there is something new to give it."""
+        self.failures = min(self.failures, _FAILURES - 1)
+        self.stuck = False
+
+    @property
+    def hopeless(self) -> bool:
+        allowed = _FAILURES + min(self.full, 1)
+        return self.failures >= allowed or self.transient >= 2 or (self.stuck and not self.full)
+
+
+class Search:
+    """Tries tools in the laboratory's open episode."""
+
+    def __init__(
+        self,
+        laboratory: Laboratory,
+        sources: Sequence[ValueSource],
+        rng: Random,
+        *,
+        note: Callable[[Step], None],
+    ) -> None:
+        self._laboratory = laboratory
+        self._seen = note
+        self._sources = sources
+        self._rng = rng
+        self._tallies: dict[str, _Tally] = {}
+
+    def tally(self, tool: Tool) -> _Tally:
+        """Return how the tool fared so far."""
+        return self._tallies.setdefault(tool.name, _Tally())
+
+    def explore(self, tools: Sequence[Tool], *, until: int) -> None:
+        """Try every tool once, the failed ones again as values turn up, then vary those that work.
+
+        ``until`` is the number of calls at which to stop.
+        """
+        laboratory = self._laboratory
+        for tool in tools:
+            if laboratory.calls < until:
+                self.attempt(tool, tries=2)
+        for wanted in range(1, _WANTED + 1):
+            moved = True
+            while moved and laboratory.open and laboratory.calls < until:
+                moved = False
+                for tool in tools:
+                    tally = self.tally(tool)
+                    if tally.full < wanted and laboratory.calls < until:
+                        moved = self.attempt(tool, tries=1) or moved
+
+    def attempt(self, tool: Tool, *, tries: int, last_only: bool = False) -> bool:
+        """Make up to ``tries`` calls until one gives a non-empty answer; return whether any was made."""
+        made = False
+        tally = self.tally(tool)
+        for _ in range(tries):
+            if tally.hopeless or not self._laboratory.open:
+                break
+            step = self._try(tool, tally, last_only=last_only)
+            if step is None:
+                break
+            made = True
+            if step.observation.outcome == "success" and not is_empty(step.observation):
+                break
+        return made
+
+    def _try(self, tool: Tool, tally: _Tally, *, last_only: bool) -> Step | None:
+        floor = _AGAIN if tally.failures else _FIRST
+        found = assemblies(tool, self._sources, self._laboratory.knowledge(last_only=last_only), self._rng)
+        chosen = next(
+            (
+                one
+                for one in found
+                if one.weight >= floor and not self._laboratory.was_tried(tool, one.arguments)
+            ),
+            None,
+        )
+        if chosen is None:
+            return None
+        step = self._laboratory.call(tool, chosen.arguments)
+        if step is not None:
+            self._note(step, tally)
+            self._seen(step)
+        return step
+
+    def _note(self, step: Step, tally: _Tally) -> None:
+        observation = step.observation
+        if observation.outcome == "success":
+            if is_empty(observation):
+                tally.empty += 1
+            else:
+                tally.full += 1
+        elif observation.outcome == "failure":
+            tally.failures += 1
+            error = _without_values(step)
+            tally.stuck = tally.stuck or error == tally.last_error
+            tally.last_error = error
+        else:
+            tally.transient += 1
+
+
+def _without_values(step: Step) -> str:
+    """Return the error text without the arguments that it quotes."""
+    text = step.observation.visible[:500]
+    for value in step.call.arguments.values():
+        text = text.replace(value if isinstance(value, str) else canonical_json(value), "…")
+    return text

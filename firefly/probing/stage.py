@@ -1,0 +1,224 @@
+"""Probes one server: finds working calls, then repeats, reorders and contrasts them.
+
+Three episodes at most, four when an answer changed and it is not clear which call was why:
+
+search      reads are looked for: argument-free and list-like tools first
+writes      (disposable servers only) presumed writes, each between two looks at the reads it may touch
+repetition  new processes; every working read twice, in other orders
+isolation   one suspect at a time, each between two looks at the answer that changed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from random import Random
+
+from firefly.outcomes import is_empty
+from firefly.parameters import parameters
+from firefly.probing.evidence import Evidence, gather
+from firefly.probing.laboratory import Laboratory
+from firefly.probing.order import presumed, read_order, write_order
+from firefly.probing.profiles import profile
+from firefly.probing.search import Search
+from firefly.probing.volatility import now_paths
+from firefly.protocols import Backend, ValueSource
+from firefly.records import Listing, ProbeReport, ToolProfile
+from firefly.replay.records import Step, Tool
+from firefly.values.semantic import words
+
+__all__ = ["probe_server"]
+
+_REPEATED = 3
+"""Most calls of one tool that are repeated."""
+_LOOKS = 2
+"""Reads made before and after a write."""
+_SUSPECTS = 8
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def probe_server(
+    listing: Listing,
+    *,
+    backend: Backend,
+    values: Sequence[ValueSource],
+    rng: Random,
+    seed: int,
+    budget: int,
+    clock: Callable[[], datetime] = _utc_now,
+) -> ProbeReport:
+    """Return the profiles of all tools of one server, and every call made.
+
+    At most ``budget`` calls. A server that fails in the middle gives what was learnt until then.
+    ``clock`` tells values of today from data; no time enters the report.
+    """
+    probe = _Probe(listing, Laboratory(listing, backend, seed=seed, budget=budget), values, rng, clock)
+    try:
+        probe.run()
+    finally:
+        probe.laboratory.end()
+    evidence = probe.evidence()
+    return ProbeReport(
+        server=listing.server,
+        profiles=tuple(profile(tool, listing, evidence) for tool in listing.tools),
+        recordings=probe.laboratory.recordings(),
+    )
+
+
+class _Probe:
+    def __init__(
+        self,
+        listing: Listing,
+        laboratory: Laboratory,
+        values: Sequence[ValueSource],
+        rng: Random,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.laboratory = laboratory
+        self._listing = listing
+        self._rng = rng
+        self._clock = clock
+        self._search = Search(laboratory, values, rng, note=self._note_clocks)
+        self._tools = {tool.name: tool for tool in listing.callable_tools}
+        reads = [tool for tool in self._tools.values() if presumed(tool) != "write"]
+        self._reads = sorted(reads, key=read_order)
+        self._writes = sorted(
+            (tool for tool in self._tools.values() if presumed(tool) == "write"), key=write_order
+        )
+        if not listing.disposable or listing.scope == "none":
+            # What may be called at all may be called at any time, or there is nothing to change.
+            self._reads, self._writes = self._reads + self._writes, []
+
+        self._found: tuple[Step, ...] = ()
+
+    def run(self) -> None:
+        """Make the episodes, each only where there is something to learn."""
+        budget = self.laboratory.budget
+        share = 0.45 if self._writes else 0.6
+        if self._reads and self.laboratory.begin("search"):
+            self._search.explore(self._reads, until=int(budget * share))
+            self._found = tuple(self.laboratory.episodes[-1])
+        if self._writes and self.laboratory.begin("writes"):
+            self._contrast(until=int(budget * 0.72))
+        if self._working() and self.laboratory.begin("repetition", fresh=True):
+            self._repeat()
+        evidence = self.evidence()
+        if evidence.unexplained and self.laboratory.begin("isolation", fresh=True):
+            self._isolate(evidence)
+
+    def evidence(self) -> Evidence:
+        """Return what all episodes so far show."""
+        written = frozenset(tool.name for tool in self._writes)
+        return gather(self.laboratory.episodes, self._clock(), written)
+
+    def _note_clocks(self, step: Step) -> None:
+        """Keep values of a clock from being used as arguments."""
+        tool = self._tools[step.call.tool]
+        if step.observation.outcome == "success" and now_paths(
+            step.observation, step.call.arguments, self._clock()
+        ):
+            self.laboratory.profiles[tool.name] = ToolProfile(
+                server=tool.server, tool=tool.name, schema_digest=tool.schema_digest, determinism="volatile"
+            )
+
+    # --- reads -------------------------------------------------------------------------------
+
+    def _working(self) -> list[Step]:
+        """Return the distinct successful calls of presumed reads, non-empty ones first, tool by tool."""
+        found: list[Step] = []
+        for tool in self._reads:
+            steps = [
+                step
+                for step in self._found
+                if step.call.tool == tool.name and step.observation.outcome == "success"
+            ]
+            distinct = {step.call.digest: step for step in reversed(steps)}
+            oldest_first = list(distinct.values())[::-1]
+            found += sorted(oldest_first, key=lambda step: is_empty(step.observation))[:_REPEATED]
+        return found
+
+    def _repeat(self) -> None:
+        """Call every working read twice, in two other orders; the first of each tool when calls are short."""
+        working = self._working()
+        firsts = list({step.call.tool: step for step in reversed(working)}.values())
+        rest = [step for step in working if step not in firsts]
+        room = self.laboratory.left // 2
+        chosen = (firsts + rest)[: max(1, room)]
+        order = sorted(chosen, key=lambda step: step.call.digest, reverse=True)
+        for step in order:
+            self._again(step)
+        self._rng.shuffle(order)
+        for step in order:
+            self._again(step)
+
+    def _again(self, step: Step) -> Step | None:
+        return self.laboratory.call(self._tools[step.call.tool], dict(step.call.arguments))
+
+    def _isolate(self, evidence: Evidence) -> None:
+        """Look at each answer that changed: twice in a row, then after each suspect alone."""
+        looks = list({one.witness.call.digest: one.witness for one in evidence.unexplained}.values())[:3]
+        names = sorted({name for one in evidence.unexplained for name in one.suspects})
+        calls = [
+            min(
+                (step for episode in self.laboratory.episodes for step in episode if step.call.tool == name),
+                key=lambda step: step.observation.outcome != "success",
+            )
+            for name in names
+        ]
+        for look in looks:
+            self._again(look)
+            self._again(look)
+        for suspect in calls[:_SUSPECTS]:
+            self._again(suspect)
+            for look in looks:
+                self._again(look)
+
+    # --- writes ------------------------------------------------------------------------------
+
+    def _contrast(self, until: int) -> None:
+        """Make each write between two looks at the reads that it may touch."""
+        looks = self._working()
+        stale = True
+        for tool in self._writes:
+            if self.laboratory.calls >= until or not self.laboratory.open:
+                break
+            near = _nearest(tool, looks)
+            if stale:
+                for look in near:
+                    self._again(look)
+            tally = self._search.tally(tool)
+            before = tally.full + tally.empty
+            self._search.attempt(tool, tries=2)
+            stale = tally.full + tally.empty > before
+            if stale:
+                for look in near:
+                    self._again(look)
+        self._late_reads(until)
+
+    def _late_reads(self, until: int) -> None:
+        """Try the reads that need something made first, and repeat what then works."""
+        late = [tool for tool in self._reads if not self._search.tally(tool).full]
+        for tool in late:
+            if self.laboratory.calls >= until or not self.laboratory.open:
+                return
+            count = len(self.laboratory.episodes[-1])
+            self._search.tally(tool).relent()
+            self._search.attempt(tool, tries=1)
+            for step in self.laboratory.episodes[-1][count:]:
+                if step.observation.outcome == "success":
+                    self._again(step)
+
+
+def _nearest(tool: Tool, looks: Sequence[Step]) -> list[Step]:
+    """Return the reads likeliest to show what a write changes: by shared words, the least specific first."""
+    mine = set(words(tool.name)) | {word for one in parameters(tool) for word in words(one.name)}
+
+    def nearness(step: Step) -> tuple[int, int, str]:
+        theirs = set(words(step.call.tool)) | {word for name in step.call.arguments for word in words(name)}
+        return (-len(mine & theirs), len(step.call.arguments), step.call.digest)
+
+    distinct = {step.call.tool: step for step in sorted(looks, key=nearness, reverse=True)}
+    return sorted(distinct.values(), key=nearness)[:_LOOKS]
