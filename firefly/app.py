@@ -118,7 +118,8 @@ def job(composed: DictConfig) -> float | None:
         write_config(composed, folder)
         state = run(load_config(composed), folder)
     except FireflyError as error:
-        show(error, f"job {context.job.num}" if context.mode == RunMode.MULTIRUN else "")
+        if context.mode == RunMode.MULTIRUN:
+            show(error, f"job {context.job.num}")
         raise
     print_tables(state)
     return float(len(state.verified))
@@ -143,7 +144,16 @@ def show(error: BaseException, where: str = "") -> None:
 @hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")
 def application(composed: DictConfig) -> float | None:
     """Run the composed job."""
-    return job(composed)
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        return job(composed)
+    try:
+        return job(composed)
+    except FireflyError as error:
+        _ended_by.append(error)  # raised by `main`, past Hydra's own report of a failed job
+        return None
+
+
+_ended_by: list[FireflyError] = []
 
 
 def main() -> int:
@@ -158,6 +168,8 @@ def main() -> int:
     try:
         check_collisions()
         application()
+        if _ended_by:
+            raise _ended_by[0]
     except (FireflyError, HydraException, OmegaConfBaseException) as error:
         if asked_for_traceback:
             raise

@@ -137,9 +137,13 @@ def run(config: RunConfig, folder: Path) -> Run:
         state.close()
         state.write_summary()
     if "export" in state.seconds and not state.verified:
+        failed = "".join(
+            f"\n  {one.stage} of {one.item} failed: {one.error}: {one.message}" for one in state.failures[:5]
+        )
         raise RunError(
             "No task was verified, so there is no data set worth using. "
-            f"{folder / 'summary.json'} says where candidates were lost; more servers, a higher sampler.count or "
-            "`servers.NAME.allow=[TOOL]` for tools that were left out usually help."
+            f"{folder / 'summary.json'} says where candidates were lost; more servers, a higher sampler.count "
+            "or `servers.NAME.allow=[TOOL]` for tools that were left out usually help."
+            f"{failed}"
         )
     return state

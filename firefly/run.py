@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -74,7 +73,7 @@ class Run:
             "seed": self.config.seed,
             "round": round_number,
         }
-        log.info("%s%s", stage, f" (round {round_number})" if self.config.rounds > 1 else "")
+        log.debug("%s (round %s)", stage, round_number)
 
     def leave(self, seconds: float) -> None:
         """End a stage."""
@@ -194,7 +193,10 @@ class Run:
         """End every server."""
         live = self.__dict__.get("live")
         if live is not None:
-            self.live_counts = live.counts()
+            self.live_counts = {
+                name: {"total": count.calls, "ok": count.ok, "starts": count.starts}
+                for name, count in sorted(live.counts().items())
+            }
             live.close()
 
     def write_summary(self) -> None:
@@ -202,8 +204,3 @@ class Run:
         from firefly.summary import write
 
         write(self)
-
-    @property
-    def interactive(self) -> bool:
-        """Return whether a person is watching."""
-        return sys.stderr.isatty()

@@ -126,11 +126,11 @@ def is_write_then_read(task: Task, profiles: dict[ToolKey, ToolProfile]) -> bool
     return "write" in effects and effects[-1] == "read" and len(effects) > 1
 
 
-def funnel(run: Run) -> list[dict[str, Any]]:
+def funnel(run: Run) -> dict[str, dict[str, int]]:
     """Return for each check how many candidates it rejected, first and at all."""
     from firefly.verification import funnel as count
 
-    return count(run.verdicts) if run.verdicts else []
+    return count(run.verdicts)
 
 
 def write(run: Run) -> None:
@@ -173,7 +173,7 @@ def print_tables(run: Run) -> None:
         ("seconds", f"{found['seconds_total']:.1f}"),
     ]
     print(_table(("what", "figure"), [(name, str(value)) for name, value in rows]))
-    lost = [(one["check"], str(one["first"]), str(one["any"])) for one in found["funnel"] if one["any"]]
+    lost = [(name, str(row["first"]), str(row["any"])) for name, row in found["funnel"].items() if row["any"]]
     if lost:
         print()
         print(_table(("rejected by", "first", "at all"), lost))
