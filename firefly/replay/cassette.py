@@ -113,15 +113,15 @@ class Entry(Record):
 
 
 class Start(Record):
-    """The state in which episodes over these servers begin."""
+    """A state in which recorded episodes began."""
 
     world: str
     """Digest of the fixture."""
     root: str
-    """Stands for the start in every state: the world, with the servers where those matter."""
+    """Stands for the start in every state."""
     mark: str
-    servers: tuple[str, ...] = ()
-    """Empty: whichever servers are launched."""
+    launches: dict[str, int] = Field(default_factory=dict)
+    """Which servers were launched (sorted, joined by spaces) -> number of recordings."""
 
 
 class Scope(Record):

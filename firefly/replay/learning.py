@@ -7,7 +7,7 @@ apart, ``25`` equals ``25.0``) holds only until the recordings contradict it.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -126,20 +126,10 @@ class _Learner:
         return bool(found)
 
     def _scope_revised(self, scope: str, visits: Sequence[Visit]) -> bool:
-        starts: dict[str, dict[tuple[str, ...], set[str]]] = defaultdict(lambda: defaultdict(set))
         groups: dict[tuple[tuple[str, ...], str], list[Visit]] = defaultdict(list)
         for visit in visits:
             groups[(visit.history, visit.letter)].append(visit)
-            if visit.at == 0:
-                starts[visit.root][visit.servers].add(visit.mark)
         if scope not in self.unmarked:
-            for by_servers in starts.values():
-                if any(len(marks) > 1 for marks in by_servers.values()):
-                    self.unmarked[scope] = "it differed at the start of equal episodes"
-                    return True
-                if len(set().union(*by_servers.values())) > 1 and scope not in self.by_servers:
-                    self.by_servers.add(scope)
-                    return True
             for group in groups.values():
                 if len({visit.after for visit in group}) > 1:
                     self.unmarked[scope] = "it differed after equal calls"
@@ -269,16 +259,10 @@ class _Learner:
         )
 
     def _scope(self, name: str, visits: Sequence[Visit], found: Indifferences) -> Scope:
-        starts = {
-            Start(
-                world=visit.world,
-                root=visit.root,
-                mark=visit.mark,
-                servers=visit.servers if name in self.by_servers else (),
-            )
-            for visit in visits
-            if visit.at == 0
-        }
+        launches: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+        for visit in visits:
+            if visit.at == 0:
+                launches[(visit.world, visit.root, visit.mark)][" ".join(visit.servers)] += 1
         evidence: dict[str, JsonValue] = {
             "visits": len(visits),
             "kept_by_counter_example": [
@@ -290,7 +274,10 @@ class _Learner:
         return Scope(
             name=name,
             servers=tuple(sorted({visit.key[0] for visit in visits})),
-            starts=tuple(sorted(starts, key=lambda start: start.to_json())),
+            starts=tuple(
+                Start(world=world, root=root, mark=mark, launches=dict(sorted(counts.items())))
+                for (world, root, mark), counts in sorted(launches.items())
+            ),
             marks="none" if name in self.unmarked else "fingerprint",
             evidence=evidence,
         )

@@ -13,8 +13,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from .canonical import letter
-from .cassette import Cassette, ErrorRule, Start, ToolKey
-from .errors import ReplayError
+from .cassette import Cassette, ErrorRule, Scope, Start, ToolKey
 from .nearest import miss_of
 from .records import Observation, State, Step, ToolCall, digest
 from .state import Event, Levels, levels_of, state_id
@@ -61,11 +60,7 @@ class StrictSimulator:
         return ToolSet.of(one.tool for key, one in self.cassette.tools.items() if key[0] in wanted)
 
     def episode(self, tool_set: ToolSet, seed: int = 0) -> SimulatedEpisode:
-        """Begin an episode in the fixture's state; ``seed`` changes nothing here.
-
-        Raises:
-            ReplayError: the cassette holds several worlds and none was chosen.
-        """
+        """Begin an episode in the fixture's state; ``seed`` changes nothing here."""
         digests = self._digests_of(tool_set)
         return SimulatedEpisode(self.cassette, self._answerers, digests, self._starts(tool_set.servers))
 
@@ -80,20 +75,25 @@ class StrictSimulator:
             self._tool_sets[id(tool_set)] = known
         return known[1]
 
-    def _starts(self, servers: tuple[str, ...]) -> dict[str, Start | None]:
-        found: dict[str, Start | None] = {}
-        for name, scope in self.cassette.scopes.items():
-            fitting = [one for one in scope.starts if one.servers in ((), servers)]
-            if self._world:
-                fitting = [one for one in fitting if one.world == self._world]
-            if len({one.world for one in fitting}) > 1:
-                worlds = ", ".join(sorted({one.world for one in fitting}))
-                raise ReplayError(
-                    f"The cassette holds several worlds of scope {name!r} ({worlds}). "
-                    "Say which one: StrictSimulator(cassette, world=...)."
-                )
-            found[name] = fitting[0] if fitting else None
-        return found
+    def _starts(self, servers: tuple[str, ...]) -> dict[str, Start | str]:
+        """Return, per scope, where an episode over ``servers`` begins, or why that is not known."""
+        return {name: self._start(scope, " ".join(servers)) for name, scope in self.cassette.scopes.items()}
+
+    def _start(self, scope: Scope, servers: str) -> Start | str:
+        fitting = [one for one in scope.starts if self._world in ("", one.world)]
+        launched = [one for one in fitting if servers in one.launches]
+        if scope.name.startswith("remote:") and launched:
+            # A remote server is never reset: the state met most often stands for the usual one.
+            return max(launched, key=lambda one: (one.launches[servers], one.root))
+        if len({(one.root, one.mark) for one in launched}) > 1:
+            worlds = ", ".join(sorted({one.world for one in launched}))
+            return f"recordings begin in several worlds ({worlds}); say which: StrictSimulator(..., world=)"
+        if launched:
+            return launched[0]
+        # Launching other servers made no difference so far, or else it is not known what it would make.
+        if len({(one.root, one.mark) for one in fitting}) == 1:
+            return fitting[0]
+        return "no recording begins with these servers"
 
 
 class _ScopeState:
@@ -101,11 +101,11 @@ class _ScopeState:
 
     __slots__ = ("events", "lost", "mark", "start")
 
-    def __init__(self, start: Start | None) -> None:
-        self.start = "" if start is None else start.root
-        self.mark = "" if start is None else start.mark
+    def __init__(self, start: Start | str) -> None:
+        self.start = "" if isinstance(start, str) else start.root
+        self.mark = "" if isinstance(start, str) else start.mark
         self.events: list[Event] = []
-        self.lost = "" if start is not None else "no recording begins with these servers"
+        self.lost = start if isinstance(start, str) else ""
         """Why the state is unknown; empty while it is known."""
 
     @property
@@ -138,7 +138,7 @@ class SimulatedEpisode:
         cassette: Cassette,
         answerers: Mapping[ToolKey, _Answerer],
         digests: Mapping[ToolKey, str],
-        starts: Mapping[str, Start | None],
+        starts: Mapping[str, Start | str],
     ) -> None:
         self._cassette = cassette
         self._answerers = answerers

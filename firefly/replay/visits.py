@@ -127,7 +127,9 @@ def visits_of(
             marked = scope not in unmarked
             trail = trails.get(scope)
             if trail is None:
-                trail = trails[scope] = _Trail(step, marked, recording.servers if scope in by_servers else ())
+                trail = trails[scope] = _Trail(
+                    step, scope, marked, recording.servers if scope in by_servers else ()
+                )
             arguments = _text(step, tools, canonicalizers)
             answered = arguments is not None and step.observation.outcome in ("success", "failure")
             if step.call.key in independent:
@@ -151,9 +153,13 @@ def visits_of(
 
 
 class _Trail:
-    def __init__(self, first: Step, marked: bool, servers: tuple[str, ...]) -> None:
-        self.world = first.before.history
-        self.root = digest([self.world, servers]) if servers else self.world
+    def __init__(self, first: Step, scope: str, marked: bool, servers: tuple[str, ...]) -> None:
+        self.world = "" if scope.startswith("none:") else first.before.history
+        # What was seen of the first state names it better than how it came about: servers that
+        # write files when they start may have been started before or by the first call.
+        seen = first.before.fingerprint if marked else None
+        root = digest(["seen", seen]) if seen else self.world
+        self.root = digest([root, servers]) if servers else root
         self.mark = (first.before.fingerprint or "") if marked else ""
         self.events: list[Event] = []
         self.lost = False
