@@ -1,0 +1,78 @@
+"""From a pick to a typed answer and the sentence that fixes its form."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from pydantic import JsonValue
+
+from firefly.english import number_word
+from firefly.replay.records import Answer, Expression
+from firefly.synthesis.columns import Column
+from firefly.synthesis.picks import Pick
+
+_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$")
+_DECIMALS = 6
+"""Most decimal places asked for."""
+
+
+def answer_of(pick: Pick) -> tuple[Answer, str] | None:  # noqa: PLR0911 - one return for each type
+    """Return the answer and its format sentence; None where it can't be typed.
+
+    >>> from firefly.replay.records import Expression
+    >>> pick = Pick(Expression(op="sum", call="c1"), 12.5, "", "combined total", "total", None)
+    >>> answer_of(pick)[1]
+    'Answer with the number alone, rounded to 2 decimal places.'
+    """
+    value = pick.value
+    if isinstance(value, bool) or value is None or isinstance(value, dict):
+        return None
+    if isinstance(value, int | float):
+        return _number(pick, value)
+    if isinstance(value, list):
+        if not value or any(not isinstance(one, str) for one in value):
+            return None
+        order = _order(pick.expression)
+        return (
+            Answer(type="list", value=value, ordered=True),
+            f"Answer with a JSON array of the {number_word(len(value))} {pick.label}, "
+            f"written exactly as recorded, {order}.",
+        )
+    if _DATE.match(value):
+        return Answer(type="date", value=value), "Answer with the date alone, in the form YYYY-MM-DD."
+    if pick.column is not None and pick.column.kind == "date":
+        return (
+            Answer(type="string", value=value),
+            f"Answer with the {pick.label} alone, date and time written exactly as recorded.",
+        )
+    return (
+        Answer(type="string", value=value),
+        f"Answer with the {pick.label} alone, written exactly as recorded.",
+    )
+
+
+def _number(pick: Pick, value: int | float) -> tuple[Answer, str]:
+    if isinstance(value, int) and (pick.column is None or _whole(pick.column)):
+        word = "whole number" if pick.template == "count" else "number"
+        return Answer(type="number", value=value), f"Answer with the {word} alone, in digits."
+    places = min(max(2, _places(value)), _DECIMALS)
+    rounded: JsonValue = round(float(value), places)
+    tolerance = 0.5 * 10.0**-places
+    return (
+        Answer(type="number", value=rounded, tolerance=tolerance),
+        f"Answer with the number alone, rounded to {places} decimal places.",
+    )
+
+
+def _whole(column: Column) -> bool:
+    return all(isinstance(value, int) for value in column.values)
+
+
+def _places(value: float) -> int:
+    exponent = Decimal(repr(value)).normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def _order(expression: Expression) -> str:
+    return "highest or latest first" if expression.descending else "lowest or earliest first"

@@ -1,0 +1,326 @@
+"""Turns what a server says of a tool into a noun phrase for the data that a call returns.
+
+"List all tables in the SQLite database" becomes "the tables in the SQLite database"; arguments are
+woven in: "Get the schema information for a specific table" with ``table_name="orders"`` becomes "the
+schema information for the table "orders"".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from firefly.english import base_form, gerund, is_plural, join, plural, singular, spoken, vocabulary, words
+from firefly.replay.records import PathPart, Tool
+
+_SHOWING = vocabulary(
+    """
+    get list return show fetch retrieve read display view report provide give obtain output print
+    present look load open extract access expose enumerate find select
+    """
+)
+"""Verbs whose object is the data that comes back."""
+_DETAILING = vocabulary("describe inspect summarize summarise profile detail explain")
+_DOING = vocabulary(
+    """
+    search query execute run calculate compute convert check analyze analyse count generate evaluate
+    compare parse validate preview detect resolve lookup aggregate group filter sort solve estimate
+    measure perform test verify translate simplify browse scan match join rank trace audit diff
+    determine examine explore
+    """
+)
+_DETERMINERS = vocabulary(
+    """
+    the a an all any each every this that these those your its one some both no
+    """
+)
+_PREPOSITIONS = vocabulary(
+    """
+    in of for from with by on at to into within about as under between matching containing across per
+    over whose that which available stored given including contained used located found based sorted
+    ordered
+    """
+)
+_CONTAINERS = vocabulary(
+    """
+    result results data rows items entries values content contents output response records list
+    structuredcontent payload body elements matches hits objects docs nodes lines
+    """
+)
+"""Keys that hold the answer's list and say nothing of what is in it."""
+_DETAILS = "the details of "
+_ABOUT = vocabulary(
+    """
+    result schema information metadata status statistics report summary listing list output contents
+    overview tree structure state settings history log logs data differences changes results content
+    """
+)
+"""Things that hold fields; of anything else (a customer, a table) a field is said to be *of* it."""
+_LISTING = vocabulary(
+    """
+    list listing collection set array page sequence history log logs overview details contents
+    statistics changes differences values metadata statuses bytes
+    """
+)
+
+_CUT = re.compile(
+    r"\s*(?:\.(?=\s|$)|[;:(\[\n]| - | – | — |, and "
+    r"|, (?:including|such|e\.g|with|sorted|ordered|optionally|along|together|newest|latest|most|oldest"
+    r"|one|or|each|which|where|grouped|like|not|as|in|by)\b"
+    r"|,? (?:with pagination|with optional|optionally|including|such as|in json|as json|as a |as an |as rows"
+    r"|as text|given (?:a|an|the|its)\b|using |based on |via|along with|together with|when |if |so that"
+    r"|to help|useful|for debugging|by (?:its|their|his|her|id|name|path|key|number|code)\b"
+    r"|(?:and|with|with all) (?:its|their)\b)).*$",
+    re.IGNORECASE | re.DOTALL,
+)
+_SPECIFIC = re.compile(
+    r"\b(?:(?P<preposition>for|of|in|from|by|at|about|on|to|under|within)\s+)?(?:(?:a|an|the|one|each|any)\s+)?"
+    r"(?:specific|specified|given|particular|certain|single|requested|named|chosen|selected|provided)\s+"
+    r"(?P<noun>(?!by\b|in\b|to\b|for\b|the\b)[a-z]+(?:\s(?!in\b|of\b|for\b|from\b|on\b|at\b|to\b|and\b|or\b|with\b|by\b)[a-z]+)?)",
+    re.IGNORECASE,
+)
+_ONE = re.compile(r"\b(?:a single|a|an|one|any)\s+(?P<noun>[a-z]+)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A noun phrase for what a call returns, before its arguments are woven in."""
+
+    text: str
+    """Begins with "the"."""
+    head: tuple[str, ...] = ()
+    """The words of the thing listed, plural, where it is a list: ("open", "orders")."""
+
+
+def phrase_of(tool: Tool) -> Phrase:
+    """Return the noun phrase of ``tool``'s data.
+
+    >>> phrase_of(Tool(server="s", name="list_tables", description="List all tables in the database.")).text
+    'the tables in the database'
+    >>> phrase_of(Tool(server="s", name="x", description="Search for notes based on a query")).text
+    'the result of searching for notes'
+    """
+    for source in (tool.description, tool.title):
+        found = _from_sentence(source, tool.name)
+        if found:
+            return found
+    found = _from_sentence(" ".join(words(tool.name)), "")
+    return found or Phrase(f"the {spoken(tool.name)}")
+
+
+def _from_sentence(text: str, name: str) -> Phrase | None:
+    text = re.sub(r"[`*_#\"“”]", "", " ".join(text.strip().split("\n\n")[0].split()))
+    first, _, rest = text.partition(" ")
+    verbs = [base_form(verb) for verb in re.split(r"[/,]", first) if verb]
+    rest = (
+        re.sub(r"^(?:and|or|&)\s+\w+\s+", "", rest) if verbs and verbs[0] in _SHOWING | _DETAILING else rest
+    )
+    if verbs and verbs[0] == "look" and rest.startswith("up "):
+        rest = rest[3:]
+    body = _trimmed(rest)
+    if not verbs or not body:
+        return None
+    verb = verbs[0]
+    if verb in _DETAILING:
+        return Phrase(f"the details of {_definite(body)}")
+    if verb in _SHOWING:
+        body = re.sub(r"^(?:information|info|details|data) (?:about|on|for|of) ", "details of ", body)
+        return Phrase(_definite(body), _head(body))
+    parts = words(name)
+    if verb in _DOING or (len(parts) > 1 and base_form(parts[0]) == verb):
+        return Phrase(f"the result of {gerund(verb)} {body}")
+    whole = _trimmed(text)
+    names_itself = singular(first.lower()) in {singular(part) for part in parts}
+    if first.lower() in _DETERMINERS or names_itself:
+        return Phrase(_definite(whole[0].lower() + whole[1:]), _head(whole))
+    return None
+
+
+def _trimmed(text: str) -> str:
+    """Return the part of a sentence that says what, without the how and the when."""
+    kept = _CUT.sub("", text).strip(" ,").split()
+    while kept and kept[-1].lower() in _DETERMINERS | _PREPOSITIONS | {"and", "or"}:
+        kept.pop()
+    return " ".join(kept)
+
+
+def _definite(body: str) -> str:
+    body = re.sub(r"^(?:up to (?:ten|\d+)|a list of|the list of|list of)\s+", "", body, flags=re.IGNORECASE)
+    first, _, rest = body.partition(" ")
+    while first.lower() in _DETERMINERS and rest:
+        body = rest
+        first, _, rest = body.partition(" ")
+    if first.isalpha() and first[1:].islower() and first.lower() in ("current", "available", "existing"):
+        body = first.lower() + body[len(first) :]
+    return f"the {body}"
+
+
+def _head(body: str) -> tuple[str, ...]:
+    """Return the words before the first preposition when the last of them is a plural."""
+    found: list[str] = []
+    for word in _definite(body).split()[1:]:
+        if word.lower() in _PREPOSITIONS or not word.isalnum():
+            break
+        found.append(word)
+    return tuple(found) if found and is_plural(found[-1]) and found[-1].lower() not in _LISTING else ()
+
+
+def item_noun(tool: Tool, path: Sequence[PathPart]) -> str:
+    """Return the singular noun for one item of the list at ``path`` of a tool's output.
+
+    >>> item_noun(Tool(server="s", name="list_tables", description="List all tables."), ())
+    'table'
+    >>> item_noun(Tool(server="s", name="x"), ("open_orders",))
+    'open order'
+    """
+    for key in reversed([part for part in path if isinstance(part, str)]):
+        parts = words(key)
+        if not set(parts) <= _CONTAINERS and parts:
+            *before, last = spoken(key).split()
+            return " ".join([*before, singular(last)])
+    head = phrase_of(tool).head
+    if head:
+        return " ".join([*head[:-1], singular(head[-1])])
+    named = [word for word in words(tool.name) if is_plural(word) and word not in _CONTAINERS | _LISTING]
+    if named:
+        return singular(named[-1])
+    containers = [str(part) for part in path if isinstance(part, str)]
+    if containers:
+        word = singular(words(containers[-1])[-1])
+        return word if word in ("row", "record", "line", "match", "node") else "entry"
+    return "entry"
+
+
+def pool(tool: Tool, path: Sequence[PathPart], data: str) -> str:
+    """Return a plural noun phrase for the items of the list at ``path`` ("the columns in ...").
+
+    ``data`` is the phrase for the whole output, arguments woven in.
+    """
+    noun = item_noun(tool, path)
+    many = " ".join([*noun.split()[:-1], plural(noun.split()[-1])])
+    head = phrase_of(tool).head
+    if head and singular(head[-1].lower()) == noun.split()[-1].lower():
+        return data
+    if data.startswith(f"the {many} "):
+        return data
+    if data.startswith(_DETAILS):
+        return f"the {many} of {data.removeprefix(_DETAILS)}"
+    return f"the {many} in {data}"
+
+
+def split_head(phrase: str) -> tuple[str, str]:
+    """Return a noun phrase cut before its first preposition.
+
+    >>> split_head("the open orders in the shop")
+    ('the open orders', 'in the shop')
+    """
+    parts = phrase.split(" ")
+    for index, word in enumerate(parts):
+        if index and word.lower() in _PREPOSITIONS:
+            return " ".join(parts[:index]), " ".join(parts[index:])
+    return phrase, ""
+
+
+def inside(data: str) -> str:
+    """Return ``data`` as the place of a field: "of the customer", "in the working tree status".
+
+    >>> inside("the details of the sheet"), inside("the working tree status")
+    ('of the sheet', 'in the working tree status')
+    """
+    if data.startswith(_DETAILS):
+        return f"of {data.removeprefix(_DETAILS)}"
+    head = split_head(data)[0].split()[-1].lower()
+    return f"{'in' if head in _ABOUT else 'of'} {data}"
+
+
+@dataclass(frozen=True)
+class Told:
+    """An argument as told: the words of its parameter, and its value in words."""
+
+    parameter: str
+    value: str
+    referenced: bool = False
+    title: str = ""
+    """What a person calls it; by default the words of the parameter."""
+
+
+def weave(phrase: Phrase, told: Sequence[Told], *, that: bool = False) -> str:
+    """Return the phrase with its arguments.
+
+    Args:
+        phrase: the noun phrase of the tool.
+        told: the arguments to mention; the rest is plumbing.
+        that: whether referenced values were introduced before and are only pointed at ("that table").
+
+    >>> weave(Phrase("the schema of a specific table"), [Told("table_name", '"orders"')])
+    'the schema of the table "orders"'
+    >>> weave(Phrase("the customer"), [Told("customer_id", '"C-1"')])
+    'the customer with the customer ID "C-1"'
+    """
+    text = phrase.text
+    left = list(told)
+    for pattern in (_SPECIFIC, _ONE):
+        for one in list(left):
+            text, used = _substitute(pattern, text, one, that)
+            if used:
+                left.remove(one)
+    text = _SPECIFIC.sub(_without, text)
+    text = re.sub(r"\b(?:specified|given) ", "", text)
+    text = re.sub(r"^the (?:a|an|the|one) ", "the ", text)
+    if left:
+        text = re.sub(r"\b(?:a|an) (?=[A-Za-z])", "the ", text)
+    clauses = [_clause(one, that) for one in left]
+    return f"{text} with {join(clauses)}" if clauses else text
+
+
+def _substitute(pattern: re.Pattern[str], text: str, one: Told, that: bool) -> tuple[str, bool]:
+    asked = {singular(word) for word in words(one.parameter)}
+    for match in pattern.finditer(text):
+        nouns = match.group("noun").split()
+        while nouns and singular(nouns[-1].lower()) not in asked:
+            nouns.pop()
+        if not nouns:
+            continue
+        preposition = match.groupdict().get("preposition")
+        noun = " ".join(nouns)
+        end = match.start("noun") + len(noun)
+        value = f"that {noun}" if one.referenced and that else f"the {noun} {one.value}"
+        lead = f"{preposition} " if preposition else ""
+        return text[: match.start()] + lead + value + text[end:], True
+    return text, False
+
+
+def _without(match: re.Match[str]) -> str:
+    preposition = match.group("preposition")
+    return f"{preposition} the {match.group('noun')}" if preposition else f"the {match.group('noun')}"
+
+
+def _clause(one: Told, that: bool) -> str:
+    label = one.title or spoken(one.parameter)
+    if one.referenced and that:
+        return f"that {label}"
+    return f"the {label} {one.value}"
+
+
+def field_words(path: Sequence[PathPart], *, item: bool = False) -> str:
+    """Return how a person names the field at ``path`` ("unit price", "customer's city").
+
+    >>> field_words(("customer", "city")), field_words(("result", "total"))
+    ("customer's city", 'total')
+    """
+    named = [str(part) for part in path if isinstance(part, str)]
+    kept = [key for key in named[:-1] if not set(words(key)) <= _CONTAINERS] + named[-1:]
+    if not kept:
+        return "value" if not item else ""
+    spoken_keys = [spoken(key) or key for key in kept]
+    return "'s ".join(spoken_keys[-2:])
+
+
+def labels(paths: Mapping[tuple[PathPart, ...], object]) -> dict[tuple[PathPart, ...], str]:
+    """Return the words of each path, only for paths whose words no other path shares."""
+    found = {path: field_words(path) for path in paths}
+    counts: dict[str, int] = {}
+    for label in found.values():
+        counts[label] = counts.get(label, 0) + 1
+    return {path: label for path, label in found.items() if counts[label] == 1}

@@ -1,0 +1,357 @@
+"""Writes tasks from templates: backward from the values that an exploration observed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from pydantic import JsonValue
+
+from firefly.english import vocabulary, words
+from firefly.knowledge import Knowledge
+from firefly.mentions import mention, same
+from firefly.outputs import leaves
+from firefly.parameters import parameters
+from firefly.plugins import register
+from firefly.records import Exploration, ExploredCall
+from firefly.replay.expressions import is_number
+from firefly.replay.parsers import parse
+from firefly.replay.records import Expression, GoldCall, PathPart, Provenance, Task, Tool
+from firefly.synthesis.answers import answer_of
+from firefly.synthesis.columns import collections
+from firefly.synthesis.phrases import item_noun
+from firefly.synthesis.picks import Listed, Pick, field_picks
+from firefly.synthesis.questions import Hop, compose
+
+_WEIGHTS = {
+    "extreme": 3.0,
+    "field": 2.5,
+    "fold": 2.0,
+    "total": 2.5,
+    "top": 2.0,
+    "find": 2.0,
+    "count": 1.5,
+    "only": 0.5,
+}
+_ATTEMPTS = 60
+"""Answers tried for one exploration before giving up."""
+_LITERAL_LIMIT = 80
+"""Longest literal argument that a question quotes, in characters."""
+_CUT_WORDS = vocabulary("more truncated next remaining cursor")
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """The calls that lead to one final call, with everything known of them."""
+
+    calls: tuple[ExploredCall, ...]
+    outputs: Mapping[str, JsonValue]
+    tools: Mapping[str, Tool]
+
+    @property
+    def final(self) -> ExploredCall:
+        return self.calls[-1]
+
+
+@register("synthesizer", "template")
+class Template:
+    """Writes plainly worded tasks without a language model."""
+
+    def __init__(self, *, tasks: int = 3) -> None:
+        """Set the limit.
+
+        Args:
+            tasks: most tasks written from one exploration.
+
+        """
+        if tasks < 1:
+            raise ValueError("tasks >= 1 is needed")
+        self.tasks = tasks
+
+    def write(self, exploration: Exploration, *, knowledge: Knowledge, rng: Random) -> list[Task]:
+        """Return task candidates; their answers are computed from what the calls returned."""
+        written: list[Task] = []
+        for chain in _chains(exploration, knowledge):
+            writer = _Writer(exploration, chain, knowledge, rng)
+            written += writer.tasks(self.tasks - len(written))
+            if len(written) >= self.tasks:
+                break
+        return written
+
+
+def _chains(exploration: Exploration, knowledge: Knowledge) -> Iterator[_Chain]:
+    """Yield the chain of every call that no other call builds on, the last one first."""
+    if not exploration.completed:
+        return
+    # A node may have been called again; only its last success belongs to the completed execution.
+    last = {call.node: call for call in exploration.calls if call.step.observation.outcome == "success"}
+    calls = {call.id: call for call in exploration.calls if last.get(call.node) is call}
+    used = {reference.call for call in calls.values() for reference in call.references.values()}
+    for final in reversed(list(calls.values())):
+        if final.id in used:
+            continue
+        wanted = {final.id}
+        for call in reversed(list(calls.values())):
+            if call.id in wanted:
+                wanted |= {reference.call for reference in call.references.values()}
+        if not wanted <= calls.keys():
+            continue
+        chain = tuple(call for call in calls.values() if call.id in wanted)
+        outputs = {}
+        tools = {}
+        for call in chain:
+            parsed = parse(call.step.observation)
+            tool = knowledge.tools.get(call.call.key)
+            if parsed is not None and tool is not None:
+                outputs[call.id], tools[call.id] = parsed.value, tool
+        if len(outputs) == len(chain):
+            yield _Chain(chain, outputs, tools)
+
+
+class _Writer:
+    """Writes the tasks of one chain."""
+
+    def __init__(self, exploration: Exploration, chain: _Chain, knowledge: Knowledge, rng: Random) -> None:
+        self.exploration = exploration
+        self.chain = chain
+        self.knowledge = knowledge
+        self.rng = rng
+        self.literals = {call.id: self._told(call) for call in chain.calls}
+
+    def tasks(self, limit: int) -> list[Task]:
+        """Return at most ``limit`` tasks with answers of different kinds."""
+        left = [pick for pick in self._answers() if self._worth_asking(pick)]
+        found: list[Task] = []
+        asked: set[tuple[str, tuple[PathPart, ...], tuple[PathPart, ...]]] = set()
+        for _ in range(_ATTEMPTS):
+            if not left or len(found) >= limit:
+                break
+            pick = self._draw(left)
+            left.remove(pick)
+            kind = (pick.template, pick.expression.path, pick.expression.field)
+            if kind in asked:
+                continue
+            task = self._task(pick)
+            if task is not None:
+                asked.add(kind)
+                found.append(task)
+        return found
+
+    def _draw(self, picks: Sequence[Pick]) -> Pick:
+        """Draw a kind of question first, then one of that kind: lists offer more answers than objects."""
+        kinds = sorted({pick.template for pick in picks})
+        kind = self.rng.choices(kinds, [_WEIGHTS[kind] for kind in kinds])[0]
+        return self.rng.choice([pick for pick in picks if pick.template == kind])
+
+    def _answers(self) -> Iterator[Pick]:
+        call = self.chain.final
+        output = self.chain.outputs[call.id]
+        yield from field_picks(call.id, output)
+        for listed in self._lists(call):
+            yield from listed.items()
+            yield from listed.folds()
+
+    def _lists(self, call: ExploredCall, minimum: int = 2) -> Iterator[Listed]:
+        output, tool = self.chain.outputs[call.id], self.chain.tools[call.id]
+        for collection in collections(call.id, output, minimum):
+            cut_off = _may_be_cut(call, tool, output, len(collection.items))
+            yield Listed(collection, item_noun(tool, collection.path), cut_off=cut_off, rng=self.rng)
+
+    def _worth_asking(self, pick: Pick) -> bool:
+        """Return whether the answer is news: not an argument, not volatile, not a place on a disk."""
+        if answer_of(pick) is None:
+            return False
+        final = self.chain.final
+        given = [leaf for _, leaf in leaves(dict(final.call.arguments))]
+        answers = pick.value if isinstance(pick.value, list) else [pick.value]
+        if any(same(one, leaf) for one in answers for leaf in given):
+            return False
+        if any(isinstance(one, str) and "/workspace" in one for one in [*answers, *pick.stated]):
+            return False
+        if any(same(one, stated) for one in answers for stated in pick.stated):
+            return False
+        earlier = [leaf for call in self.chain.calls[:-1] for _, leaf in leaves(self.chain.outputs[call.id])]
+        if any(_telling(one) and same(one, leaf) for one in answers for leaf in earlier):
+            return False
+        profile = self.knowledge.profiles.get(final.call.key)
+        volatile = profile.volatile_paths if profile else ()
+        return not any(_below(path, pick.expression) for path in volatile)
+
+    def _task(self, answer: Pick) -> Task | None:
+        typed = answer_of(answer)
+        hops = self._hops(answer)
+        if typed is None or hops is None:
+            return None
+        composed = compose(hops, answer, self.rng)
+        if composed is None:
+            return None
+        question, template = composed
+        hidden = [answer.value, *(pick.value for hop in hops for pick in hop.references.values())]
+        if any(mention(question, value) for value in hidden):
+            return None
+        names = {hop.id: f"c{number}" for number, hop in enumerate(hops, start=1)}
+        gold = tuple(self._gold(hop, names) for hop in hops)
+        return Task(
+            question=question,
+            answer_format=typed[1],
+            answer=typed[0],
+            expression=_renamed(answer.expression, names),
+            gold_calls=gold,
+            servers=tuple(sorted({call.server for call in gold})),
+            world=self._world({call.server for call in gold}),
+            provenance=Provenance(
+                exploration=self.exploration.id,
+                synthesizer="template",
+                template=template,
+                sub_dag=self.exploration.sub_dag.id,
+            ),
+        )
+
+    def _hops(self, answer: Pick) -> list[Hop] | None:
+        """Return the calls that the answer needs, each referenced value singled out in words."""
+        hops: list[Hop] = []
+        wanted = {answer.expression.call}
+        for call in reversed(self.chain.calls):
+            if call.id not in wanted:
+                continue
+            told = self.literals[call.id]
+            if told is None:
+                return None
+            literals: dict[str, object] = dict(told)
+            references: dict[str, Pick] = {}
+            for parameter, reference in sorted(call.references.items()):
+                value = call.call.arguments[parameter]
+                pick = self._select(reference, value)
+                if pick is not None:
+                    references[parameter] = pick
+                    wanted.add(pick.expression.call)
+                elif _tellable(value):
+                    literals[parameter] = value
+                else:
+                    return None
+            hops.append(Hop(call.id, self.chain.tools[call.id], literals, references))
+        return hops[::-1]
+
+    def _select(self, reference: Expression, value: JsonValue) -> Pick | None:
+        """Return a way to single out the referenced value in its parent's output."""
+        parent = next(call for call in self.chain.calls if call.id == reference.call)
+        options: list[Pick] = []
+        for pick in field_picks(parent.id, self.chain.outputs[parent.id]):
+            if pick.expression.path == reference.path and reference.op == "value":
+                options.append(pick)
+        for listed in self._lists(parent, minimum=1):
+            wanted = _field_of(reference, listed.collection.path)
+            if wanted is None:
+                continue
+            options += listed.as_found(reference)
+            column = listed.collection.column(wanted)
+            if column is None:
+                continue
+            for index, one in enumerate(column.values):
+                if one == value and type(one) is type(value) and column.is_unique(index):
+                    options += listed.items(wanted, index)
+        known = {"extreme": 3.0, "find": 1.0, "only": 1.0, "field": 3.0, "all": 1.0}
+        usable = [pick for pick in options if pick.value == value and not mention(pick.noun, value)]
+        if not usable:
+            return None
+        kinds = sorted({pick.template for pick in usable})
+        kind = self.rng.choices(kinds, [known[kind] for kind in kinds])[0]
+        return self.rng.choice([pick for pick in usable if pick.template == kind])
+
+    def _told(self, call: ExploredCall) -> dict[str, JsonValue] | None:
+        """Return the literal arguments that a solver must be told; None when one can't be told."""
+        listing = self.knowledge.listings[call.call.server]
+        declared = {parameter.name: parameter for parameter in parameters(self.chain.tools[call.id])}
+        found: dict[str, JsonValue] = {}
+        for name, value in call.call.arguments.items():
+            parameter = declared.get(name)
+            if name in call.references or value is None:
+                continue
+            if parameter is not None and parameter.has_default and parameter.default == value:
+                continue
+            if call.sources.get(name) == "launch" or value in listing.launch_values:
+                continue
+            if not _tellable(value):
+                return None
+            found[name] = value
+        return found
+
+    def _gold(self, hop: Hop, names: Mapping[str, str]) -> GoldCall:
+        call = next(call for call in self.chain.calls if call.id == hop.id)
+        return GoldCall(
+            id=names[hop.id],
+            server=call.call.server,
+            tool=call.call.tool,
+            arguments=call.call.arguments,
+            references={
+                parameter: _renamed(pick.expression, names) for parameter, pick in hop.references.items()
+            },
+        )
+
+    def _world(self, servers: set[str]) -> str:
+        fixtures = {self.knowledge.listings[server].fixture for server in servers} - {""}
+        return min(fixtures, default="")
+
+
+def _renamed(expression: Expression, names: Mapping[str, str]) -> Expression:
+    return expression.model_copy(update={"call": names[expression.call]})
+
+
+def _field_of(reference: Expression, path: tuple[PathPart, ...]) -> tuple[PathPart, ...] | None:
+    """Return the field, within an item of the list at ``path``, that ``reference`` reads."""
+    if reference.op in ("where", "sort"):
+        return reference.field if reference.path == path else None
+    head, rest = reference.path[: len(path)], reference.path[len(path) :]
+    if reference.op == "value" and head == path and rest and isinstance(rest[0], int):
+        return rest[1:]
+    return None
+
+
+def _tellable(value: JsonValue) -> bool:
+    if isinstance(value, str):
+        return 0 < len(value) <= _LITERAL_LIMIT and value.isprintable() and '"' not in value
+    if isinstance(value, list):
+        return 0 < len(value) <= 4 and all(_tellable(one) and not isinstance(one, list) for one in value)
+    return isinstance(value, bool | int | float)
+
+
+def _telling(value: JsonValue) -> bool:
+    """Return whether meeting this value elsewhere is hardly chance."""
+    return len(str(value)) >= 3 and not isinstance(value, bool)
+
+
+def _below(volatile: tuple[PathPart, ...], expression: Expression) -> bool:
+    """Return whether the expression reads something at or below a volatile path."""
+    shape = [part for part in volatile if part != "*" and not isinstance(part, int)]
+    for tail in (expression.field, expression.by, *(condition.field for condition in expression.where)):
+        keys = [part for part in (*expression.path, *tail) if not isinstance(part, int)]
+        if keys[: len(shape)] == shape or shape[: len(keys)] == keys:
+            return True
+    return False
+
+
+def _may_be_cut(call: ExploredCall, tool: Tool, output: JsonValue, size: int) -> bool:
+    """Return whether the list may be a part only: a limit was reached, or the answer says so."""
+    limits = [value for value in call.call.arguments.values() if is_number(value)]
+    limits += [
+        parameter.default
+        for parameter in parameters(tool)
+        if parameter.name not in call.call.arguments and is_number(parameter.default)
+    ]
+    if any(isinstance(limit, int | float) and limit == size for limit in limits):
+        return True
+    for path, value in leaves(output):
+        if any(isinstance(part, int) for part in path) or not path:
+            continue
+        spoken = set(words(str(path[-1])))
+        if spoken & _CUT_WORDS and value not in (None, False, 0, ""):
+            return True
+        if (
+            spoken & {"total", "count"}
+            and isinstance(value, int)
+            and not isinstance(value, bool)
+            and value > size
+        ):
+            return True
+    return False

@@ -1,0 +1,9 @@
+"""Verification: tasks judged by rules, with evidence."""
+
+from __future__ import annotations
+
+from firefly.verification.funnel import funnel
+from firefly.verification.reexecution import reexecute
+from firefly.verification.stage import verify
+
+__all__ = ["funnel", "reexecute", "verify"]

@@ -1,0 +1,115 @@
+"""Does the reward work: right for the gold answer, and for nothing that takes no work?"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+
+from pydantic import JsonValue
+
+from firefly.mentions import same
+from firefly.plugins import register
+from firefly.protocols import Trial
+from firefly.records import CheckResult
+from firefly.replay.answers import answer_text
+from firefly.replay.grading import grade
+from firefly.replay.records import Rollout, Task, canonical_json, digest
+from firefly.verification.replay import replayed
+from firefly.verification.rule import SIMULATOR, Rule
+
+_NOTHING: tuple[JsonValue, ...] = (None, "", "I don't know.", "0", "none")
+
+
+@register("checks", "preflight")
+class Preflight(Rule):
+    """Gold earns 1 offline; silence, doing nothing, and likely guesses earn 0."""
+
+    name = "preflight"
+    cost = SIMULATOR
+
+    def __init__(self, *, guesses: int = 20, required: bool = True) -> None:
+        """Set how many answers of other tasks are tried as guesses.
+
+        Args:
+            guesses: distinct answers of the same type, besides the commonest of the task's group.
+            required: whether a task that fails is rejected.
+
+        """
+        super().__init__(required=required)
+        if guesses < 0:
+            raise ValueError("guesses >= 0 is needed")
+        self.guesses = guesses
+
+    def check(self, task: Task, trial: Trial) -> CheckResult:
+        """Grade the gold trajectory and everything that must not pass."""
+        run = replayed(task, trial)
+        if run.fault:
+            return self.result("unknown" if run.missed else "fail", why=run.fault)
+        faults = []
+        calls = tuple(run.calls.values())
+        graded = grade(
+            task, Rollout(calls=calls, answer=_said(task, run.answer)), trial.simulator, tool_set=run.tools
+        )
+        if graded.reward != 1:
+            faults.append(f"the gold answer {run.answer!r} earns {graded.reward}: {graded.reason}")
+        for answer in _NOTHING:
+            if grade(task, Rollout(answer=answer), trial.simulator, tool_set=run.tools).reward != 0:
+                faults.append(f"the answer {answer!r} without a call does not earn 0")
+        guessed = []
+        for guess in self._guesses(task, trial.peers):
+            if grade(task, Rollout(answer=_said(task, guess))).reward != 0:
+                guessed.append(guess)
+        if guessed:
+            faults.append(f"guessable: {guessed[0]!r} is an answer of other tasks and earns 1 here")
+        return self.decide(faults)
+
+    def _guesses(self, task: Task, peers: Sequence[Task]) -> list[JsonValue]:
+        """Return the commonest answer of the group and distinct answers of other tasks of this type."""
+        others = [
+            peer for peer in peers if peer.answer.type == task.answer.type and not _same_subject(task, peer)
+        ]
+        found: list[JsonValue] = []
+        group = [peer.answer.value for peer in others if group_of(peer) == group_of(task)]
+        counts = Counter(canonical_json(value) for value in group)
+        if counts:
+            most = max(counts.values())
+            if most > 1 or len(counts) == 1:
+                found += [json.loads(text) for text in sorted(counts) if counts[text] == most]
+        drawn = sorted(others, key=lambda peer: digest([task.id, peer.id]))
+        distinct: list[JsonValue] = []
+        for peer in drawn:
+            if len(distinct) >= self.guesses:
+                break
+            if not any(same(peer.answer.value, one) for one in distinct):
+                distinct.append(peer.answer.value)
+        return found + distinct
+
+
+def group_of(task: Task) -> tuple[object, ...]:
+    """Return what tasks of one family share: the last tool and the kind of answer."""
+    last = next(gold for gold in task.gold_calls if gold.id == task.expression.call)
+    keys = tuple(part for part in (*task.expression.path, *task.expression.field) if isinstance(part, str))
+    return (last.server, last.tool, task.expression.op, keys)
+
+
+def _same_subject(task: Task, other: Task) -> bool:
+    """Return whether both ask for one datum: its answer is no guess but the same knowledge."""
+    if task.id == other.id:
+        return True
+
+    def subject(one: Task) -> tuple[object, ...]:
+        last = next(gold for gold in one.gold_calls if gold.id == one.expression.call)
+        keys = tuple(part for part in (*one.expression.path, *one.expression.field) if isinstance(part, str))
+        return (last.server, last.tool, canonical_json(last.arguments), keys)
+
+    return (
+        task.expression.op not in ("count", "sum")
+        and subject(task) == subject(other)
+        and same(task.answer.value, other.answer.value)
+    )
+
+
+def _said(task: Task, value: JsonValue) -> str:
+    """Return a value as a last message that follows the format sentence."""
+    return answer_text(task.answer.model_copy(update={"value": value}))

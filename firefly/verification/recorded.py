@@ -1,0 +1,119 @@
+"""A task's gold calls as they were recorded: each resolved call, its observation and parsed output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from firefly.protocols import Trial
+from firefly.replay.expressions import ExpressionError, evaluate, is_number, resolve_references, same
+from firefly.replay.parsers import parse
+from firefly.replay.records import Answer, Expression, Observation, Step, Task, ToolCall, digest
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What the gold calls returned; complete unless ``fault`` says why not."""
+
+    calls: Mapping[str, ToolCall] = field(default_factory=dict)
+    observations: Mapping[str, Observation] = field(default_factory=dict)
+    outputs: Mapping[str, JsonValue] = field(default_factory=dict)
+    """Parsed outputs of those that parse."""
+    parsers: Mapping[str, str] = field(default_factory=dict)
+    fault: str = ""
+
+    def value(self, expression: Expression) -> JsonValue:
+        """Return the value of ``expression`` over the recorded outputs.
+
+        Raises:
+            ExpressionError: there is no single value.
+        """
+        return evaluate(expression, self.outputs)
+
+
+@dataclass(frozen=True)
+class Candidate(Trial):
+    """The trial of one task; what several checks need of it is worked out once."""
+
+    gold: Recorded | None = None
+    """The gold calls as recorded."""
+
+
+def recorded(task: Task, trial: Trial) -> Recorded:
+    """Return the gold calls of ``task`` as its exploration recorded them."""
+    if isinstance(trial, Candidate) and trial.gold is not None:
+        return trial.gold
+    return match(task, trial.exploration.recording.steps)
+
+
+def match(task: Task, steps: Sequence[Step]) -> Recorded:
+    """Find each gold call among ``steps``, its references computed from the outputs found before."""
+    calls: dict[str, ToolCall] = {}
+    observations: dict[str, Observation] = {}
+    outputs: dict[str, JsonValue] = {}
+    parsers: dict[str, str] = {}
+    known = [(digest(step.call.model_dump(mode="json")), step) for step in steps]
+    fault = ""
+    for gold in task.gold_calls:
+        try:
+            call = resolve_references(gold, outputs)
+        except ExpressionError as error:
+            fault = f"{gold.id}: a reference has no single value: {error}"
+            break
+        wanted = digest(call.model_dump(mode="json"))
+        found = [step for name, step in known if name == wanted and step.observation.outcome == "success"]
+        if not found:
+            fault = f"{gold.id}: the exploration holds no successful call with these arguments"
+            break
+        calls[gold.id], observations[gold.id] = call, found[0].observation
+        parsed = parse(found[0].observation)
+        if parsed is not None:
+            outputs[gold.id], parsers[gold.id] = parsed.value, parsed.parser
+    return Recorded(calls, observations, outputs, parsers, fault)
+
+
+def agrees(answer: Answer, value: JsonValue) -> bool:
+    """Return whether a computed ``value`` is the typed ``answer``, within its tolerance."""
+    if is_number(answer.value) and is_number(value):
+        # The stored answer is rounded; half a unit of its last place may be lost twice.
+        margin = answer.tolerance * (1 + 1e-9) + 1e-12
+        return abs(float(str(answer.value)) - float(str(value))) <= margin
+    if isinstance(answer.value, list) and isinstance(value, list) and not answer.ordered:
+        left = list(value)
+        for one in answer.value:
+            position = next((index for index, other in enumerate(left) if same(one, other)), None)
+            if position is None:
+                return False
+            left.pop(position)
+        return not left
+    return same(answer.value, value)
+
+
+def expressions(task: Task) -> list[tuple[str, Expression]]:
+    """Return every expression of the task with what it is for."""
+    found = [
+        (f"{gold.id}.{parameter}", reference)
+        for gold in task.gold_calls
+        for parameter, reference in sorted(gold.references.items())
+    ]
+    return [*found, ("answer", task.expression)]
+
+
+def ancestors(task: Task) -> set[str]:
+    """Return the gold calls that the answer is computed from, directly or through references."""
+    wanted = {task.expression.call}
+    for gold in reversed(task.gold_calls):
+        if gold.id in wanted:
+            wanted |= set(gold.depends_on)
+    return wanted
+
+
+def descendants(task: Task, call: str) -> set[str]:
+    """Return the gold calls that take values from ``call``, directly or not."""
+    found: set[str] = set()
+    for gold in task.gold_calls:
+        if found & set(gold.depends_on) or call in gold.depends_on:
+            found.add(gold.id)
+    return found

@@ -1,0 +1,158 @@
+"""Which of the sound candidates are kept: no duplicates, no tool and no server above its share.
+
+Both choose by task id, which is a hash: the choice is arbitrary, and the same in every run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from firefly.mentions import normal
+from firefly.plugins import register
+from firefly.protocols import Trial
+from firefly.records import CheckResult
+from firefly.replay.records import Task, digest
+from firefly.verification.rule import SELECTION, Rule
+
+
+def sequence(task: Task) -> tuple[tuple[str, str], ...]:
+    """Return the tools of the gold calls in order."""
+    return tuple((gold.server, gold.tool) for gold in task.gold_calls)
+
+
+def _work(task: Task) -> str:
+    """Return the digest of what the task is about: its calls and its expression."""
+    return digest(
+        [
+            [gold.model_dump(mode="json") for gold in task.gold_calls],
+            task.expression.model_dump(mode="json"),
+            [probe.model_dump(mode="json") for probe in task.end_state],
+        ]
+    )
+
+
+def _words(task: Task) -> str:
+    return normal(task.question)
+
+
+def _survivors(trial: Trial) -> list[Task]:
+    return [peer for peer in trial.peers if peer.id in trial.surviving]
+
+
+@register("checks", "dedup")
+class Dedup(Rule):
+    """Of candidates with the same calls and expression, or the same words, the first by id is kept."""
+
+    name = "dedup"
+    cost = SELECTION
+
+    def __init__(self, *, required: bool = True) -> None:
+        """Say whether a duplicate is rejected."""
+        super().__init__(required=required)
+        self._first: tuple[frozenset[str], Mapping[str, str]] = (frozenset(), {})
+
+    def check(self, task: Task, trial: Trial) -> CheckResult:
+        """Look for an earlier candidate about the same."""
+        surviving, first = self._first
+        if surviving != trial.surviving or not first:
+            first = _first_of(_survivors(trial))
+            self._first = (trial.surviving, first)
+        kept = {first.get(_work(task), task.id), first.get(_words(task), task.id)} - {task.id}
+        return self.decide([f"the same as candidate {other}" for other in sorted(kept)])
+
+
+def _first_of(tasks: Sequence[Task]) -> dict[str, str]:
+    first: dict[str, str] = {}
+    for task in sorted(tasks, key=lambda one: one.id):
+        keys = (_work(task), _words(task))
+        # A duplicate does not make its own duplicates fail: only kept tasks count.
+        if not any(key in first for key in keys):
+            first.update(dict.fromkeys(keys, task.id))
+    return first
+
+
+@register("checks", "caps")
+class Caps(Rule):
+    """No (tool sequence, selector), no sequence and no server has more than its share."""
+
+    name = "caps"
+    cost = SELECTION
+
+    def __init__(
+        self,
+        *,
+        per_selector: int = 3,
+        per_sequence: int = 6,
+        server_share: float = 0.4,
+        required: bool = True,
+    ) -> None:
+        """Set the caps.
+
+        Args:
+            per_selector: tasks with the same tools in the same order and the same kind of answer.
+            per_sequence: tasks with the same tools in the same order.
+            server_share: largest share of tasks that involve one server; with few servers it is raised to
+                2 / (servers + 1), for one server to all.
+            required: whether a task above a cap is rejected.
+
+        """
+        super().__init__(required=required)
+        if per_selector < 1 or per_sequence < 1 or not 0.0 < server_share <= 1.0:
+            raise ValueError("per_selector and per_sequence >= 1 and 0 < server_share <= 1 are needed")
+        self.per_selector = per_selector
+        self.per_sequence = per_sequence
+        self.server_share = server_share
+        self._kept: tuple[frozenset[str], Mapping[str, str]] = (frozenset(), {})
+
+    def check(self, task: Task, trial: Trial) -> CheckResult:
+        """Say whether the task is among those kept."""
+        surviving, dropped = self._kept
+        if surviving != trial.surviving:
+            dropped = self._dropped(_survivors(trial))
+            self._kept = (trial.surviving, dropped)
+        why = dropped.get(task.id)
+        return self.decide([why] if why else [])
+
+    def _dropped(self, tasks: Sequence[Task]) -> dict[str, str]:
+        dropped: dict[str, str] = {}
+        by_sequence: Counter[object] = Counter()
+        by_selector: Counter[object] = Counter()
+        kept: list[Task] = []
+        for task in sorted(tasks, key=lambda one: one.id):
+            tools = sequence(task)
+            selector = (tools, task.expression.op, task.expression.path, task.expression.field)
+            kind = (tools, task.expression.op)
+            if by_selector[selector] >= 1 and by_sequence[tools] >= self.per_sequence // 2:
+                dropped[task.id] = "the same answer field of the same tools was asked for before"
+            elif by_selector[kind] >= self.per_selector:
+                dropped[task.id] = (
+                    f"{self.per_selector} tasks with these tools and this selector are kept already"
+                )
+            elif by_sequence[tools] >= self.per_sequence:
+                dropped[task.id] = f"{self.per_sequence} tasks with these tools are kept already"
+            else:
+                by_sequence[tools] += 1
+                by_selector[kind] += 1
+                by_selector[selector] += 1
+                kept.append(task)
+        return dropped | self._above_share(kept)
+
+    def _above_share(self, kept: list[Task]) -> dict[str, str]:
+        """Drop tasks of the commonest server, last ids first, until no server is above its share."""
+        dropped: dict[str, str] = {}
+        servers = {server for task in kept for server in task.servers}
+        share = max(self.server_share, 2 / (len(servers) + 1))
+        while kept:
+            counts = Counter(server for task in kept for server in task.servers)
+            server, count = max(counts.items(), key=lambda pair: (pair[1], pair[0]))
+            if count <= share * len(kept):
+                break
+            # Tasks of one server go first: those that join servers are rarer.
+            last = max(
+                (task for task in kept if server in task.servers),
+                key=lambda task: (-len(task.servers), -len(task.gold_calls), task.id),
+            )
+            kept.remove(last)
+            dropped[last.id] = f"{server} has more than {share:.0%} of the tasks"
+        return dropped

@@ -1,0 +1,165 @@
+"""Where do the values come from: data read without loss, stable, and not computed from the question?"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from pydantic import JsonValue
+
+from firefly.knowledge import Knowledge
+from firefly.mentions import dates
+from firefly.outputs import expand, leaves
+from firefly.plugins import register
+from firefly.protocols import Trial
+from firefly.records import CheckResult, ToolProfile
+from firefly.replay.expressions import ExpressionError
+from firefly.replay.parsers import parse
+from firefly.replay.records import Expression, PathPart, Task
+from firefly.verification.recorded import expressions, recorded
+from firefly.verification.rule import Rule
+
+
+def _profiles(task: Task, trial: Trial) -> dict[str, ToolProfile | None]:
+    return {gold.id: trial.knowledge.profiles.get((gold.server, gold.tool)) for gold in task.gold_calls}
+
+
+@register("checks", "structured")
+class Structured(Rule):
+    """Every value is read from an output that a parser reads without loss; no tool used is opaque."""
+
+    name = "structured"
+
+    def check(self, task: Task, trial: Trial) -> CheckResult:
+        """Look at every call that the answer or a reference reads."""
+        found = recorded(task, trial)
+        profiles = _profiles(task, trial)
+        faults, unknown = [], []
+        for call in sorted({expression.call for _, expression in expressions(task)}):
+            profile = profiles.get(call)
+            if call in found.observations and call not in found.parsers:
+                faults.append(f"{call}: its output is opaque text")
+            elif profile is not None and profile.opaque:
+                faults.append(f"{call}: its tool was seen to answer in opaque text")
+            elif call not in found.observations:
+                unknown.append(f"{call}: {found.fault or 'not recorded'}")
+            elif profile is None or profile.opaque is None:
+                unknown.append(f"{call}: nothing is known of its tool's outputs")
+        if unknown and not faults:
+            return self.result("unknown", why=list(unknown))
+        return self.decide(faults, parsers=dict(sorted(found.parsers.items())))
+
+
+@register("checks", "volatile")
+class Volatile(Rule):
+    """Nothing that the task rests on changes by itself: no volatile tool, field or date."""
+
+    name = "volatile"
+
+    def check(self, task: Task, trial: Trial) -> CheckResult:
+        """Compare profiles, volatile fields, and the dates that clocks were seen to show."""
+        faults, unknown = [], []
+        profiles = _profiles(task, trial)
+        for call, profile in profiles.items():
+            if profile is None or profile.determinism == "unknown":
+                unknown.append(f"{call}: it is not known whether its tool repeats itself")
+            elif profile.determinism == "volatile":
+                faults.append(f"{call}: equal calls of its tool answered differently")
+        for where, expression in expressions(task):
+            profile = profiles.get(expression.call)
+            for path in profile.volatile_paths if profile else ():
+                if below(path, expression):
+                    faults.append(f"{where} reads the volatile field {'/'.join(map(str, path))}")
+        shown = _clock_dates(trial.knowledge)
+        answered = {
+            day for _, leaf in leaves(task.answer.value) if isinstance(leaf, str) for day in dates(leaf)
+        }
+        faults += [
+            f"the answer holds {day}, which a clock showed while recording"
+            for day in sorted(answered & shown)
+        ]
+        if unknown and not faults:
+            return self.result("unknown", why=list(unknown))
+        return self.decide(faults, clock_dates=len(shown))
+
+
+def below(volatile: tuple[PathPart, ...], expression: Expression) -> bool:
+    """Return whether ``expression`` reads something at, above or below a volatile path."""
+    shape = [part for part in volatile if part != "*" and not isinstance(part, int)]
+    tails = (expression.field, expression.by, *(condition.field for condition in expression.where))
+    for tail in tails if expression.op != "count" else tails[2:] or ((),):
+        keys = [part for part in (*expression.path, *tail) if not isinstance(part, int)]
+        if keys[: len(shape)] == shape:
+            return True
+        if shape[: len(keys)] == keys and expression.op == "value":
+            return True
+    return False
+
+
+@lru_cache(maxsize=8)
+def _clock_dates(knowledge: Knowledge) -> frozenset[str]:
+    """Return the dates that volatile fields of any tool showed: the days of recording, most likely."""
+    found: set[str] = set()
+    for key, profile in knowledge.profiles.items():
+        if profile.determinism != "volatile" and not profile.volatile_paths:
+            continue
+        for step in knowledge.successes(key):
+            parsed = parse(step.observation)
+            if parsed is None:
+                found |= dates(step.observation.text)
+                continue
+            for path in profile.volatile_paths or ((),):
+                for _, value in expand(parsed.value, path):
+                    found |= {
+                        day for _, leaf in leaves(value) if isinstance(leaf, str) for day in dates(leaf)
+                    }
+    return frozenset(found)
+
+
+@register("checks", "closed_form")
+class ClosedForm(Rule):
+    """Some gold call reads a data source; the answer does not follow from the question alone."""
+
+    name = "closed_form"
+
+    def check(self, task: Task, trial: Trial) -> CheckResult:
+        """Look for a tool whose answer is no function of its arguments."""
+        profiles = _profiles(task, trial)
+        reading = [
+            call for call, profile in profiles.items() if profile is not None and profile.pure is False
+        ]
+        if reading:
+            return self.result("pass", reads_data=list(reading))
+        if all(profile is not None and profile.pure for profile in profiles.values()):
+            return self.result("fail", faults=["every call only computes from its arguments"])
+        return self.result("unknown", why="it is not known whether any of the tools reads data")
+
+
+@register("checks", "provenance")
+class Provenance(Rule):
+    """The answer and every passed value follow from what the gold calls were observed to return."""
+
+    name = "provenance"
+
+    def check(self, task: Task, trial: Trial) -> CheckResult:
+        """Compute every reference and the answer anew from the recorded observations."""
+        from firefly.verification.recorded import agrees
+
+        found = recorded(task, trial)
+        if found.fault:
+            return self.result("fail", faults=[found.fault])
+        faults = []
+        for gold in task.gold_calls:
+            for parameter in sorted(gold.references):
+                given = gold.arguments.get(parameter, found.calls[gold.id].arguments[parameter])
+                if given != found.calls[gold.id].arguments[parameter]:
+                    faults.append(
+                        f"{gold.id}.{parameter}: the task says {given!r}, the outputs say otherwise"
+                    )
+        computed: JsonValue = None
+        try:
+            computed = found.value(task.expression)
+            if not agrees(task.answer, computed):
+                faults.append(f"the outputs give {computed!r}, the task says {task.answer.value!r}")
+        except ExpressionError as error:
+            faults.append(f"the answer has no single value: {error}")
+        return self.decide(faults, computed=computed)
