@@ -42,7 +42,7 @@ _FIGURES = {
     "write_then_read": "write-then-read tasks",
 }
 
-_REPRODUCING = ("replay", "reexecution")
+_REPRODUCING = ("replay", "re_execution")
 """The checks that execute the gold calls again, offline and live."""
 
 

@@ -16,10 +16,10 @@ from firefly.export.rows import Row, function_schemas, splits, tool_set_of
 from firefly.export.tables import write_table
 from firefly.plugins import register
 from firefly.protocols import DatasetContent
-from firefly.replay.answers import NoAnswerError, extract_answer, matches
+from firefly.replay.answers import NoAnswerError, answer_text, extract_answer, matches
 from firefly.replay.backend import Backend
 from firefly.replay.cassette import Cassette
-from firefly.replay.records import Answer, Task, canonical_json
+from firefly.replay.records import Answer, Task
 from firefly.replay.simulator import StrictSimulator
 from firefly.replay.tool_set import ToolSet
 
@@ -78,22 +78,16 @@ class Sft:
 
 
 def final_message(answer: Answer) -> str | None:
-    """Return the message in which an agent gives ``answer``; None where none would be graded right.
+    """Return the message in which an agent gives ``answer``; None where it would not be graded right.
 
     >>> final_message(Answer(type="number", value=12.5, unit="kg"))
     'Answer: 12.5 kg'
     """
-    value = answer.value
-    text = value if isinstance(value, str) else canonical_json(value)
-    if answer.type == "number" and answer.unit:
-        text = f"{text} {answer.unit}"
-    for message in (f"Answer: {text}", text):
-        try:
-            if matches(extract_answer(message, answer), answer):
-                return message
-        except NoAnswerError:
-            continue
-    return None
+    message = answer_text(answer)
+    try:
+        return message if matches(extract_answer(message, answer), answer) else None
+    except NoAnswerError:
+        return None
 
 
 class _Worlds:
@@ -101,11 +95,10 @@ class _Worlds:
 
     def __init__(self, cassette: Cassette) -> None:
         self.cassette = cassette
-        self.roots = {start.root for scope in cassette.scopes.values() for start in scope.starts}
         self.made: dict[str, Backend] = {}
 
     def backend(self, task: Task) -> Backend:
-        world = task.world if task.world in self.roots else ""
+        world = task.world if task.world in self.cassette.worlds else ""
         if world not in self.made:
             self.made[world] = StrictSimulator(self.cassette, world=world)
         return self.made[world]

@@ -109,7 +109,7 @@ def test_the_server_page_shows_a_set_that_is_understood_and_names_every_key(
     (tmp_path / "conf" / "servers" / "mine.yaml").write_text(option, encoding="utf-8")
     (tmp_path / "fixture").mkdir()
     monkeypatch.setenv("SEARCH_TOKEN", "t0p-secret-token")
-    command = "-m firefly --config-dir conf servers=mine world=folder world.path=fixture --cfg job --resolve"
+    command = "-m firefly --config-dir conf servers=mine world.path=fixture --cfg job --resolve"
     composed = subprocess.run(
         [sys.executable, *command.split()], cwd=tmp_path, capture_output=True, text=True, check=True
     )
