@@ -114,7 +114,8 @@ class RunConfig(BaseModel):
 
     model_config = _STRICT
     servers: dict[str, Any]
-    world: ComponentConfig
+    world: ComponentConfig = {TARGET: "firefly.worlds.folder.Empty"}
+    """A server set without a world starts from an empty folder."""
     candidates: ComponentConfig
     scorer: ComponentConfig
     sampler: ComponentConfig
