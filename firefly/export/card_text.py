@@ -31,7 +31,6 @@ _FACTS = {
 }
 
 _FIGURES = {
-    "calls": "live calls",
     "edges": "edges of the tool graph",
     "sub_dags": "sub-graphs",
     "explorations": "explorations",
@@ -148,6 +147,9 @@ def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
         for key, label in _FIGURES.items():
             if reached.get(key) is not None:
                 yield f"- {label}: {_inline(reached[key])}"
+        calls = reached.get("calls")
+        if isinstance(calls, Mapping):
+            yield f"- live calls: {calls.get('total')}, of which {calls.get('ok')} succeeded"
 
 
 def _limitations(content: DatasetContent, rows: Rows) -> Iterator[str]:
@@ -189,8 +191,7 @@ def _inline(value: Any) -> str:
     if isinstance(value, Mapping):
         shown = {key: one for key, one in value.items() if one not in ({}, [], None)}
         return ", ".join(
-            f"{key} ({_inline(one)})" if isinstance(one, Mapping) else f"{key} {_inline(one)}"
-            for key, one in shown.items()
+            _inline(one) if key == "_target_" else f"{key} {_inline(one)}" for key, one in shown.items()
         )
     if isinstance(value, list):
         return ", ".join(_inline(one) for one in value)
