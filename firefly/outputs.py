@@ -11,8 +11,9 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from firefly.outcomes import is_empty
 from firefly.replay.parsers import parse
-from firefly.replay.records import Observation, PathPart
+from firefly.replay.records import Observation, PathPart, ToolCall
 
 ANY_INDEX = "*"
 """Stands for any index of an array in a general path."""
@@ -26,6 +27,14 @@ def parsed_output(observation: Observation) -> JsonValue:
         return None
     parsed = parse(observation)
     return None if parsed is None else parsed.value
+
+
+def useful_output(call: ToolCall, observation: Observation) -> JsonValue:
+    """Return the output as data if it says something that the call did not; else None."""
+    output = parsed_output(observation)
+    if output is None or is_empty(observation) or says_nothing(output, call.arguments):
+        return None
+    return output
 
 
 def leaves(value: JsonValue) -> Iterator[tuple[Path, JsonValue]]:

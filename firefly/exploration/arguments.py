@@ -11,7 +11,7 @@ from typing import TypeVar
 from pydantic import JsonValue
 
 from firefly.knowledge import Knowledge
-from firefly.outputs import Path, expand, general, leaves, parsed_output, says_nothing
+from firefly.outputs import Path, expand, general, leaves, useful_output
 from firefly.parameters import Parameter
 from firefly.records import ToolKey
 from firefly.replay.records import Step, Tool, canonical_json
@@ -66,12 +66,10 @@ class Known:
     def useful(self, key: ToolKey) -> list[tuple[Step, JsonValue]]:
         """Return the tool's calls that said something, with their parsed outputs."""
         if key not in self._useful:
-            read = [(step, parsed_output(step.observation)) for step in self.knowledge.successes(key)]
-            self._useful[key] = [
-                (step, output)
-                for step, output in read
-                if output is not None and not says_nothing(output, step.call.arguments)
+            read = [
+                (step, useful_output(step.call, step.observation)) for step in self.knowledge.successes(key)
             ]
+            self._useful[key] = [(step, output) for step, output in read if output is not None]
         return self._useful[key]
 
     def worked(self, key: ToolKey, parameter: str) -> frozenset[str]:

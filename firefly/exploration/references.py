@@ -43,6 +43,8 @@ class Reference:
     expression: Expression
     value: JsonValue
     weight: float
+    selector: str = ""
+    """Which item of the list it picks, in one word; references with equal selectors pick the same item."""
 
 
 def references(
@@ -91,8 +93,14 @@ def references(
     for expression, weight in candidates:
         value = _value(expression, output)
         if value is not None:
-            found.append(Reference(expression, value, weight))
+            found.append(Reference(expression, value, weight, _selector(expression, len(exact))))
     return found
+
+
+def list_of(path: Path) -> Path | None:
+    """Return the general path of the innermost list on the way to a value; None when there is none."""
+    stars = [index for index, part in enumerate(path) if part == ANY_INDEX]
+    return path[: stars[-1]] if stars else None
 
 
 def holds(reference: Expression, outputs: Mapping[str, JsonValue], argument: JsonValue) -> bool:
@@ -108,6 +116,13 @@ def _value(expression: Expression, output: JsonValue) -> JsonValue:
         return evaluate(expression, {expression.call: output})
     except ExpressionError:
         return None
+
+
+def _selector(expression: Expression, depth: int) -> str:
+    where = sorted((repr(one.field), repr(one.equals)) for one in expression.where)
+    picked = expression.path[: depth + 1] if expression.op == "value" else expression.path
+    ordering = (expression.by, expression.descending, expression.limit) if expression.op == "sort" else ()
+    return repr((expression.op, picked, where, ordering))
 
 
 def _hidden(path: Path, star: int, volatile: frozenset[Path]) -> frozenset[Path]:

@@ -7,7 +7,7 @@ from random import Random
 
 from firefly.exploration.references import holds
 from firefly.knowledge import Knowledge
-from firefly.outputs import parsed_output, says_nothing
+from firefly.outputs import useful_output
 from firefly.protocols import Backend, Explorer
 from firefly.records import Exploration, ExploredCall, SubDag
 from firefly.replay.records import Recording, digest
@@ -82,13 +82,12 @@ def incomplete(sub_dag: SubDag, calls: Sequence[ExploredCall]) -> str:
     """
     last = last_successes(calls)
     ids = {node: call.id for node, call in last.items()}
-    outputs = {call.id: parsed_output(call.step.observation) for call in last.values()}
+    outputs = {call.id: useful_output(call.call, call.step.observation) for call in last.values()}
     for node in sub_dag.nodes:
         call = last.get(node.id)
         if call is None:
             return f"no call of {node.tool[0]}.{node.tool[1]} succeeded"
-        output = outputs[call.id]
-        if output is None or says_nothing(output, call.call.arguments):
+        if outputs[call.id] is None:
             return f"{node.tool[0]}.{node.tool[1]} returned nothing that can be read"
         for link in sub_dag.links:
             if link.target != node.id:

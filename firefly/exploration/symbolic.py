@@ -10,15 +10,18 @@ from weakref import WeakKeyDictionary
 from pydantic import JsonValue
 
 from firefly.exploration.arguments import Known, admits, draw
-from firefly.exploration.references import Reference, references
+from firefly.exploration.references import Reference, list_of, references
 from firefly.knowledge import Knowledge
-from firefly.outputs import expand, leaves, parsed_output, says_nothing
+from firefly.outputs import expand, leaves, parsed_output, useful_output
 from firefly.parameters import Parameter, parameters
 from firefly.plugins import register
 from firefly.protocols import Episode, ValueSource
 from firefly.records import ExploredCall, Link, Node, SubDag
 from firefly.replay.records import Expression, Observation, Tool, ToolCall
 from firefly.values import proposals
+
+_Choice = Mapping[str, Reference]
+"""Linked parameter -> the reference that fills it."""
 
 
 @dataclass
@@ -92,7 +95,8 @@ class Symbolic:
         for _ in range(1 + self._restarts):
             walk.outputs.clear()
             reason = self._once(walk)
-            if not reason:
+            failed = sum(call.step.observation.outcome != "success" for call in walk.calls)
+            if not reason or failed >= self._attempts:
                 break
         return walk.calls, reason
 
@@ -108,14 +112,14 @@ class Symbolic:
         tool = walk.known.tool(node.tool)
         if tool is None:
             return f"{node.tool[0]}.{node.tool[1]} is no longer there"
-        choices: dict[str, list[Reference]] = {}
-        for link in walk.into(node):
-            choices[link.parameter] = self._references(walk, tool, link)
-            if not choices[link.parameter]:
-                parent = next(one for one in walk.sub_dag.nodes if one.id == link.source)
-                return (
-                    f"nothing that {parent.tool[1]} returned can be named as {link.parameter} of {tool.name}"
-                )
+        choices: list[list[_Choice]] = []
+        for links in _together(walk.into(node)):
+            found = self._choices(walk, tool, links)
+            if not found:
+                parent = next(one for one in walk.sub_dag.nodes if one.id == links[0].source)
+                names = " and ".join(link.parameter for link in links)
+                return f"nothing that {parent.tool[1]} returned can be named as {names} of {tool.name}"
+            choices.append(found)
         reason = ""
         tried: set[str] = set()
         for attempt in range(self._attempts):
@@ -142,8 +146,30 @@ class Symbolic:
                 return ""
         return f"{tool.name} {reason}"
 
+    def _choices(self, walk: _Walk, tool: Tool, links: Sequence[Link]) -> list[_Choice]:
+        """Return ways to fill the parameters of ``links`` together, in the order in which to try them.
+
+        Each value once, under one of its names, drawn by value first: what can be named in many
+        ways is no more worth asking about.
+        """
+        by_link = {link.parameter: self._references(walk, tool, link) for link in links}
+        by_value: dict[str, list[_Choice]] = {}
+        for choice in _same_item(by_link):
+            by_value.setdefault(repr([one.value for one in choice.values()]), []).append(choice)
+        named = [
+            draw(choices, [_least_weight(choice) for choice in choices], walk.rng)[0]
+            for choices in by_value.values()
+        ]
+        worked = {link.parameter: walk.known.worked(tool.key, link.parameter) for link in links}
+        weights = [
+            _least_weight(choice)
+            * (_WORKED if all(repr(one.value) in worked[name] for name, one in choice.items()) else 1.0)
+            for choice in named
+        ]
+        return draw(named, weights, walk.rng)
+
     def _references(self, walk: _Walk, tool: Tool, link: Link) -> list[Reference]:
-        """Return ways to name a value for the linked parameter, in the order in which to try them."""
+        """Return every way to name a value for the linked parameter that is worth trying."""
         parent = next(node for node in walk.sub_dag.nodes if node.id == link.source)
         call_id, output = walk.outputs[link.source]
         parameter = next((one for one in parameters(tool) if one.name == link.parameter), None)
@@ -158,7 +184,6 @@ class Symbolic:
             as_list=as_list,
             rng=walk.rng,
         )
-        taken = walk.known.worked(tool.key, link.parameter)
         refused = walk.known.refused(tool.key, link.parameter)
         given = walk.known.constants(walk.sub_dag.servers) | {
             repr(leaf)
@@ -167,7 +192,7 @@ class Symbolic:
             if name not in call.references
             for _, leaf in leaves(value)
         }
-        usable = [
+        return [
             one
             for one in found
             if admits(parameter, one.value)
@@ -175,23 +200,22 @@ class Symbolic:
             and repr(one.value) not in refused
             and not (parameter.has_default and parameter.default == one.value)
         ]
-        return _one_per_value(usable, taken, walk.rng)
 
     def _draft(
         self,
         walk: _Walk,
         node: Node,
         tool: Tool,
-        choices: Mapping[str, Sequence[Reference]],
+        choices: Sequence[Sequence[_Choice]],
         attempt: int,
     ) -> _Draft:
         draft = _Draft()
-        for name, options in choices.items():
-            # All parameters move on together; the shorter list begins again.
-            chosen = options[attempt % len(options)]
-            draft.arguments[name] = chosen.value
-            draft.references[name] = chosen.expression
-        free = [one for one in parameters(tool) if one.name not in choices]
+        for options in choices:
+            # All move on together; the shorter list begins again.
+            for name, chosen in options[attempt % len(options)].items():
+                draft.arguments[name] = chosen.value
+                draft.references[name] = chosen.expression
+        free = [one for one in parameters(tool) if one.name not in draft.arguments]
         base = self._base(walk, node, draft.arguments, attempt)
         for parameter in free:
             if parameter.name in base:
@@ -246,16 +270,18 @@ class Symbolic:
 
 
 _PROPOSALS = 8
+_WORKED = 1.5
+"""How much a value is preferred that the tool is known to take."""
 
 
 def _useless(observation: Observation, call: ToolCall, out: Sequence[Link]) -> str:
     """Return why the answer is of no use to the sub-DAG; "" when it is."""
     if observation.outcome != "success":
         return f"failed ({observation.outcome}): {observation.reason}"
-    output = parsed_output(observation)
-    if output is None:
+    if parsed_output(observation) is None:
         return "returned text that no parser reads"
-    if says_nothing(output, call.arguments):
+    output = useful_output(call, observation)
+    if output is None:
         return "returned nothing"
     for link in out:
         if next(expand(output, link.output_path), None) is None:
@@ -263,14 +289,28 @@ def _useless(observation: Observation, call: ToolCall, out: Sequence[Link]) -> s
     return ""
 
 
-def _one_per_value(found: Sequence[Reference], taken: frozenset[str], rng: Random) -> list[Reference]:
-    """Return each value once, under one of its names, in random order.
+def _together(links: Sequence[Link]) -> list[list[Link]]:
+    """Return the links grouped by the list that they read: their values belong to one item of it."""
+    groups: dict[object, list[Link]] = {}
+    for link in links:
+        where = list_of(link.output_path)
+        key = link.parameter if where is None else (link.source, where)
+        groups.setdefault(key, []).append(link)
+    return list(groups.values())
 
-    Drawn by value first: what can be named in many ways is no more worth asking about.
-    """
-    by_value: dict[str, list[Reference]] = {}
-    for one in found:
-        by_value.setdefault(repr(one.value), []).append(one)
-    named = [draw(names, [name.weight for name in names], rng)[0] for names in by_value.values()]
-    weights = [max(one.weight, 0.1) * (1.5 if repr(one.value) in taken else 1.0) for one in named]
-    return draw(named, weights, rng)
+
+def _same_item(by_link: Mapping[str, Sequence[Reference]]) -> list[_Choice]:
+    """Return one reference for each parameter, all of them picking the same item."""
+    first, *others = by_link
+    if not others:
+        return [{first: one} for one in by_link[first]]
+    picks = {name: {one.selector: one for one in by_link[name]} for name in others}
+    return [
+        {first: one, **{name: picks[name][one.selector] for name in others}}
+        for one in by_link[first]
+        if all(one.selector in picks[name] for name in others)
+    ]
+
+
+def _least_weight(choice: _Choice) -> float:
+    return max(0.1, min(one.weight for one in choice.values()))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from firefly.outputs import ANY_INDEX, Path
+from firefly.parameters import parameters
+from firefly.replay.records import Tool
 from firefly.values.semantic import words
 
 _GENERIC = frozenset({"code", "content", "data", "file", "id", "item", "key", "name", "number", "path"})
@@ -12,6 +14,8 @@ _GENERIC = frozenset({"code", "content", "data", "file", "id", "item", "key", "n
 _FILLER = frozenset(
     {"field", "in", "input", "my", "of", "result", "source", "target", "text", "the", "to", "value"}
 )
+_WRAPPERS = frozenset({"content", "data", "item", "output", "record", "response", "result", "row"})
+"""Keys that only wrap what was returned."""
 _VERB_LIST = """
 add all by check count create delete describe detail execute fetch find for from get info information
 list load lookup open query read run search select show summary view with
@@ -30,42 +34,48 @@ def nouns(tool_name: str) -> frozenset[str]:
     return frozenset(words(tool_name)) - _VERBS - _FILLER
 
 
-def name_match(path: Path, source_tool: str, parameter: str, target_tool: str) -> float:
+def name_match(path: Path, source: Tool, parameter: str, target: Tool) -> float:
     """Return 0..1: how well the field at ``path`` of one tool's output fits another's parameter.
 
-    The last key of the path is the field; earlier keys and the tool's own nouns are its context. A
+    The last key of the path is the field; earlier keys and the tool's own nouns are its context,
+    less what the tool is told: ``describe_table(table_name)`` lists columns, not tables. A
     parameter that only says its form (``name``, ``id``) takes its subject from its tool.
 
-    >>> name_match(("rows", "*", "customer_id"), "query", "customer_id", "get_customer")
+    >>> lister, getter = Tool(server="s", name="list_tables"), Tool(server="s", name="describe_table")
+    >>> name_match(("rows", "*", "customer_id"), lister, "customer_id", getter)
     1.0
-    >>> 0.5 < name_match(("*",), "list_tables", "table_name", "describe_table") < 1.0
+    >>> 0.5 < name_match(("*", "name"), lister, "table_name", getter) < 1.0
     True
-    >>> name_match(("*", "email"), "list_people", "table_name", "describe_table")
+    >>> name_match(("*", "email"), lister, "customer_id", getter)
     0.0
     """
-    keys = [str(part) for part in path if part != ANY_INDEX and not isinstance(part, int)]
-    field = _meaning(words(keys[-1])) if keys else frozenset()
-    around = _meaning(word for key in keys[:-1] for word in words(key)) | nouns(source_tool)
+    keys = [words(str(part)) for part in path if part != ANY_INDEX and not isinstance(part, int)]
+    keys = [key for key in keys if not _WRAPPERS.issuperset(key)]
+    field = _meaning(keys[-1]) if keys else frozenset()
+    around = _meaning(word for key in keys[:-1] for word in key) | _subject(source)
     wanted = _meaning(words(parameter)) or frozenset(words(parameter))
-    if field == wanted and wanted - _GENERIC:
+    subject, form = wanted - _GENERIC, wanted & _GENERIC
+    if field == wanted and subject:
         return 1.0
     if _contradicts(field, wanted):
         return 0.0
-    subject = wanted - _GENERIC
-    form = wanted & _GENERIC
-    in_field = _share(subject, field) if field else _share(subject, around)
-    in_context = _share(subject, field | around)
     if not subject:
-        about = nouns(target_tool) - _GENERIC
-        same_form = 1.0 if form & field else 0.0
-        return 0.35 * same_form + 0.45 * _share(about, field | around) * (
-            1.0 if same_form or not field else 0.6
-        )
-    if not in_context:
-        return 0.0
-    fits = 1.0 if not form or form & field or not field else 0.5
-    stray = len(field - wanted - _GENERIC) / (len(field) or 1)
-    return max(0.0, (0.45 * in_context + 0.45 * in_field) * (0.6 + 0.4 * fits) * (1 - 0.5 * stray))
+        about = nouns(target.name) - _GENERIC
+        same_form = bool(form & field)
+        near = _share(about, field | around) * (1.0 if same_form or not field else 0.6)
+        return 0.35 * same_form + 0.45 * near
+    told = _share(subject, field | around)
+    if not field - _GENERIC:
+        # ``tables[*].name`` for ``table_name``: the field says the form, what is around it the subject.
+        return told * (0.95 if form & field or not (form and field) else 0.6)
+    fits = 1.0 if not form or form & field else 0.8
+    stray = len(field - wanted - _GENERIC) / len(field)
+    return (0.45 * told + 0.45 * _share(subject, field)) * fits * (1 - 0.5 * stray)
+
+
+def _subject(tool: Tool) -> frozenset[str]:
+    told = (words(parameter.name) for parameter in parameters(tool))
+    return nouns(tool.name).difference(*told)
 
 
 def _meaning(found: Iterable[str]) -> frozenset[str]:

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from pydantic import JsonValue
 
 from firefly.graph.names import name_match
 from firefly.knowledge import Knowledge
-from firefly.outputs import Path, general, leaves, parsed_output, says_nothing
+from firefly.outputs import Path, general, leaves, parsed_output, useful_output
 from firefly.parameters import Parameter, parameters
 from firefly.plugins import register
 from firefly.records import Edge, ToolKey
@@ -29,6 +29,13 @@ _VALUES = 60
 """Distinct values remembered for one path or parameter."""
 _LEAST = 0.1
 """Scores below say nothing."""
+_AGAIN = 4
+"""Equal values, and no other, that make a constant."""
+_CONSTANT = 0.4
+_LISTED = 4
+"""Values that make a vocabulary worth believing."""
+_STRANGE = 0.4
+"""For values that share nothing with the vocabulary of a parameter."""
 _SELF = 0.4
 """A tool seldom feeds itself."""
 
@@ -41,6 +48,13 @@ class Field:
     """Distinct values that the calls did not bring themselves, by ``repr``."""
     echoes: dict[str, JsonValue] = field(default_factory=dict)
     """Distinct values that repeated an argument of the very call."""
+    met: int = 0
+    """How many values were seen here, equal ones too."""
+
+    @property
+    def is_constant(self) -> bool:
+        """Return whether the same single value came back again and again: nobody asks for it."""
+        return self.met >= _AGAIN and len(self.relevant) == 1
 
     @cached_property
     def relevant(self) -> dict[str, JsonValue]:
@@ -65,9 +79,11 @@ class Field:
         return frozenset(name for name, value in self.relevant.items() if _is_telling(value))
 
     def meets(self, domain: Domain) -> bool:
-        """Return whether a relevant value was tried as an argument."""
+        """Return whether a relevant value was tried as an argument, or is listed where those are."""
         names = self.relevant.keys()
-        return not (names.isdisjoint(domain.accepted) and names.isdisjoint(domain.useless))
+        return not all(
+            names.isdisjoint(known) for known in (domain.accepted, domain.useless, domain.vocabulary)
+        )
 
 
 @dataclass
@@ -78,6 +94,8 @@ class Domain:
     """Values of calls that succeeded and said something."""
     useless: dict[str, JsonValue] = field(default_factory=dict)
     """Values of calls that failed or said nothing, and of no accepted call."""
+    vocabulary: frozenset[str] = frozenset()
+    """What the tool's own server lists where it lists an accepted value; empty when it lists none."""
 
     @cached_property
     def shares(self) -> dict[str, float]:
@@ -96,24 +114,62 @@ class Observed:
     """Compares values that a tool returned with values that another tool's parameter accepted."""
 
     def __init__(self) -> None:
-        self._domains: WeakKeyDictionary[Knowledge, dict[ToolKey, dict[str, Domain]]] = WeakKeyDictionary()
+        self._seen: WeakKeyDictionary[Knowledge, _Seen] = WeakKeyDictionary()
 
     def score(self, source: Tool, targets: Sequence[Tool], *, evidence: Knowledge) -> list[Edge]:
         """Return the edges that values speak for; none when the source never returned data."""
-        fields = sorted(observed_fields(source.key, evidence).items(), key=lambda item: repr(item[0]))
-        known = self._domains.setdefault(evidence, {})
+        seen = self._seen.setdefault(evidence, _Seen(evidence))
+        fields = sorted(seen.fields(source.key).items(), key=lambda item: repr(item[0]))
         found = []
         for target in targets if fields else ():
-            if target.key not in known:
-                known[target.key] = observed_domains(target.key, evidence)
             constants = launch_values(evidence, (source.server, target.server))
             for parameter in parameters(target):
-                domain = known[target.key].get(parameter.name) or Domain()
-                for path, seen in fields:
-                    edge = _edge(source, target, parameter, path, seen, domain, constants)
+                domain = seen.domain(target, parameter)
+                for path, one in fields:
+                    edge = _edge(source, target, parameter, path, one, domain, constants)
                     if edge is not None:
                         found.append(edge)
         return found
+
+
+class _Seen:
+    """Fields and domains of one body of knowledge, each made once."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        # The owner of this cache is keyed weakly by the very knowledge: no reference back to it.
+        self._knowledge = ref(knowledge)
+        self._fields: dict[ToolKey, dict[Path, Field]] = {}
+        self._domains: dict[ToolKey, dict[str, Domain]] = {}
+
+    def fields(self, key: ToolKey) -> dict[Path, Field]:
+        if key not in self._fields:
+            self._fields[key] = observed_fields(key, self._alive())
+        return self._fields[key]
+
+    def domain(self, tool: Tool, parameter: Parameter) -> Domain:
+        if tool.key not in self._domains:
+            found = observed_domains(tool.key, self._alive())
+            for name, domain in found.items():
+                domain.vocabulary = self._vocabulary(tool, name, domain)
+            self._domains[tool.key] = found
+        return self._domains[tool.key].get(parameter.name) or Domain()
+
+    def _vocabulary(self, tool: Tool, parameter: str, domain: Domain) -> frozenset[str]:
+        """Return all values of those fields of the tool's own server that hold an accepted value."""
+        found: set[str] = set()
+        for key, other in sorted(self._alive().tools.items()):
+            if key[0] != tool.server or key == tool.key:
+                continue
+            for path, field_ in self.fields(key).items():
+                common = field_.values.keys() & domain.accepted.keys()
+                if common & field_.telling or (common and name_match(path, other, parameter, tool) >= 0.5):
+                    found |= field_.relevant.keys()
+        return frozenset(found)
+
+    def _alive(self) -> Knowledge:
+        knowledge = self._knowledge()
+        assert knowledge is not None  # whoever asks holds it
+        return knowledge
 
 
 def _edge(
@@ -125,7 +181,7 @@ def _edge(
     domain: Domain,
     constants: frozenset[str],
 ) -> Edge | None:
-    named = name_match(path, source.name, parameter.name, target.name)
+    named = name_match(path, source, parameter.name, target)
     declared = declared_type(parameter)
     if not (named or declared in seen.shares or seen.shares.keys() & domain.shares or seen.meets(domain)):
         return None
@@ -162,6 +218,8 @@ def _score(
     by_value = 0.0
     if accepted:
         by_value = (0.65 if domain.selective else 0.45) + 0.05 * min(len(accepted) - 1, 3)
+    elif domain.vocabulary:
+        by_value = 0.5 * len(names & domain.vocabulary) / len(names)
     by_type, kind = _type_match(seen, declared, domain)
     score = 1 - (1 - by_value) * (1 - 0.55 * by_type) * (1 - 0.5 * named)
     if useless and not accepted:
@@ -170,6 +228,10 @@ def _score(
         score *= 1 - 0.3 * len(useless) / (len(useless) + len(accepted))
     if not accepted and seen.shares.get("prose", 0.0) > 0.5:
         score *= 0.3
+    if len(domain.vocabulary) >= _LISTED and not names & (domain.vocabulary | domain.accepted.keys()):
+        score *= _STRANGE
+    if seen.is_constant:
+        score *= _CONSTANT
     why: dict[str, JsonValue] = {"name": round(named, 3), "type": round(by_type, 3)}
     if kind:
         why["semantic_type"] = kind
@@ -177,6 +239,8 @@ def _score(
         why["accepted"] = [seen.relevant[name] for name in accepted[:3]]
     if useless:
         why["refused"] = len(useless)
+    if names & domain.vocabulary:
+        why["listed"] = len(names & domain.vocabulary)
     return score, why
 
 
@@ -226,13 +290,14 @@ def observed_fields(key: ToolKey, knowledge: Knowledge) -> dict[Path, Field]:
     volatile = {general(path) for path in profile.volatile_paths} if profile else set()
     found: dict[Path, Field] = defaultdict(Field)
     for step in knowledge.successes(key):
-        output = parsed_output(step.observation)
+        output = useful_output(step.call, step.observation)
         asked = {repr(leaf) for _, leaf in leaves(dict(step.call.arguments))}
         for path, leaf in leaves(output):
             where = general(path)
             if leaf is None or where in volatile:
                 continue
             seen = found[where]
+            seen.met += 1
             place = seen.echoes if repr(leaf) in asked else seen.values
             if len(place) < _VALUES:
                 place[repr(leaf)] = leaf
@@ -250,8 +315,8 @@ def observed_domains(key: ToolKey, knowledge: Knowledge) -> dict[str, Domain]:
     for step in knowledge.steps.get(key, ()):
         outcome = step.observation.outcome
         if outcome == "success":
-            output = parsed_output(step.observation)
-            empty = output is not None and says_nothing(output, step.call.arguments)
+            readable = parsed_output(step.observation) is not None
+            empty = readable and useful_output(step.call, step.observation) is None
             (bad if empty else good).append(step)
         elif outcome == "failure":
             bad.append(step)

@@ -63,7 +63,7 @@ def _score(
 ) -> float:
     if not _admits(types, parameter):
         return 0.0
-    named = name_match(path, source.name, parameter.name, target.name)
+    named = name_match(path, source, parameter.name, target)
     same_form = bool(form) and form == declared_type(parameter)
     return round(1 - (1 - 0.8 * named) * (0.5 if same_form else 1.0), 4)
 

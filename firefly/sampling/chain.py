@@ -37,6 +37,8 @@ class _Growth:
 
     graph: nx.DiGraph[ToolKey]
     fed: dict[tuple[ToolKey, str], Edge] = field(default_factory=dict)
+    left_out: set[str] = field(default_factory=set)
+    """Ids of edges between calls that are there already, decided against."""
 
     @property
     def servers(self) -> set[str]:
@@ -126,7 +128,12 @@ class Chain:
             if not options:
                 return growth
             weights = self._weights(options, growth, seen, servers - growth.servers)
-            growth.add(_choose(options, weights, rng))
+            chosen = _choose(options, weights, rng)
+            inside = chosen.source in growth.graph and chosen.target in growth.graph
+            if inside and rng.random() >= chosen.score:
+                growth.left_out.add(chosen.id)
+            else:
+                growth.add(chosen)
 
     def _extensions(self, growth: _Growth, touching: dict[ToolKey, list[Edge]], size: int) -> list[Edge]:
         """Return the edges that may be added: new child, new parent, or one more link inside."""
@@ -138,7 +145,8 @@ class Chain:
 
         def fits(edge: Edge) -> bool:
             inside = edge.source in graph and edge.target in graph
-            if (edge.target, edge.parameter) in growth.fed or (full and not inside):
+            taken = (edge.target, edge.parameter) in growth.fed or edge.id in growth.left_out
+            if taken or (full and not inside):
                 return False
             if inside and edge.target in ancestors[edge.source]:
                 return False
