@@ -25,6 +25,14 @@ from firefly.bundled.serving import (
 )
 
 _BRANCH = {"type": "string", "description": "Branch, as in list_branches"}
+_BRANCH_FIELDS = {
+    "branch_id": {"type": "string"},
+    "name": {"type": "string"},
+    "city": {"type": "string"},
+    "timezone": {"type": "string"},
+    "benches": {"type": "integer"},
+    "opened_on": {"type": "string"},
+}
 _ITEM = {"type": "string", "description": "Identifier of an item, e.g. ITM-1234"}
 
 
@@ -41,7 +49,9 @@ class Catalogue:
                 "list_branches",
                 "List the branches of the workshop with their city, time zone and when they opened.",
                 self._list_branches,
-                output={"branches": {"type": "array", "items": {"type": "object"}}},
+                output={
+                    "branches": {"type": "array", "items": {"type": "object", "properties": _BRANCH_FIELDS}}
+                },
                 hints=READ_ONLY,
             ),
             BundledTool(

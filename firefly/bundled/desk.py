@@ -12,13 +12,31 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from firefly.bundled.serving import READ_ONLY, Arguments, BundledTool, Reply, ToolError, as_json, serve
+from firefly.bundled.serving import (
+    READ_ONLY,
+    WRITES,
+    Arguments,
+    BundledTool,
+    Reply,
+    ToolError,
+    as_json,
+    serve,
+)
 
 _LOAN_DAYS = 14
 _MEMBER = {"type": "string", "description": "Member number, e.g. MEM-1234"}
 _LOAN = {"type": "string", "description": "Loan number"}
 _ITEM = {"type": "string", "description": "Identifier of the item in the catalogue"}
 _DATE = {"type": "string", "format": "date", "description": "Date as YYYY-MM-DD"}
+
+_LOAN_FIELDS = {
+    "loan_id": {"type": "string"},
+    "item_id": {"type": "string"},
+    "member_id": {"type": "string"},
+    "lent_on": {"type": "string"},
+    "due_on": {"type": "string"},
+    "status": {"type": "string"},
+}
 
 Row = dict[str, Any]
 
@@ -81,7 +99,7 @@ class Desk:
                 output={
                     "item_id": {"type": "string"},
                     "times_lent": {"type": "integer"},
-                    "loans": {"type": "array", "items": {"type": "object"}},
+                    "loans": {"type": "array", "items": {"type": "object", "properties": _LOAN_FIELDS}},
                 },
             ),
             BundledTool(
@@ -90,6 +108,7 @@ class Desk:
                 self._check_out,
                 properties={"item_id": _ITEM, "member_id": _MEMBER, "lent_on": _DATE},
                 required=["item_id", "member_id", "lent_on"],
+                hints=WRITES,
             ),
             BundledTool(
                 "return_item",
@@ -97,6 +116,7 @@ class Desk:
                 self._return_item,
                 properties={"loan_id": _LOAN, "returned_on": _DATE},
                 required=["loan_id", "returned_on"],
+                hints=WRITES,
             ),
             BundledTool(
                 "place_hold",
@@ -104,6 +124,7 @@ class Desk:
                 self._place_hold,
                 properties={"item_id": _ITEM, "member_id": _MEMBER},
                 required=["item_id", "member_id"],
+                hints=WRITES,
             ),
             BundledTool(
                 "list_holds",

@@ -72,6 +72,7 @@ class BundledTool:
 
 
 READ_ONLY = types.ToolAnnotations(read_only_hint=True)
+WRITES = types.ToolAnnotations(read_only_hint=False, destructive_hint=False)
 
 
 def as_json(value: dict[str, Any]) -> Reply:
