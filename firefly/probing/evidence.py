@@ -101,7 +101,7 @@ def gather(
     differences: list[_Difference] = []
     for steps in episodes:
         differences += _compare_within(steps, tools)
-    unexplained = _explain(differences, tools, now)
+    unexplained = _explain(differences, tools, now, presumed_writes)
     _compare_between(episodes, tools, presumed_writes)
     return Evidence(dict(tools), unexplained)
 
@@ -195,7 +195,10 @@ def _compare_between(
 
 
 def _explain(
-    differences: Sequence[_Difference], tools: Mapping[str, Seen], now: datetime
+    differences: Sequence[_Difference],
+    tools: Mapping[str, Seen],
+    now: datetime,
+    presumed_writes: frozenset[str],
 ) -> list[Unexplained]:
     """Attribute every difference: to a seen change of state, to the witness itself, or to one other tool."""
     open_ones: list[_Difference] = []
@@ -224,8 +227,7 @@ def _explain(
                 tools[own].unstable.update(differing_paths(one.first.observation, one.second.observation))
             elif known:
                 tools[own].moved.update(known)
-            elif len(others) == 1 and tools[own].repeats:
-                (writer,) = others
+            elif tools[own].repeats and (writer := _only_suspect(own, others, tools, presumed_writes)):
                 tools[writer].changed.add(own)
                 tools[own].moved.add(writer)
             else:
@@ -233,3 +235,17 @@ def _explain(
             open_ones.remove(one)
             progress = True
     return [Unexplained(one.first, frozenset(step.call.tool for step in one.between)) for one in open_ones]
+
+
+def _only_suspect(
+    witness: str, others: set[str], tools: Mapping[str, Seen], presumed_writes: frozenset[str]
+) -> str:
+    """Return the one tool that can have changed the witness's answer; "" when there are several.
+
+    Beside a presumed write, reads that left the same witness alone before are cleared.
+    """
+    if len(others) == 1:
+        return next(iter(others))
+    written = others & presumed_writes
+    cleared = all(witness in tools[name].witnesses for name in others - written)
+    return next(iter(written)) if len(written) == 1 and cleared else ""

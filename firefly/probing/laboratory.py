@@ -24,6 +24,7 @@ log = logging.getLogger("firefly.probing")
 class Renewing(Protocol):
     """A backend that can promise new processes."""
 
+    @property
     def fresh(self) -> Backend:
         """Return a backend whose every episode begins with new processes."""
 
@@ -55,7 +56,7 @@ class Laboratory:
         self.end()
         if self.dead or self.left <= 0:
             return False
-        source = self._backend.fresh() if fresh and isinstance(self._backend, Renewing) else self._backend
+        source = self._backend.fresh if fresh and isinstance(self._backend, Renewing) else self._backend
         try:
             self._episode = source.episode(self._tool_set, self._seed)
         except FireflyError as error:

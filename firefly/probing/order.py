@@ -12,117 +12,31 @@ __all__ = ["Presumption", "presumed", "read_order", "write_order"]
 
 Presumption = Literal["read", "write", "unclear"]
 
-_READS = frozenset(
-    {
-        "analyze",
-        "calculate",
-        "check",
-        "classify",
-        "compare",
-        "compute",
-        "convert",
-        "count",
-        "describe",
-        "detect",
-    }
-    | {
-        "diff",
-        "directory",
-        "echo",
-        "evaluate",
-        "explain",
-        "extract",
-        "fetch",
-        "find",
-        "get",
-        "has",
-        "health",
-        "info",
-    }
-    | {
-        "inspect",
-        "is",
-        "list",
-        "log",
-        "lookup",
-        "ping",
-        "preview",
-        "query",
-        "read",
-        "search",
-        "select",
-        "show",
-    }
-    | {"solve", "status", "suggest", "summarize", "trace", "validate", "view"}
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_READS = _set(
+    "analyze calculate check classify compare compute convert count describe detect diff directory echo"
+    " evaluate explain extract fetch find get has health info inspect is list log lookup ping preview"
+    " query read search select show solve status suggest summarize trace validate view"
 )
-_CREATES = frozenset(
-    {
-        "add",
-        "append",
-        "book",
-        "create",
-        "define",
-        "import",
-        "init",
-        "initialize",
-        "insert",
-        "load",
-        "make",
-        "new",
-    }
-    | {"open", "post", "put", "register", "request", "reserve", "send", "start", "upload", "write"}
+_CREATES = _set(
+    "add append book create define import init initialize insert load make new open place post put"
+    " register request reserve schedule send start submit upload write"
 )
-_CHANGES = frozenset(
-    {"apply", "approve", "assign", "build", "change", "checkout", "commit", "complete", "configure", "copy"}
-    | {
-        "disable",
-        "download",
-        "edit",
-        "enable",
-        "execute",
-        "export",
-        "fill",
-        "finish",
-        "format",
-        "generate",
-        "manage",
-    }
-    | {
-        "mark",
-        "merge",
-        "modify",
-        "move",
-        "order",
-        "pay",
-        "populate",
-        "protect",
-        "push",
-        "redo",
-        "refresh",
-        "rename",
-    }
-    | {
-        "reorder",
-        "replace",
-        "restore",
-        "return",
-        "rotate",
-        "run",
-        "save",
-        "set",
-        "sort",
-        "split",
-        "stage",
-        "switch",
-    }
-    | {"toggle", "transfer", "transform", "trigger", "undo", "unprotect", "update"}
+_CHANGES = _set(
+    "accept adjust apply approve archive assign borrow build change checkout commit complete configure"
+    " confirm copy disable download edit enable execute export fill finish format generate grant"
+    " increment install join lend lock manage mark merge modify move order pay pin populate protect push"
+    " redo refresh reject rename renew reorder replace restore return revoke rotate run save set sort"
+    " split stage subscribe swap switch take toggle transfer transform trigger undo unprotect update"
 )
-_ENDS = frozenset(
-    {"cancel", "clear", "close", "delete", "destroy", "drop", "kill", "purge", "remove", "reset", "stop"}
-)
-_LISTS = frozenset(
-    {"all", "available", "list", "status", "summary", "info", "overview", "directory", "schema"}
-)
+_ENDS = _set("cancel clear close delete destroy drop kill purge remove reset stop")
+_PAIRS = frozenset({("check", "out"), ("check", "in"), ("log", "in"), ("log", "out")})
+"""Verbs of two words that change something although the first alone reads."""
+_LISTS = _set("all available list status summary info overview directory schema")
 
 
 def presumed(tool: Tool) -> Presumption:
@@ -132,7 +46,10 @@ def presumed(tool: Tool) -> Presumption:
         return "read"
     if hints.read_only is False or hints.destructive:
         return "write"
-    for word in words(tool.name)[:3]:
+    named = words(tool.name)
+    for place, word in enumerate(named[:3]):
+        if named[place : place + 2] in _PAIRS:
+            return "write"
         if word in _READS:
             return "read"
         if word in _CREATES | _CHANGES | _ENDS:

@@ -19,8 +19,8 @@ __all__ = ["profile"]
 
 _CALLS = 3
 """Calls without a contradiction that an undeclared read needs."""
-_WORD = re.compile(r"[^\W\d_]{3,}")
-_NOVEL = 3
+_WORD = re.compile(r"(?=[\w-]*[^\W\d_])[\w-]{3,}")
+_NOVEL = 5
 """Words of answers that stand neither in arguments nor in the declaration, for a data source."""
 
 
@@ -157,9 +157,9 @@ def _pure(tool: Tool, seen: Seen, stateless: bool) -> tuple[bool | None, str]:
         return False, f"its answer was another after {_names(seen.moved)}"
     if seen.unstable or seen.other_sessions or seen.now:
         return False, "equal calls do not answer alike"
-    novel = _novel_words(tool, seen)
-    if novel is not None and len(novel) >= _NOVEL:
-        listed = ", ".join(sorted(novel)[:_NOVEL])
+    novel = _novel_words(tool, seen, lists_only=stateless)
+    if len(novel) >= _NOVEL:
+        listed = ", ".join(sorted(novel)[:3])
         return (
             False,
             f"its answers hold words that stand neither in its arguments nor in its declaration: {listed}",
@@ -172,20 +172,23 @@ def _pure(tool: Tool, seen: Seen, stateless: bool) -> tuple[bool | None, str]:
     return None, "not shown"
 
 
-def _novel_words(tool: Tool, seen: Seen) -> set[str] | None:
-    """Return the words of answers with a list beyond those asked and declared; None: no such answer."""
+def _novel_words(tool: Tool, seen: Seen, *, lists_only: bool) -> set[str]:
+    """Return the words of answers beyond those asked and declared.
+
+    A function of its arguments may well name a weekday; what lists records of its own reads them
+    somewhere. So where no state could be read, answers count only if they hold a list of objects.
+    """
     known = set(_words(canonical_json(tool.model_dump(mode="json"))))
-    found: set[str] | None = None
+    found: set[str] = set()
     for step in seen.successes:
         if is_empty(step.observation):
             continue
         parsed = parse(step.observation)
-        value = parsed.value if parsed is not None else step.observation.visible.splitlines()
-        if not any(len(items) >= 2 for items in _lists(value)):
+        value = parsed.value if parsed is not None else step.observation.visible
+        if lists_only and not any(isinstance(item, dict) for items in _lists(value) for item in items[2:]):
             continue
         asked = set(_words(canonical_json(step.call.arguments)))
-        said = {word for text in _texts(value) for word in _words(text)}
-        found = (found or set()) | (said - asked - known)
+        found |= {word for text in _texts(value) for word in _words(text)} - asked - known
     return found
 
 
@@ -199,8 +202,6 @@ def _lists(value: Any) -> Iterator[list[Any]]:
         for item in value:
             yield from _lists(item)
     elif isinstance(value, dict):
-        if len(value) >= 2 and all(isinstance(inner, str) for inner in value.values()):
-            yield list(value.values())
         for inner in value.values():
             yield from _lists(inner)
 

@@ -20,7 +20,8 @@ _FAILURES = 3
 """Failures after which a tool that never worked is left alone."""
 _FIRST = 0.04
 _AGAIN = 0.22
-"""Least weight of an argument set for a first try, and for another after a failure."""
+_STUCK = 0.6
+"""Least weight of an argument set for a first try, for another, and when errors don't change."""
 
 
 @dataclass
@@ -41,7 +42,7 @@ class _Tally:
     @property
     def hopeless(self) -> bool:
         allowed = _FAILURES + min(self.full, 1)
-        return self.failures >= allowed or self.transient >= 2 or (self.stuck and not self.full)
+        return self.failures >= allowed or self.transient >= 2
 
 
 class Search:
@@ -99,7 +100,7 @@ class Search:
         return made
 
     def _try(self, tool: Tool, tally: _Tally, *, last_only: bool) -> Step | None:
-        floor = _AGAIN if tally.failures else _FIRST
+        floor = _FIRST if not tally.failures else _STUCK if tally.stuck else _AGAIN
         found = assemblies(tool, self._sources, self._laboratory.knowledge(last_only=last_only), self._rng)
         chosen = next(
             (

@@ -34,6 +34,8 @@ _REPEATED = 3
 _LOOKS = 2
 """Reads made before and after a write."""
 _SUSPECTS = 8
+_RESERVE = 14
+"""Calls kept back for isolation."""
 
 
 def _utc_now() -> datetime:
@@ -83,6 +85,7 @@ class _Probe:
         self._clock = clock
         self._search = Search(laboratory, values, rng, note=self._note_clocks)
         self._tools = {tool.name: tool for tool in listing.callable_tools}
+        self._presumed = {name: presumed(tool) for name, tool in self._tools.items()}
         reads = [tool for tool in self._tools.values() if presumed(tool) != "write"]
         self._reads = sorted(reads, key=read_order)
         self._writes = sorted(
@@ -145,13 +148,21 @@ class _Probe:
         working = self._working()
         firsts = list({step.call.tool: step for step in reversed(working)}.values())
         rest = [step for step in working if step not in firsts]
-        room = self.laboratory.left // 2
+        room = (self.laboratory.left - min(_RESERVE, self.laboratory.left // 4)) // 2
         chosen = (firsts + rest)[: max(1, room)]
         order = sorted(chosen, key=lambda step: step.call.digest, reverse=True)
-        for step in order:
+        # What may turn out to write goes last: it would spoil the others' second answers.
+        clear = [step for step in order if self._presumed[step.call.tool] == "read"]
+        unclear = [step for step in order if self._presumed[step.call.tool] != "read"]
+        for step in clear:
             self._again(step)
-        self._rng.shuffle(order)
-        for step in order:
+        self._rng.shuffle(clear)
+        for step in clear:
+            self._again(step)
+        for step in unclear:
+            self._again(step)
+            self._again(step)
+        for step in clear[: len(unclear)]:
             self._again(step)
 
     def _again(self, step: Step) -> Step | None:
@@ -159,8 +170,17 @@ class _Probe:
 
     def _isolate(self, evidence: Evidence) -> None:
         """Look at each answer that changed: twice in a row, then after each suspect alone."""
-        looks = list({one.witness.call.digest: one.witness for one in evidence.unexplained}.values())[:3]
-        names = sorted({name for one in evidence.unexplained for name in one.suspects})
+        looks = list({one.witness.call.tool: one.witness for one in evidence.unexplained}.values())[:_LOOKS]
+        looked = {look.call.tool for look in looks}
+        suspicion = {"write": 0, "unclear": 1, "read": 2}
+        names = sorted(
+            {name for one in evidence.unexplained for name in one.suspects},
+            key=lambda name: (
+                suspicion[self._presumed[name]] + bool(self._tools[name].annotations.read_only),
+                name in looked,
+                name,
+            ),
+        )
         calls = [
             min(
                 (step for episode in self.laboratory.episodes for step in episode if step.call.tool == name),
@@ -213,12 +233,22 @@ class _Probe:
 
 
 def _nearest(tool: Tool, looks: Sequence[Step]) -> list[Step]:
-    """Return the reads likeliest to show what a write changes: by shared words, the least specific first."""
+    """Return the reads likeliest to show what a write changes: those that share its words, and broad ones.
+
+    Where no fingerprint can show a change either, more of them.
+    """
     mine = set(words(tool.name)) | {word for one in parameters(tool) for word in words(one.name)}
 
     def nearness(step: Step) -> tuple[int, int, str]:
         theirs = set(words(step.call.tool)) | {word for name in step.call.arguments for word in words(name)}
         return (-len(mine & theirs), len(step.call.arguments), step.call.digest)
 
-    distinct = {step.call.tool: step for step in sorted(looks, key=nearness, reverse=True)}
-    return sorted(distinct.values(), key=nearness)[:_LOOKS]
+    near = sorted(looks, key=nearness)
+    broad = sorted(looks, key=lambda step: (len(step.call.arguments), *nearness(step)))
+    count = 1 if any(step.after.fingerprint is not None for step in looks) else 2
+    chosen: dict[str, Step] = {}
+    for ranked in (near, broad):
+        fresh = [step for step in ranked if step.call.tool not in chosen]
+        for step in list({step.call.tool: step for step in reversed(fresh)}.values())[::-1][:count]:
+            chosen[step.call.tool] = step
+    return list(chosen.values())

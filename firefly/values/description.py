@@ -16,8 +16,9 @@ from firefly.protocols import Proposal
 from firefly.replay.records import Tool
 from firefly.values.fitting import admissible, coerced
 from firefly.values.paths import wants_path
+from firefly.values.semantic import is_specific, semantic_type
 
-__all__ = ["Description", "described"]
+__all__ = ["Description", "described", "shown_kinds"]
 
 _QUOTED = re.compile(r"(?<![\w])(['\"`])(?P<value>[^'\"`\n]{1,80}?)\1(?![\w])")
 _EXAMPLE = re.compile(
@@ -73,12 +74,20 @@ class Description:
         text = described(parameter, tool)
         names = {other.name for other in parameters(tool)}
         less = 0.4 if wants_path(parameter, tool) else 1.0
+        invented = ("code:", "hash", "uuid", "email", "url")
         seen: set[str] = set()
         for value, weight, how in _in_text(text, parameter):
             if value in names or repr(value) in seen:
                 continue
             seen.add(repr(value))
-            yield Proposal(value=value, source="description", detail=how, weight=weight * less)
+            made_up = 0.6 if semantic_type(value).startswith(invented) else 1.0
+            yield Proposal(value=value, source="description", detail=how, weight=weight * less * made_up)
+
+
+def shown_kinds(tool: Tool, parameter: Parameter) -> frozenset[str]:
+    """Return the specific semantic types of the values shown in the text about a parameter."""
+    kinds = {semantic_type(value) for value, _, _ in _in_text(described(parameter, tool), parameter)}
+    return frozenset(kind for kind in kinds if is_specific(kind))
 
 
 def described(parameter: Parameter, tool: Tool) -> str:

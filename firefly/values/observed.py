@@ -11,13 +11,14 @@ from firefly.parameters import Parameter
 from firefly.plugins import register
 from firefly.protocols import Proposal
 from firefly.replay.records import Tool
+from firefly.values.description import shown_kinds
 from firefly.values.fitting import admissible
 from firefly.values.harvest import Found, harvest, nouns
 from firefly.values.semantic import declared_type, is_specific, overlap, semantic_type, words
 
-__all__ = ["Observed", "name_fit"]
+__all__ = ["Observed", "name_fit", "searches"]
 
-_GENERIC = frozenset({"code", "content", "data", "file", "id", "item", "key", "name", "number", "path"})
+_GENERIC = frozenset({"code", "content", "data", "file", "id", "key", "name", "number", "path"})
 """Words that say what form a value has, not what it belongs to."""
 _FILLER = frozenset(
     {"field", "in", "input", "my", "of", "result", "source", "target", "text", "the", "to", "value"}
@@ -61,6 +62,11 @@ class Observed:
         yield from _spread(list(best.values()), rng)[: self.limit]
 
 
+def searches(tool: Tool) -> bool:
+    """Return whether a text given to the tool is looked for, not stored."""
+    return bool({"search", "find", "filter", "grep", "lookup", "match", "query"} & set(words(tool.name)))
+
+
 def name_fit(found: Found, tool: Tool, parameter: Parameter) -> float:
     """Return 0..1: how well the names around a value say that the parameter means it."""
     wanted = frozenset(words(parameter.name)) - _FILLER
@@ -68,7 +74,7 @@ def name_fit(found: Found, tool: Tool, parameter: Parameter) -> float:
     field = frozenset(found.field) - _FILLER
     if (field & _IDENTITY) and (wanted & _IDENTITY) and not field & wanted & _IDENTITY:
         return 0.0
-    if field == wanted and subject:
+    if field == wanted and (subject or len(wanted) > 1):
         return 1.0
     if not subject:
         about = nouns(tool) - _GENERIC
@@ -118,7 +124,7 @@ def _of_returned(found: Found, tool: Tool, parameter: Parameter, kinds: frozense
     weight = 1 - (1 - 0.75 * named) * (1 - 0.6 * typed)
     if weight < _FLOOR and set(words(parameter.name)) & _SEARCH and found.kind == "word":
         value = str(found.value)
-        weight = 0.45 if value.isalpha() and 3 <= len(value) <= 20 else 0.0
+        weight = (0.6 if searches(tool) else 0.45) if value.isalpha() and 3 <= len(value) <= 20 else 0.0
     return weight * (1.0 if found.tool[0] == tool.server else 0.9)
 
 
@@ -132,6 +138,7 @@ def _kinds(tool: Tool, parameter: Parameter, knowledge: Knowledge) -> frozenset[
     }
     shown = {semantic_type(example) for example in (*parameter.examples, parameter.default)}
     kinds = {kind for kind in {declared, *taken, *shown} if kind and is_specific(kind)}
+    kinds |= shown_kinds(tool, parameter)
     return frozenset(kinds | ({"file name"} if "path" in kinds else set()))
 
 

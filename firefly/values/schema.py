@@ -14,6 +14,7 @@ from firefly.protocols import Proposal
 from firefly.replay.records import Tool
 from firefly.values.description import described
 from firefly.values.fitting import admissible
+from firefly.values.observed import searches
 from firefly.values.paths import wants_path
 from firefly.values.semantic import declared_type, words
 
@@ -120,7 +121,7 @@ def _strings(tool: Tool, parameter: Parameter) -> Iterator[tuple[Any, float]]:
     named = words(parameter.name)
     for hints, values, weight in _TEXTS:
         if named and (named[-1] in hints or set(named) & hints):
-            sure = 1.0 if named[-1] in hints else 0.8
+            sure = (1.0 if named[-1] in hints else 0.8) * (0.5 if searches(tool) else 1.0)
             yield from ((value, weight * sure) for value in values)
             break
     if wants_path(parameter, tool):
