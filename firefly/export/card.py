@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +21,19 @@ from firefly.protocols import DatasetContent
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
-Tables = dict[str, list[tuple[str, Path, int]]]
-"""Config name -> (split, file, rows)."""
+
+@dataclass(frozen=True)
+class Table:
+    """One file of a config."""
+
+    split: str
+    path: str
+    rows: int
+    sha256: str
+
+
+Tables = dict[str, list[Table]]
+"""Config name -> its files."""
 
 
 @register("exporters", "card")
@@ -55,7 +69,7 @@ class Card:
         tables = _tables(folder)
         front = yaml.safe_dump(self._front(content, tables), sort_keys=False, allow_unicode=True, width=100)
         title = self.pretty_name or _title(content.name)
-        rows = {config: [(split, count) for split, _, count in parts] for config, parts in tables.items()}
+        rows = {config: [(part.split, part.rows) for part in parts] for config, parts in tables.items()}
         path = folder / "README.md"
         text = f"---\n{front}---\n\n# {title}\n\n{card_text(content, rows)}"
         path.write_text(text, encoding="utf-8", newline="\n", errors="replace")
@@ -94,21 +108,34 @@ def _tables(folder: Path) -> Tables:
     for path in files_below(folder):
         parts = path.relative_to(folder).with_suffix("").parts
         if path.suffix == ".jsonl" and len(parts) <= 2 and parts[0] != "cassette":
-            with path.open("rb") as file:
-                rows = sum(1 for _ in file)
-            found.setdefault(parts[0], []).append((parts[-1], path.relative_to(folder), rows))
+            content = path.read_bytes()
+            table = Table(
+                split=re.sub(r"\W", "_", parts[-1]),
+                path=path.relative_to(folder).as_posix(),
+                rows=content.count(b"\n"),
+                sha256=hashlib.sha256(content).hexdigest(),
+            )
+            found.setdefault(parts[0], []).append(table)
     rank = {split: number for number, split in enumerate(USUAL_SPLITS)}
     order = {config: number for number, config in enumerate(FEATURES)}
     for tables in found.values():
-        tables.sort(key=lambda table: (rank.get(table[0], len(rank)), table[0]))
+        tables.sort(key=lambda table: (rank.get(table.split, len(rank)), table.split))
     return {name: found[name] for name in sorted(found, key=lambda name: (order.get(name, len(order)), name))}
 
 
-def _config(name: str, parts: list[tuple[str, Path, int]], *, default: bool) -> dict[str, Any]:
+def _config(name: str, parts: list[Table], *, default: bool) -> dict[str, Any]:
+    """Return the YAML of one config.
+
+    ``datasets`` caches what it loaded from a local folder under the folder's name and this YAML, not
+    under the files' content. Without a digest in it, a second data set in another folder of the same
+    name would silently load as the first.
+    """
+    total = hashlib.sha256("".join(part.sha256 for part in parts).encode()).hexdigest()
     config: dict[str, Any] = {"config_name": name}
     if default:
         config["default"] = True
-    config["data_files"] = [{"split": split, "path": path.as_posix()} for split, path, _ in parts]
+    config["description"] = f"content {total[:32]}"
+    config["data_files"] = [{"split": part.split, "path": part.path} for part in parts]
     return config
 
 

@@ -64,6 +64,13 @@ def test_the_tasks_are_what_a_folder_gives_when_no_config_is_named(folder: Path,
     assert sorted(load(folder, None, tmp_path)["train"]["id"]) == sorted(one.id for one in TASKS[:3])
 
 
+def test_two_data_sets_in_folders_of_one_name_load_as_themselves(tmp_path: Path) -> None:
+    for run, tasks in (("first", TASKS[:2]), ("second", TASKS[2:4])):
+        folder = write_dataset(content(tasks={"train": tasks}), tmp_path / run / "dataset", EXPORTERS)
+        loaded = load(folder, "tasks", tmp_path / "one cache for both")
+        assert sorted(loaded["train"]["id"]) == sorted(one.id for one in tasks)
+
+
 def test_a_task_row_on_disk_is_the_task(folder: Path) -> None:
     found = {row["id"]: row for split in ("train", "test") for row in rows(folder, f"tasks/{split}.jsonl")}
     for one in TASKS[:5]:
