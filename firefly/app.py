@@ -50,14 +50,24 @@ class RedactSweep(Callback):
     """Keeps the values of ``env`` and ``headers`` out of the ``multirun.yaml`` that Hydra writes."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Redact the configuration that is written, not the one that jobs compose anew."""
+        """Redact the configuration that is written; jobs compose theirs anew."""
         servers = OmegaConf.select(config, "servers")
         OmegaConf.set_struct(config, False)
         if isinstance(servers, DictConfig):
             config["servers"] = redacted(OmegaConf.to_container(servers, resolve=False))
-        task = OmegaConf.select(config, "hydra.overrides.task")
-        if task is not None:
-            OmegaConf.update(config, "hydra.overrides.task", [_redact_override(str(one)) for one in task])
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Redact the overrides, which the sweeper has read by now."""
+        written = Path(HydraConfig.get().sweep.dir) / "multirun.yaml"
+        if not written.is_file():
+            return
+        sweep = OmegaConf.load(written)
+        overrides = [str(one) for one in OmegaConf.select(sweep, "hydra.overrides.task") or ()]
+        hidden = [_redact_override(one) for one in overrides]
+        if hidden != overrides:
+            OmegaConf.update(sweep, "hydra.overrides.task", hidden)
+            OmegaConf.update(sweep, "hydra.job.override_dirname", ",".join(hidden))
+            OmegaConf.save(sweep, written)
 
 
 def redacted(tree: Any) -> Any:

@@ -36,6 +36,11 @@ class ServerHealth(Record):
     tool_count: int = 0
     warnings: tuple[str, ...] = ()
 
+    @property
+    def trouble(self) -> str:
+        """Return the reason with what would help; empty for a server that works."""
+        return "; ".join(part.rstrip(".; ") for part in (self.reason, self.next_step) if part)
+
 
 class Listing(Record):
     """What one server declared (catalog stage), and what may be called."""

