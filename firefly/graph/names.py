@@ -14,6 +14,8 @@ _GENERIC = frozenset({"code", "content", "data", "file", "id", "item", "key", "n
 _FILLER = frozenset(
     {"field", "in", "input", "my", "of", "result", "source", "target", "text", "the", "to", "value"}
 )
+_STEM = 4
+"""Letters that a short form shares with the whole word."""
 _WRAPPERS = frozenset({"content", "data", "item", "output", "record", "response", "result", "row"})
 """Keys that only wrap what was returned."""
 _VERB_LIST = """
@@ -51,9 +53,11 @@ def name_match(path: Path, source: Tool, parameter: str, target: Tool) -> float:
     """
     keys = [words(str(part)) for part in path if part != ANY_INDEX and not isinstance(part, int)]
     keys = [key for key in keys if not _WRAPPERS.issuperset(key)]
-    field = _meaning(keys[-1]) if keys else frozenset()
+    asked = words(parameter)
+    wanted = _meaning(asked) or frozenset(asked)
+    last = tuple(_spelt(word, wanted) for word in keys[-1]) if keys else ()
+    field = _meaning(last)
     around = _meaning(word for key in keys[:-1] for word in key) | _subject(source)
-    wanted = _meaning(words(parameter)) or frozenset(words(parameter))
     subject, form = wanted - _GENERIC, wanted & _GENERIC
     if field == wanted and subject:
         return 1.0
@@ -64,6 +68,8 @@ def name_match(path: Path, source: Tool, parameter: str, target: Tool) -> float:
         same_form = bool(form & field)
         near = _share(about, field | around) * (1.0 if same_form or not field else 0.6)
         return 0.35 * same_form + 0.45 * near
+    if asked == last[-len(asked) :]:
+        return 0.85  # the last word of a compound says what it is: a ``landed_cost_expression``
     told = _share(subject, field | around)
     if not field - _GENERIC:
         # ``tables[*].name`` for ``table_name``: the field says the form, what is around it the subject.
@@ -71,6 +77,14 @@ def name_match(path: Path, source: Tool, parameter: str, target: Tool) -> float:
     fits = 1.0 if not form or form & field else 0.8
     stray = len(field - wanted - _GENERIC) / len(field)
     return (0.45 * told + 0.45 * _share(subject, field)) * fits * (1 - 0.5 * stray)
+
+
+def _spelt(word: str, wanted: frozenset[str]) -> str:
+    """Return the wanted word that ``word`` shortens or lengthens (``expr``, ``expression``), else itself."""
+    for other in sorted(wanted):
+        if min(len(word), len(other)) >= _STEM and (word.startswith(other) or other.startswith(word)):
+            return other
+    return word
 
 
 def _subject(tool: Tool) -> frozenset[str]:

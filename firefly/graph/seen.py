@@ -1,0 +1,225 @@
+"""What was seen of tools: values at each path of their outputs, and values that their parameters took."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from weakref import ref
+
+from pydantic import JsonValue
+
+from firefly.graph.names import name_match
+from firefly.knowledge import Knowledge
+from firefly.outputs import Path, general, leaves, parsed_output, useful_output
+from firefly.parameters import Parameter
+from firefly.records import ToolKey
+from firefly.replay.records import Step, Tool
+from firefly.values.semantic import is_specific, semantic_type, shape
+
+_VALUES = 60
+"""Distinct values remembered for one path or parameter."""
+_AGAIN = 4
+"""Equal values, and no other, that make a constant."""
+
+
+@dataclass
+class Field:
+    """What was seen at one general path of a tool's output."""
+
+    values: dict[str, JsonValue] = field(default_factory=dict)
+    """Distinct values that the calls did not bring themselves, by ``repr``."""
+    echoes: dict[str, JsonValue] = field(default_factory=dict)
+    """Distinct values that repeated an argument of the very call."""
+    met: int = 0
+    """How many values were seen here, equal ones too."""
+
+    @property
+    def is_constant(self) -> bool:
+        """Return whether the same single value came back again and again: nobody asks for it."""
+        return self.met >= _AGAIN and len(self.relevant) == 1
+
+    @cached_property
+    def relevant(self) -> dict[str, JsonValue]:
+        """Return what the tool produced here; where it only ever echoed, the echoes."""
+        found = self.values or self.echoes
+        return {name: value for name, value in found.items() if value != "" and not isinstance(value, bool)}
+
+    @cached_property
+    def shares(self) -> dict[str, float]:
+        """Return the share of each semantic type among the relevant values."""
+        counts = Counter(semantic_type(value) for value in self.relevant.values())
+        return {kind: count / len(self.relevant) for kind, count in sorted(counts.items())}
+
+    @cached_property
+    def shapes(self) -> dict[str, float]:
+        """Return the share of each shape among the relevant values: a path to a table is none to a folder."""
+        counts = Counter(shape(value) for value in self.relevant.values())
+        return {kind: count / len(self.relevant) for kind, count in sorted(counts.items())}
+
+    @cached_property
+    def json_types(self) -> frozenset[str]:
+        """Return the JSON types that the relevant values have."""
+        return frozenset(kind for value in self.relevant.values() for kind in _json_types(value))
+
+    @cached_property
+    def telling(self) -> frozenset[str]:
+        """Return the relevant values that are hardly met twice by chance."""
+        return frozenset(name for name, value in self.relevant.items() if _is_telling(value))
+
+    def meets(self, domain: Domain) -> bool:
+        """Return whether a relevant value was tried as an argument, or is listed where those are."""
+        names = self.relevant.keys()
+        return not all(
+            names.isdisjoint(known) for known in (domain.accepted, domain.useless, domain.vocabulary)
+        )
+
+
+@dataclass
+class Domain:
+    """What a parameter was seen to take."""
+
+    accepted: dict[str, JsonValue] = field(default_factory=dict)
+    """Values of calls that succeeded and said something."""
+    useless: dict[str, JsonValue] = field(default_factory=dict)
+    """Values of calls that failed or said nothing, and of no accepted call."""
+    vocabulary: frozenset[str] = frozenset()
+    """What the tool's own server lists where it lists an accepted value; empty when it lists none."""
+
+    @cached_property
+    def shapes(self) -> dict[str, float]:
+        """Return the share of each shape among the accepted values, those of a specific type only."""
+        counts = Counter(
+            shape(value) for value in self.accepted.values() if is_specific(semantic_type(value))
+        )
+        return {kind: count / len(self.accepted) for kind, count in sorted(counts.items())}
+
+    @property
+    def selective(self) -> bool:
+        """Return whether the tool was seen to refuse values, so that acceptance means something."""
+        return bool(self.useless)
+
+
+class Seen:
+    """Fields and domains of one body of knowledge, each made once."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        # The owner of this cache is keyed weakly by the very knowledge: no reference back to it.
+        self._knowledge = ref(knowledge)
+        self._fields: dict[ToolKey, dict[Path, Field]] = {}
+        self._domains: dict[ToolKey, dict[str, Domain]] = {}
+
+    def fields(self, key: ToolKey) -> dict[Path, Field]:
+        """Return what stood at each general path of the tool's outputs."""
+        if key not in self._fields:
+            self._fields[key] = observed_fields(key, self._alive())
+        return self._fields[key]
+
+    def domain(self, tool: Tool, parameter: Parameter) -> Domain:
+        """Return what the parameter was seen to take; an empty domain when nothing was tried."""
+        if tool.key not in self._domains:
+            found = observed_domains(tool.key, self._alive())
+            for name, domain in found.items():
+                domain.vocabulary = self._vocabulary(tool, name, domain)
+            self._domains[tool.key] = found
+        return self._domains[tool.key].get(parameter.name) or Domain()
+
+    def _vocabulary(self, tool: Tool, parameter: str, domain: Domain) -> frozenset[str]:
+        """Return all values of those fields of the tool's own server that hold an accepted value."""
+        found: set[str] = set()
+        for key, other in sorted(self._alive().tools.items()):
+            if key[0] != tool.server or key == tool.key:
+                continue
+            for path, field_ in self.fields(key).items():
+                common = field_.values.keys() & domain.accepted.keys()
+                if common & field_.telling or (common and name_match(path, other, parameter, tool) >= 0.5):
+                    found |= field_.relevant.keys()
+        return frozenset(found)
+
+    def _alive(self) -> Knowledge:
+        knowledge = self._knowledge()
+        assert knowledge is not None  # whoever asks holds it
+        return knowledge
+
+
+def observed_fields(key: ToolKey, knowledge: Knowledge) -> dict[Path, Field]:
+    """Return what stood at each general path of the tool's parsed outputs, volatile fields left out."""
+    profile = knowledge.profiles.get(key)
+    volatile = {general(path) for path in profile.volatile_paths} if profile else set()
+    found: dict[Path, Field] = defaultdict(Field)
+    for step in knowledge.successes(key):
+        output = useful_output(step.call, step.observation)
+        asked = {repr(leaf) for _, leaf in leaves(dict(step.call.arguments))}
+        for path, leaf in leaves(output):
+            where = general(path)
+            if leaf is None or where in volatile:
+                continue
+            seen = found[where]
+            seen.met += 1
+            place = seen.echoes if repr(leaf) in asked else seen.values
+            if len(place) < _VALUES:
+                place[repr(leaf)] = leaf
+    return dict(found)
+
+
+def observed_domains(key: ToolKey, knowledge: Knowledge) -> dict[str, Domain]:
+    """Return what each parameter of the tool was seen to take and to refuse.
+
+    A refused value counts only where the call differs from an accepted one in that parameter
+    alone, or the tool has no other; else another argument may have been at fault.
+    """
+    good: list[Step] = []
+    bad: list[Step] = []
+    for step in knowledge.steps.get(key, ()):
+        outcome = step.observation.outcome
+        if outcome == "success":
+            readable = parsed_output(step.observation) is not None
+            empty = readable and useful_output(step.call, step.observation) is None
+            (bad if empty else good).append(step)
+        elif outcome == "failure":
+            bad.append(step)
+    found: dict[str, Domain] = defaultdict(Domain)
+    for step in good:
+        for name, value in step.call.arguments.items():
+            for one in _flat([value]):
+                if len(found[name].accepted) < _VALUES:
+                    found[name].accepted[repr(one)] = one
+    for step in bad:
+        for name, value in step.call.arguments.items():
+            rest = {other: given for other, given in step.call.arguments.items() if other != name}
+            if rest and not any(rest.items() <= other.call.arguments.items() for other in good):
+                continue
+            for one in _flat([value]):
+                if repr(one) not in found[name].accepted:
+                    found[name].useless[repr(one)] = one
+    return dict(found)
+
+
+def launch_values(knowledge: Knowledge, servers: Iterable[str]) -> frozenset[str]:
+    """Return the launch values of ``servers``, which no call needs to produce, as ``repr`` texts."""
+    return frozenset(
+        repr(value)
+        for server in servers
+        if server in knowledge.listings
+        for value in knowledge.listings[server].launch_values
+    )
+
+
+def _flat(values: Iterable[JsonValue]) -> list[JsonValue]:
+    return [leaf for value in values for _, leaf in leaves(value) if leaf is not None]
+
+
+def _json_types(value: JsonValue) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return ("string",)
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+        return ("integer", "number")
+    return ("number",)
+
+
+def _is_telling(value: JsonValue) -> bool:
+    """Return whether meeting the value twice is hardly chance: no small numbers, no short words."""
+    if isinstance(value, str):
+        return len(value) >= 4 or is_specific(semantic_type(value))
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) >= 1000
