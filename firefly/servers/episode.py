@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -16,7 +16,6 @@ from firefly.servers.guard import refusals
 from firefly.servers.loop import EventLoop
 from firefly.servers.observe import failed_call, observe
 from firefly.servers.pool import Place, Pool
-from firefly.servers.sandbox import scrubber
 from firefly.servers.session import CallEnded, Session
 from firefly.servers.spec import Probes, ServerSpec
 
@@ -166,20 +165,13 @@ class LiveEpisode:
         arguments = dict(call.arguments)
         if place is not None:
             arguments = place.sandbox.real(arguments)
-        rewrite = self._rewriter(spec, place)
+        rewrite = self._pool.rewriter(spec, place)
         try:
             answer = self._loop.run(session.call(call.tool, arguments, spec.call_timeout))
         except CallEnded as ended:
             log.info("%s.%s: %s", call.server, call.tool, rewrite(str(ended)))
             return failed_call(rewrite(str(ended)))
         return observe(answer, tool=tool, rewrite=rewrite, limit=spec.max_result_bytes)
-
-    def _rewriter(self, spec: ServerSpec, place: Place | None) -> Callable[[str], str]:
-        scrub = scrubber(spec.secrets)
-        if place is None:
-            return scrub
-        visible = place.sandbox.visible
-        return lambda text: scrub(visible(text))
 
     def _record(
         self,

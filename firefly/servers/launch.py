@@ -51,6 +51,11 @@ class Launcher:
                 self._prepared[spec.name] = found
             return found
 
+    def folder(self, server: str) -> str:
+        """Return where the server's package is installed; "" if it has none."""
+        prepared = self._prepared.get(server)
+        return str(prepared.folder) if prepared is not None and prepared.folder is not None else ""
+
     async def open(self, spec: ServerSpec, prepared: Prepared | None, sandbox: Sandbox | None) -> Session:
         """Return a started session. Runs in the event loop.
 
@@ -101,9 +106,10 @@ class Launcher:
             environment["TMPDIR"] = str(sandbox.tmp)
             if spec.isolated_home:
                 environment["HOME"] = str(sandbox.home)
-            argv = (argv[0], *(sandbox.real(part) for part in argv[1:]))
-            given = sandbox.real(given)
-            cwd = sandbox.real(cwd) if cwd else str(sandbox.workspace)
+            own = len(argv) - prepared.arguments
+            argv = (*argv[:own], *(sandbox.launch(part) for part in argv[own:]))
+            given = {name: sandbox.launch(value) for name, value in given.items()}
+            cwd = sandbox.launch(cwd) if cwd else str(sandbox.workspace)
         return Launch(
             argv=tuple(argv), env={**environment, **given}, cwd=Path(cwd).expanduser() if cwd else None
         )

@@ -27,13 +27,16 @@ from firefly.servers.loop import EventLoop
 from firefly.servers.pool import Pool
 from firefly.servers.prepare import default_cache
 from firefly.servers.reaper import Reaper
-from firefly.servers.sandbox import scrubber
+from firefly.servers.sandbox import WORKSPACE, scrubber
 from firefly.servers.session import Session
 from firefly.servers.spec import ServerSpec
 
 __all__ = ["LiveBackend", "PlannedTool", "ServerCounts"]
 
 log = logging.getLogger("firefly.servers")
+
+_FILES = 300
+"""Most fixture files named in a listing."""
 
 
 @dataclass(frozen=True)
@@ -193,20 +196,22 @@ class LiveBackend:
 
     def _connected(self, spec: ServerSpec, package: str, warnings: list[str]) -> Listing:
         fixture = ""
+        files: tuple[str, ...] = ()
         if not spec.disposable:
             session = self._pool.session(spec.name, None)
         else:
             place = self._pool.acquire(frozenset({spec.name}))
             keep = False
             try:
-                fixture = place.tree()
+                fixture, files = place.tree(), _files(place.sandbox.workspace)
                 session = self._pool.session(spec.name, place)
                 keep = True
             finally:
                 self._pool.release(place, keep=keep)
         if spec.name in self._pool.start_writers:
             warnings.append("it writes to the workspace when it starts")
-        return self._describe(spec, session, package, warnings, fixture)
+        described = self._describe(spec, session, package, warnings, fixture)
+        return described.model_copy(update={"files": files})
 
     def _describe(
         self, spec: ServerSpec, session: Session, package: str, warnings: list[str], fixture: str
@@ -321,6 +326,14 @@ def _effect(tool: Tool, profile: ToolProfile | None) -> tuple[str, str]:
     if tool.annotations.read_only is False:
         return "write", "declares readOnlyHint: false"
     return "unknown", "declares nothing"
+
+
+def _files(workspace: Path) -> tuple[str, ...]:
+    """Return the visible files of a workspace as an agent names them, the outermost first where they are many."""
+    found = (path.relative_to(workspace) for path in workspace.rglob("*") if path.is_file())
+    shown = [path for path in found if not any(part.startswith(".") for part in path.parts)]
+    kept = sorted(shown, key=lambda path: (len(path.parts), path.as_posix()))[:_FILES]
+    return tuple(sorted(f"{WORKSPACE}/{path.as_posix()}" for path in kept))
 
 
 def _next_step(spec: ServerSpec, error: ServerError) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,8 @@ def _server(
         return None
     if entry.get("disabled") is True or entry.get("enabled") is False or override.get("enabled") is False:
         return None
-    resolver = _Resolver(path)
+    own = entry.get("env")
+    resolver = _Resolver(path, own if isinstance(own, Mapping) else ())
     known: dict[str, Any] = {}
     warnings: list[str] = []
     missing = len(faults)
@@ -88,6 +89,8 @@ def _server(
     for key in ("env", "headers"):
         if isinstance(known.get(key), Mapping):
             known[key] = {inner: _plain(value) for inner, value in known[key].items() if value is not None}
+    if isinstance(known.get("env"), Mapping):
+        resolver.secrets += [value for value in known["env"].values() if isinstance(value, str)]
     known = _without_bridge(known)
     spec = parse_spec(name, {**known, **override}, faults)
     if spec is None:
@@ -104,7 +107,8 @@ def _plain(value: Any) -> Any:
 class _Resolver:
     """Fills in ``${env:X}``, ``${input:x}`` and the folders that clients name; remembers what is secret."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, own: Collection[str]) -> None:
+        self._own = own
         self._folder = path.resolve().parent
         if self._folder.name in (".vscode", ".cursor"):
             self._folder = self._folder.parent
@@ -124,7 +128,13 @@ class _Resolver:
         kind, colon, name = found.group(1).partition(":")
         if colon and kind in ("env", "input"):
             variable = name if kind == "env" else re.sub(r"\W", "_", name).upper()
-            return self._variable(variable, None, f"{where}: {found.group()}", faults)
+            value = os.environ.get(variable)
+            if value is None:
+                needs = f"{found.group()} needs the environment variable {variable}"
+                faults.append(f"{where}: {needs}: export {variable}=...")
+                return ""
+            self.secrets.append(value)
+            return value
         places = {
             "workspaceFolder": str(self._folder),
             "workspaceFolderBasename": self._folder.name,
@@ -134,19 +144,14 @@ class _Resolver:
         }
         if found.group(1) in places:
             return places[found.group(1)]
-        if re.fullmatch(r"[A-Z][A-Z0-9_]*(:-.*)?", found.group(1)):  # Claude Code: ${VAR} and ${VAR:-default}
-            variable, _, default = found.group(1).partition(":-")
-            given = default if ":-" in found.group(1) else None
-            return self._variable(variable, given, f"{where}: {found.group()}", faults)
-        known = nearest(found.group(1), ("env:NAME", "input:id", *places))
-        faults.append(f"{where}: {found.group()} is not known. {known}")
-        return ""
-
-    def _variable(self, variable: str, default: str | None, where: str, faults: list[str]) -> str:
-        value = os.environ.get(variable, default)
-        if value is None:
-            faults.append(f"{where} needs the environment variable {variable}: export {variable}=...")
+        hint = nearest(found.group(1), ("env:NAME", "input:id", *places))
+        if hint.startswith("Did you mean"):
+            faults.append(f"{where}: {found.group()} is not known. {hint}")
             return ""
+        variable, dash, default = found.group(1).partition(":-")
+        value = os.environ.get(variable, default if dash else None)
+        if value is None or variable in self._own:
+            return found.group()  # a shell's own, or the bridge's
         self.secrets.append(value)
         return value
 

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from firefly.servers.fingerprint import FileTree
 from firefly.servers.launch import Launcher
 from firefly.servers.loop import EventLoop
 from firefly.servers.reaper import Reaper
-from firefly.servers.sandbox import Sandbox, scrubber
+from firefly.servers.sandbox import INSTALLED, Sandbox, scrubber
 from firefly.servers.session import CallEnded, Session
 from firefly.servers.spec import ServerSpec
 
@@ -218,6 +218,18 @@ class Pool:
             self.start_writers.add(server)
         return place.sessions[server]
 
+    def rewriter(self, spec: ServerSpec, place: Place | None) -> Callable[[str], str]:
+        """Return what takes real paths and secrets out of a server's texts."""
+        scrub = scrubber(spec.secrets)
+        folder = self._launcher.folder(spec.name)
+
+        def rewrite(text: str) -> str:
+            if place is not None:
+                text = place.sandbox.visible(text)
+            return scrub(text.replace(folder, INSTALLED) if folder else text)
+
+        return rewrite
+
     def _start(self, server: str, place: Place | None) -> Session:
         spec = self._specs[server]
         prepared = None if spec.remote else self._launcher.prepare(spec)
@@ -226,8 +238,7 @@ class Pool:
         try:
             return self._loop.run(self._launcher.open(spec, prepared, sandbox))
         except CallEnded as error:
-            reason = scrubber(spec.secrets)(str(error))
-            raise StartError(sandbox.visible(reason) if sandbox is not None else reason) from error
+            raise StartError(self.rewriter(spec, place)(str(error))) from error
 
     def _end_idle_shared(self) -> bool:
         for name, session in self._shared.items():

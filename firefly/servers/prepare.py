@@ -40,6 +40,10 @@ class Prepared:
     """A program that can be started at once."""
 
     argv: tuple[str, ...]
+    arguments: int
+    """How many parts at the end of ``argv`` are the description's own arguments."""
+    folder: Path | None = None
+    """Where it is installed."""
     package: str = ""
     """What was installed, e.g. ``mcp-server-git==2026.10.19``; "" for a command that is run as it is."""
     path: tuple[str, ...] = ()
@@ -84,7 +88,7 @@ def _plain(spec: ServerSpec, meant: Plain) -> Prepared:
     if spec.pins:
         warnings.append("`pins` are for `uvx` lines; this command is run as it is")
     if meant.command in ("python", "python3"):
-        return Prepared((sys.executable, *meant.args), warnings=tuple(warnings))
+        return Prepared((sys.executable, *meant.args), len(meant.args), warnings=tuple(warnings))
     where = spec.env.get("PATH", os.environ.get("PATH", os.defpath))
     base = (
         Path(spec.cwd)
@@ -97,7 +101,7 @@ def _plain(spec: ServerSpec, meant: Plain) -> Prepared:
             f"There is no program {meant.command!r} on the PATH. {_nearest_program(meant.command, where)}"
             f"Install it, or correct servers.{spec.name}.command."
         )
-    return Prepared((str(Path(found).absolute()), *meant.args), warnings=tuple(warnings))
+    return Prepared((str(Path(found).absolute()), *meant.args), len(meant.args), warnings=tuple(warnings))
 
 
 def _nearest_program(command: str, where: str) -> str:
@@ -150,6 +154,8 @@ def _python(spec: ServerSpec, meant: Python, cache: Path, offline: bool) -> Prep
         )
     return Prepared(
         argv=(str(program), *meant.args),
+        arguments=len(meant.args),
+        folder=folder,
         package=meant.package,
         path=(str(binaries),),
         env={"UV_OFFLINE": "1"},
@@ -200,6 +206,8 @@ def _npm(spec: ServerSpec, meant: Npm, cache: Path, offline: bool) -> Prepared:
     better = " ".join(f"{package.removesuffix('@latest')}@VERSION" for package in meant.packages)
     return Prepared(
         argv=(*argv, *meant.args),
+        arguments=len(meant.args),
+        folder=folder,
         package=meant.package,
         path=(str(folder / "node_modules" / ".bin"),),
         env={"npm_config_offline": "true"},

@@ -13,11 +13,13 @@ from urllib.parse import quote
 
 from firefly.servers.reaper import end_processes_of
 
-__all__ = ["HOME", "TMP", "WORKSPACE", "Sandbox", "scrubber"]
+__all__ = ["HOME", "INSTALLED", "TMP", "WORKSPACE", "Sandbox", "scrubber"]
 
 WORKSPACE = "/workspace"
 HOME = "/home/user"
 TMP = "/tmp"
+INSTALLED = "/opt/server"
+"""Stands for the folder where a server's package is installed."""
 
 _PREFIX = "firefly-"
 
@@ -54,6 +56,12 @@ class Sandbox:
         if isinstance(value, dict):
             return {key: self.real(item) for key, item in value.items()}
         return value
+
+    def launch(self, text: str) -> str:
+        """Return a part of a launch line with ``/workspace`` made real; other folders mean themselves."""
+        return _VISIBLE.sub(
+            lambda found: str(self.workspace) if found.group() == WORKSPACE else found.group(), text
+        )
 
     def visible(self, text: str) -> str:
         """Return ``text`` with every real name replaced by the one that an agent knows."""

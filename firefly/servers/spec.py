@@ -155,8 +155,8 @@ class ServerSpec(BaseModel):
             if self._private_environment or _SECRET_NAME.search(name)
         ]
         found = {*self._secret_values, *self.headers.values(), *named}
-        for value in tuple(found):
-            found.update(part for part in value.split() if len(part) >= 12)  # "Bearer <token>"
+        for value in self.headers.values():
+            found.update(part for part in value.split() if len(part) >= 8)  # "Bearer <token>"
         return tuple(sorted((one for one in found if _searchable(one)), key=lambda one: (-len(one), one)))
 
     @property

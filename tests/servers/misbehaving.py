@@ -76,9 +76,8 @@ def call(name: str, arguments: dict, request: object) -> dict | None:
     if name == "echo":
         return text(str(arguments.get("text", "")))
     if name == "where":
-        return text(
-            f"cwd={os.getcwd()} home={os.environ['HOME']} tmp={os.environ.get('TMPDIR')} uri={Path.cwd().as_uri()}"
-        )
+        home, tmp = os.environ["HOME"], os.environ.get("TMPDIR")
+        return text(f"cwd={Path.cwd()} home={home} tmp={tmp} uri={Path.cwd().as_uri()}")
     if name == "read":
         return text(Path(arguments["path"]).read_text())
     if name == "write":

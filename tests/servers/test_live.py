@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -124,7 +125,7 @@ def test_states_chain_the_history_and_fingerprint_the_files(start: Start) -> Non
             ask(episode, "write", path="/workspace/n", text="1")
             ask(episode, "write", path="/workspace/n", text="2")
         steps = episode.steps
-        assert all(one.after == two.before for one, two in zip(steps, steps[1:], strict=False))
+        assert all(one.after == two.before for one, two in pairwise(steps))
         return [(step.after.history, step.after.fingerprint) for step in (steps[0], *steps)]
 
     first = run()

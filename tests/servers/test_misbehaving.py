@@ -215,7 +215,8 @@ from firefly.servers.live import LiveBackend
 from firefly.servers.spec import parse_specs
 from firefly.replay.records import ToolCall
 from firefly.replay.tool_set import ToolSet
-backend = LiveBackend(parse_specs({"m": {"command": "python", "args": [sys.argv[1], "stubborn"], "disposable": True}}))
+line = {"command": "python", "args": [sys.argv[1], "stubborn"], "disposable": True}
+backend = LiveBackend(parse_specs({"m": line}))
 episode = backend.episode(ToolSet.of(backend.listing("m").tools))
 def ask(tool, **arguments): return episode.call(ToolCall(server="m", tool=tool, arguments=arguments)).text
 print(ask("grandchild"), ask("grandchild", far=True), episode._place.sandbox.root, flush=True)
