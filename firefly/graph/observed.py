@@ -29,7 +29,8 @@ _CONSTANT = 0.4
 _LISTED = 4
 """Values that make a vocabulary worth believing."""
 _STRANGE = 0.4
-"""For values that share nothing with the vocabulary of a parameter."""
+"""For values that share nothing with what a parameter was seen to take."""
+_MOSTLY = 0.8
 _SELF = 0.4
 """A tool seldom feeds itself."""
 
@@ -106,7 +107,7 @@ def _score(
     if accepted:
         by_value = (0.65 if domain.selective else 0.45) + 0.05 * min(len(accepted) - 1, 3)
     elif domain.vocabulary:
-        by_value = 0.5 * len(names & domain.vocabulary) / len(names)
+        by_value = 0.5 * len(telling & domain.vocabulary) / len(names)
     by_type, kind = _type_match(seen, declared, domain)
     score = 1 - (1 - by_value) * (1 - 0.55 * by_type) * (1 - 0.5 * named)
     if useless and not accepted:
@@ -117,6 +118,8 @@ def _score(
         score *= 0.3
     if len(domain.vocabulary) >= _LISTED and not names & (domain.vocabulary | domain.accepted.keys()):
         score *= _STRANGE
+    if not accepted and _clash(seen, domain):
+        score *= _STRANGE
     if seen.is_constant:
         score *= _CONSTANT
     why: dict[str, JsonValue] = {"name": round(named, 3), "type": round(by_type, 3)}
@@ -126,9 +129,18 @@ def _score(
         why["accepted"] = [seen.relevant[name] for name in accepted[:3]]
     if useless:
         why["refused"] = len(useless)
-    if names & domain.vocabulary:
-        why["listed"] = len(names & domain.vocabulary)
+    if telling & domain.vocabulary:
+        why["listed"] = len(telling & domain.vocabulary)
     return score, why
+
+
+def _clash(seen: Field, domain: Domain) -> bool:
+    """Return whether both have forms, and not one in common: order numbers where customers are taken."""
+    return (
+        sum(domain.shapes.values()) >= _MOSTLY
+        and sum(seen.shapes.values()) >= _MOSTLY
+        and not seen.shapes.keys() & domain.shapes
+    )
 
 
 def _type_match(seen: Field, declared: str, domain: Domain) -> tuple[float, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from weakref import ref
@@ -54,9 +54,8 @@ class Field:
 
     @cached_property
     def shapes(self) -> dict[str, float]:
-        """Return the share of each shape among the relevant values: a path to a table is none to a folder."""
-        counts = Counter(shape(value) for value in self.relevant.values())
-        return {kind: count / len(self.relevant) for kind, count in sorted(counts.items())}
+        """Return the share of each formal shape: a path to a table is not one to a folder."""
+        return _shapes(self.relevant)
 
     @cached_property
     def json_types(self) -> frozenset[str]:
@@ -89,11 +88,8 @@ class Domain:
 
     @cached_property
     def shapes(self) -> dict[str, float]:
-        """Return the share of each shape among the accepted values, those of a specific type only."""
-        counts = Counter(
-            shape(value) for value in self.accepted.values() if is_specific(semantic_type(value))
-        )
-        return {kind: count / len(self.accepted) for kind, count in sorted(counts.items())}
+        """Return the share of each formal shape among the accepted values."""
+        return _shapes(self.accepted)
 
     @property
     def selective(self) -> bool:
@@ -208,6 +204,14 @@ def launch_values(knowledge: Knowledge, servers: Iterable[str]) -> frozenset[str
 
 def _flat(values: Iterable[JsonValue]) -> list[JsonValue]:
     return [leaf for value in values for _, leaf in leaves(value) if leaf is not None]
+
+
+def _shapes(values: Mapping[str, JsonValue]) -> dict[str, float]:
+    """Return the share of each shape that has a form: identifiers, paths, dates; not words or numbers."""
+    formal = [
+        value for value in values.values() if is_specific(kind := semantic_type(value)) or kind == "file name"
+    ]
+    return {name: count / len(values) for name, count in sorted(Counter(map(shape, formal)).items())}
 
 
 def _json_types(value: JsonValue) -> tuple[str, ...]:
