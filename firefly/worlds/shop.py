@@ -57,17 +57,23 @@ class Shop:
         draw = Draw(self.seed, "shop")
         story = tell(draw)
         settled, releases = write_repository(folder / "repo", story, draw)
-        tickets = Table(
-            story.tickets.name,
-            story.tickets.about,
-            [{**row, "fixed_in_commit": settled[str(row["ticket_id"])]} for row in story.tickets.rows],
+        tickets = story.tickets.extended(
+            {
+                "fixed_in_commit": settled[str(row["ticket_id"])],
+                "record_revision": f"{settled[str(row['ticket_id'])]}:docs/settled.csv",
+            }
+            for row in story.tickets.rows
+        )
+        products = story.products.extended(
+            {"list_revision": f"{draw.one(releases.column('release_id'))}:prices/{row['category']}.csv"}
+            for row in story.products.rows
         )
         asides = draw.some(make_asides(draw, story.start), 4)
-        noted = draw.one((1, 2, 3))
+        noted = draw.one((0, 1, 2))
         database = (
             story.employees,
             story.customers,
-            story.products,
+            products,
             story.orders,
             story.order_lines,
             tickets,
@@ -123,6 +129,33 @@ def _vary(table: Table, draw: Draw) -> Table:
     )
 
 
+_EMPTY_DATABASE = (
+    (0, "942d895a816e8f0f4455434b40"),
+    (52, "76312e352e36"),
+    (84, "30363963633966396235"),
+    *(
+        (start + offset, content)
+        for start in (4096, 8192)
+        for offset, content in (
+            (0, "373f4c7165e664df0000000000000000"),
+            (16, "ffffffffffffffffffffffffffffffff0000000000000000000004000000000000080000"),
+            (56, "01"),
+            (84, "30363963633966396235"),
+        )
+    ),
+)
+"""An empty DuckDB file as version 1.5.6 writes it: its three headers (file, and the main header twice)."""
+
+_LOAD = """\
+ATTACH ':memory:' AS warehouse (READ_WRITE);
+USE warehouse;
+SET threads = 1;
+{tables}SET enable_external_access = false;
+"""
+"""A server that opens the empty file read-only runs this for every query, so that no query leaves a trace.
+One thread and no files once loaded: rows come in one order, and queries see the tables alone."""
+
+
 def _write_warehouse(folder: Path, story: Story, asides: Sequence[Table], draw: Draw) -> None:
     folder.mkdir()
     statements = []
@@ -131,8 +164,7 @@ def _write_warehouse(folder: Path, story: Story, asides: Sequence[Table], draw: 
         (folder / f"{kept.name}.csv").write_text(csv_text(kept), encoding="utf-8")
         statements.append(
             f"CREATE TABLE {kept.name} ({kept.declared()});\n"
-            f"INSERT INTO {kept.name} "
-            f"SELECT * FROM read_csv('warehouse/{kept.name}.csv', all_varchar = true);\n"
+            f"COPY {kept.name} FROM 'warehouse/{kept.name}.csv' (FORMAT csv, HEADER, AUTO_DETECT false);\n"
             f"COMMENT ON TABLE {kept.name} IS '{kept.about}';\n"
         )
         statements += [
@@ -140,9 +172,12 @@ def _write_warehouse(folder: Path, story: Story, asides: Sequence[Table], draw: 
             for name in kept.columns
             if name in COLUMN_NOTES
         ]
-    # one thread and no files once loaded: rows come in one order, and queries see the tables alone
-    statements = ["SET threads = 1;\n", *statements, "SET enable_external_access = false;\n"]
-    (folder / "load.sql").write_text("".join(statements), encoding="utf-8")
+    (folder / "load.sql").write_text(_LOAD.format(tables="".join(statements)), encoding="utf-8")
+    database = bytearray(3 * 4096)
+    for offset, content in _EMPTY_DATABASE:
+        piece = bytes.fromhex(content)
+        database[offset : offset + len(piece)] = piece
+    (folder / "archive.duckdb").write_bytes(database)
 
 
 def _write_books(folder: Path, story: Story, draw: Draw) -> None:

@@ -95,6 +95,7 @@ def _employees(draw: Draw, people: list[tuple[str, str]]) -> Table:
     offices = draw.spread(len(people) + 1, places)[: len(people)]
     roles = [draw.one(ROLES) for _ in people]
     budgets = draw.whole(len(people), 1200, 9800)
+    shares = [draw.one(range(11, 60)) for _ in people]
     return Table(
         "employees",
         "Staff of the shop; handles sign commits and tickets",
@@ -106,9 +107,10 @@ def _employees(draw: Draw, people: list[tuple[str, str]]) -> Table:
                 "office_city": city,
                 "timezone": zone,
                 "travel_budget": budget,
+                "commission_expression": f"{budget} * 0.0{share} + {draw.one(range(9, 99))}",
             }
-            for (given, family), role, (city, zone), budget in zip(
-                people, roles, offices, budgets, strict=True
+            for (given, family), role, (city, zone), budget, share in zip(
+                people, roles, offices, budgets, shares, strict=True
             )
         ],
     )
@@ -156,6 +158,7 @@ def _suppliers(
             "signed_by": draw.one(handles),
             "committed_volume": volume,
             "penalty_rate": rate,
+            "penalty_expression": f"{volume} * {rate} / 100 + {draw.one(range(30, 400)) / 4}",
         }
         for one, when, volume, rate in zip(
             suppliers, signed, draw.whole(count, 300, 9000), draw.amounts(count, 1, 14), strict=True
@@ -219,6 +222,7 @@ def _customers(draw: Draw, people: list[tuple[str, str]], employees: Table) -> T
             "segment": segment,
             "account_manager": manager,
             "credit_limit": limit,
+            "open_credit_expression": f"{limit} - {draw.one(range(100, 4000)) / 4} * {draw.one(range(2, 7))}",
         }
         for identifier, word, (given, family), (city, zone), call, segment, manager, limit in zip(
             draw.identifiers(count, "CUS"),

@@ -11,6 +11,7 @@ from firefly.worlds.words import (
     COMPANY_WORDS,
     COMPLAINTS,
     HOLIDAYS,
+    PARCEL_UNITS,
     PLACES,
     RETURN_REASONS,
     SEVERITIES,
@@ -61,6 +62,8 @@ def make_orders(draw: Draw, customers: Table, products: Table, start: date) -> t
                 "status": status,
                 "discount": discount,
                 "total": total - discount,
+                "rebate_expression": f"{total - discount} * 0.0{draw.one(range(11, 79))} + {discount}",
+                "parcel_expr": f"{draw.one(range(20, 4000)) / 4} {draw.one(PARCEL_UNITS)}",
             }
         )
     for line, number in zip(lines, sorted(draw.whole(len(lines), 70000, 99999)), strict=True):

@@ -39,6 +39,10 @@ class Table:
         """Return one column's values."""
         return [row[name] for row in self.rows]
 
+    def extended(self, cells: Iterable[Row]) -> Table:
+        """Return the table with further cells at the end of each row."""
+        return replace(self, rows=[{**row, **more} for row, more in zip(self.rows, cells, strict=True)])
+
     def without(self, columns: Iterable[str]) -> Table:
         """Return the table less some columns."""
         left_out = set(columns)

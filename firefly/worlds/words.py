@@ -116,6 +116,8 @@ UNITS = {
     "volume": (("gallon", "pint", "bushel", "brgallon"), ("liter", "m^3")),
 }
 
+PARCEL_UNITS = ("lb", "stone", "oz")
+
 CARRIERS = (
     "Arrowline",
     "Bluefin Cargo",

@@ -162,5 +162,17 @@ def test_the_demo_database_server_forbids_files_and_the_network(demo: LiveBacken
             assert episode.call(call("duckdb", "execute_query", {"sql": statement})).outcome == "failure"
 
 
+@pytest.mark.network
+@pytest.mark.timeout(600)
+def test_no_query_of_the_demo_database_server_leaves_a_trace(demo: LiveBackend) -> None:
+    count = call("duckdb", "execute_query", {"sql": "SELECT count(*) AS n FROM depots"})
+    with demo.episode(ToolSet.of(demo.listing("duckdb").callable_tools)) as episode:
+        before = episode.call(count)
+        assert (
+            episode.call(call("duckdb", "execute_query", {"sql": "DELETE FROM depots"})).outcome == "success"
+        )
+        assert episode.call(count) == before
+
+
 def call(server: str, tool: str, arguments: dict[str, Any]) -> ToolCall:
     return ToolCall(server=server, tool=tool, arguments=arguments)
