@@ -20,8 +20,10 @@ _FAILURES = 3
 """Failures after which a tool that never worked is left alone."""
 _FIRST = 0.04
 _AGAIN = 0.22
-_STUCK = 0.6
-"""Least weight of an argument set for a first try, for another, and when errors don't change."""
+_STUCK = 0.55
+_VARIED = 0.4
+"""Least weight of an argument set for a first try, for another after a failure, after errors that
+don't change, and for another after a success."""
 
 
 @dataclass
@@ -38,6 +40,13 @@ class _Tally:
         """Allow one more try: there is something new to give it."""
         self.failures = min(self.failures, _FAILURES - 1)
         self.stuck = False
+
+    @property
+    def floor(self) -> float:
+        """Return the least weight of an argument set that is worth a call now."""
+        if self.failures:
+            return _STUCK if self.stuck or self.failures > 1 else _AGAIN
+        return _VARIED if self.full else _FIRST
 
     @property
     def hopeless(self) -> bool:
@@ -100,7 +109,7 @@ class Search:
         return made
 
     def _try(self, tool: Tool, tally: _Tally, *, last_only: bool) -> Step | None:
-        floor = _FIRST if not tally.failures else _STUCK if tally.stuck else _AGAIN
+        floor = tally.floor
         found = assemblies(tool, self._sources, self._laboratory.knowledge(last_only=last_only), self._rng)
         chosen = next(
             (

@@ -106,6 +106,7 @@ class _Probe:
             self._found = tuple(self.laboratory.episodes[-1])
         if self._writes and self.laboratory.begin("writes"):
             self._contrast(until=int(budget * 0.72))
+            self._found += self._harmless()
         if self._working() and self.laboratory.begin("repetition", fresh=True):
             self._repeat()
         evidence = self.evidence()
@@ -132,7 +133,7 @@ class _Probe:
     def _working(self) -> list[Step]:
         """Return the distinct successful calls of presumed reads, non-empty ones first, tool by tool."""
         found: list[Step] = []
-        for tool in self._reads:
+        for tool in self._reads + self._writes:
             steps = [
                 step
                 for step in self._found
@@ -164,6 +165,18 @@ class _Probe:
             self._again(step)
         for step in clear[: len(unclear)]:
             self._again(step)
+
+    def _harmless(self) -> tuple[Step, ...]:
+        """Return the presumed writes of the last episode that worked before anything looked different."""
+        evidence = self.evidence()
+        found: list[Step] = []
+        for step in self.laboratory.episodes[-1]:
+            seen = evidence.tools[step.call.tool]
+            if seen.changed or seen.changed_fingerprint or step.call.tool in evidence.suspects:
+                break  # what follows may need what was made here
+            if self._presumed[step.call.tool] == "write" and step.observation.outcome == "success":
+                found.append(step)
+        return tuple(found)
 
     def _again(self, step: Step) -> Step | None:
         return self.laboratory.call(self._tools[step.call.tool], dict(step.call.arguments))

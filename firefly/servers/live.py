@@ -329,7 +329,7 @@ def _effect(tool: Tool, profile: ToolProfile | None) -> tuple[str, str]:
 
 
 def _files(workspace: Path) -> tuple[str, ...]:
-    """Return the visible files of a workspace as an agent names them, the outermost first where they are many."""
+    """Return the files of a workspace as an agent names them, no hidden ones; only the outermost if many."""
     found = (path.relative_to(workspace) for path in workspace.rglob("*") if path.is_file())
     shown = [path for path in found if not any(part.startswith(".") for part in path.parts)]
     kept = sorted(shown, key=lambda path: (len(path.parts), path.as_posix()))[:_FILES]

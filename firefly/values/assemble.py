@@ -28,6 +28,10 @@ _CONSIDERED = 150
 _OPTIONAL = 0.55
 """How far an optional parameter lags behind leaving it out."""
 _DEPTH = 4
+_INVENTED = frozenset({"schema"})
+"""Sources that know nothing of the parameter but its type."""
+_STATED = 0.7
+"""Weight from which a value of another source makes invented ones unlikely."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,15 @@ def proposals(
     """Return every distinct proposal for one parameter, best first, weighed by the tool's record so far."""
     found = _gathered(tool, parameter, sources, knowledge, rng, _DEPTH)
     record = _Record(tool, parameter, knowledge)
-    weighed = [replace(one, weight=one.weight * record.factor(one.value)) for one in found]
+    stated = max((one.weight for one in found if one.source not in _INVENTED), default=0.0)
+    invented = 0.4 if stated >= _STATED else 1.0
+    weighed = [
+        replace(
+            one,
+            weight=one.weight * record.factor(one.value) * (invented if one.source in _INVENTED else 1.0),
+        )
+        for one in found
+    ]
     return sorted(weighed, key=lambda one: -one.weight)
 
 
@@ -193,6 +205,12 @@ class _Record:
         self._blank: set[str] = set()
         self._bad: dict[str, int] = {}
         self._shapes: dict[str, list[float]] = {}
+        self._constant = False
+        """A value of the launch line works: it is what the server was set up for."""
+        self._launched: frozenset[str] = frozenset()
+        listing = knowledge.listings.get(tool.server)
+        if listing is not None:
+            self._launched = frozenset(canonical_json(value) for value in listing.launch_values)
         for key in sorted(knowledge.steps):
             if key[0] != tool.server:
                 continue
@@ -204,6 +222,8 @@ class _Record:
                 value = step.call.arguments[parameter.name]
                 tally = self._shapes.setdefault(shape(value), [0.0, 0.0])
                 tally[outcome == "failure"] += share
+                if outcome == "success" and canonical_json(value) in self._launched:
+                    self._constant = True
                 if key == tool.key:
                     self._note(value, outcome == "success", is_empty(step.observation))
 
@@ -221,6 +241,8 @@ class _Record:
         mark = canonical_json(value)
         good, bad = self._shapes.get(shape(value), (0.0, 0.0))
         factor = (good + 1.5) / (good + bad + 1.5)
+        if self._constant and isinstance(value, str) and mark not in self._launched:
+            factor *= 0.3
         if mark in self._good:
             return min(1.0, factor * 1.05)
         if mark in self._blank:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from firefly.values.fitting import admissible, coerced
 from firefly.values.paths import wants_path
 from firefly.values.semantic import is_specific, semantic_type
 
-__all__ = ["Description", "described", "shown_kinds"]
+__all__ = ["Description", "described", "shown_calls", "shown_kinds"]
 
 _QUOTED = re.compile(r"(?<![\w])(['\"`])(?P<value>[^'\"`\n]{1,80}?)\1(?![\w])")
 _EXAMPLE = re.compile(
@@ -73,11 +74,22 @@ class Description:
             return
         text = described(parameter, tool)
         names = {other.name for other in parameters(tool)}
+        for shown in shown_calls(tool):
+            if parameter.name in shown and admissible(shown[parameter.name], parameter):
+                rest = {name: value for name, value in shown.items() if name != parameter.name}
+                made_up = 0.45 if wants_path(parameter, tool) else 1.0
+                yield Proposal(
+                    value=shown[parameter.name],
+                    source="description",
+                    detail="a call shown in its description",
+                    weight=0.86 * made_up,
+                    context=rest,
+                )
         less = 0.4 if wants_path(parameter, tool) else 1.0
         invented = ("code:", "hash", "uuid", "email", "url")
         seen: set[str] = set()
         for value, weight, how in _in_text(text, parameter):
-            if value in names or repr(value) in seen:
+            if (isinstance(value, str) and value in names) or repr(value) in seen:
                 continue
             seen.add(repr(value))
             made_up = 0.6 if semantic_type(value).startswith(invented) else 1.0
@@ -88,6 +100,46 @@ def shown_kinds(tool: Tool, parameter: Parameter) -> frozenset[str]:
     """Return the specific semantic types of the values shown in the text about a parameter."""
     kinds = {semantic_type(value) for value, _, _ in _in_text(described(parameter, tool), parameter)}
     return frozenset(kind for kind in kinds if is_specific(kind))
+
+
+def shown_calls(tool: Tool) -> list[dict[str, JsonValue]]:
+    """Return the argument sets of calls written into the tool's description: ``convert("1 mile", "km")``."""
+    names = [parameter.name for parameter in parameters(tool)]
+    found: list[dict[str, JsonValue]] = []
+    for match in re.finditer(rf"\b{re.escape(tool.name)}\(", tool.description):
+        text = tool.description[match.start() : match.start() + 500]
+        end = _closing(text)
+        try:
+            call = ast.parse(text[:end], mode="eval").body if end else None
+        except (SyntaxError, ValueError):
+            continue
+        if not isinstance(call, ast.Call) or len(call.args) > len(names):
+            continue
+        try:
+            given = {name: ast.literal_eval(one) for name, one in zip(names, call.args, strict=False)}
+            given |= {one.arg: ast.literal_eval(one.value) for one in call.keywords if one.arg in names}
+        except ValueError:
+            continue
+        if given:
+            found.append(given)
+    return found
+
+
+def _closing(text: str) -> int:
+    """Return the place behind the bracket that closes the first one; 0 when there is none."""
+    depth, quote = 0, ""
+    for place, letter in enumerate(text):
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"":
+            quote = letter
+        elif letter in "([{":
+            depth += 1
+        elif letter in ")]}":
+            depth -= 1
+            if depth == 0:
+                return place + 1
+    return 0
 
 
 def described(parameter: Parameter, tool: Tool) -> str:

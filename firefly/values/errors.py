@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from random import Random
 
+from pydantic import JsonValue
+
 from firefly.knowledge import Knowledge
 from firefly.parameters import Parameter, parameters
 from firefly.plugins import register
@@ -13,13 +15,14 @@ from firefly.protocols import Proposal
 from firefly.replay.records import Step, Tool
 from firefly.values.fitting import coerced
 from firefly.values.schema import formatted
+from firefly.values.semantic import is_specific, semantic_type, words
 
 __all__ = ["Errors", "needed"]
 
 _WANTED = re.compile(
     r"(?:must be (?:one of|either|in)|expected(?: one of)?|valid (?:\w+ ){0,2}(?:are|is|values?|options?)|"
     r"available(?: \w+){0,2}|allowed(?: \w+){0,2}|supported(?: \w+){0,2}|choose from|options(?: are)?|"
-    r"known(?: \w+){0,2}|did you mean|input should be|one of)\s*[:=]?\s*(?P<values>[^\n]{1,400})",
+    r"known(?: \w+){0,2}|such as|did you mean|input should be|one of)\s*[:=]?\s*(?P<values>[^\n]{1,400})",
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"['\"`]([^'\"`\n]{1,80})['\"`]")
@@ -32,20 +35,9 @@ _HIGH = re.compile(
     r"(?:less than or equal to|at most|<=|maximum(?: is| of)?|up to)\s*(-?\d+(?:\.\d+)?)", re.IGNORECASE
 )
 _POSITIVE = re.compile(r"must be (?:a )?positive|positive (?:integer|number)", re.IGNORECASE)
-_MISSING = (
-    "'{name}' is a required property",
-    "{name}\n  field required",
-    "{name}\n  missing required",
-    "missing required argument: {name}",
-    "missing required argument '{name}'",
-    "missing required parameter: {name}",
-    "missing required parameter '{name}'",
-    "{name} is required",
-    "{name}' is required",
-    "{name} must be provided",
-    "must provide {name}",
-    "must specify {name}",
-    "provide a {name}",
+_CALLS_FOR = re.compile(
+    r"required|missing|must (?:\w+ )?(?:provide|specify|give|be provided|be given)|"
+    r"provide (?:an?|either)|not found"
 )
 
 
@@ -63,20 +55,36 @@ class Errors:
                 continue
             for value in _named(text):
                 given = coerced(value, parameter)
-                if given is not None and given != step.call.arguments.get(parameter.name):
-                    yield Proposal(value=given, source="errors", detail="named by its own error", weight=0.88)
+                before = step.call.arguments.get(parameter.name)
+                if given is None or given == before or not _same_form(given, before):
+                    continue
+                yield Proposal(value=given, source="errors", detail="named by its own error", weight=0.88)
 
 
 def needed(tool: Tool, knowledge: Knowledge) -> frozenset[str]:
     """Return the parameters that the tool's errors called for although its schema does not require them."""
     names = [parameter.name for parameter in parameters(tool) if not parameter.required]
-    texts = [step.observation.visible[:4000].lower() for step in _failures(tool, knowledge)]
-    return frozenset(
-        name
-        for name in names
-        for text in texts
-        if any(form.format(name=name.lower()) in text for form in _MISSING)
-    )
+    found: set[str] = set()
+    for step in _failures(tool, knowledge):
+        text = step.observation.visible[:2000].lower()
+        if not _CALLS_FOR.search(text):
+            continue
+        named = sorted(
+            (place, name)
+            for name in names
+            if name not in step.call.arguments and (place := _mentioned(name, text)) >= 0
+        )
+        found.update(name for _, name in (named[:1] if "either" in text or " or " in text else named))
+    return frozenset(found)
+
+
+def _mentioned(name: str, text: str) -> int:
+    """Return where a text names a parameter (its end where it has only the words of the name), else -1."""
+    exact = re.search(rf"(?<!\w){re.escape(name.lower())}(?!\w)", text)
+    if exact:
+        return exact.start()
+    parts = words(name)
+    return len(text) if len(parts) > 1 and set(parts) <= set(words(text)) else -1
 
 
 def _failures(tool: Tool, knowledge: Knowledge) -> list[Step]:
@@ -110,3 +118,9 @@ def _named(text: str) -> Iterator[str]:
     value = formatted(text)
     if value is not None:
         yield value
+
+
+def _same_form(value: JsonValue, before: JsonValue) -> bool:
+    """Return whether a value may replace another: an error about a time zone says nothing about a time."""
+    kinds = semantic_type(value), semantic_type(before)
+    return kinds[0] == kinds[1] or not (is_specific(kinds[0]) and is_specific(kinds[1]))

@@ -54,6 +54,7 @@ _INLINE = re.compile(
     r"|\b(?P<hash>[0-9a-f]{40}|[0-9a-f]{64}|(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,12})\b"
     r"|\b(?P<uuid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b"
     r"|\b(?P<date>\d{4}-\d\d-\d\d)\b"
+    r"|(?<![\w/.-])(?P<file>[\w-]+(?:[\w.-]*[\w-])?\.(?:csv|db|docx?|html?|jpe?g|js|json|log|md|pdf|png|pptx?|py|sql|toml|ts|tsv|txt|xlsx?|xml|ya?ml))\b"
     r"|\b(?P<code>[A-Z]{1,6}[-_]\d{1,8})\b"
     r"|['\"`](?P<quoted>[^'\"`\n]{1,60})['\"`]"
 )
@@ -84,7 +85,7 @@ class Found:
 def nouns(tool: Tool) -> frozenset[str]:
     """Return what the tool's answers are about: its name's words, verbs and own inputs left out."""
     asked = {word for parameter in parameters(tool) for word in words(parameter.name)}
-    return frozenset(words(tool.name)) - _VERBS - asked
+    return frozenset(words(tool.name)) - _VERBS - asked - frozenset(words(tool.server))
 
 
 _HARVESTS: WeakKeyDictionary[Knowledge, tuple[Found, ...]] = WeakKeyDictionary()
@@ -167,12 +168,20 @@ def _worth(value: Any) -> bool:
     return True
 
 
+def _is_data(key: str) -> bool:
+    """Return whether a key is a value itself, as in ``{"plan.xlsx": 11611}``."""
+    kind = semantic_type(key)
+    return kind == "file name" or (is_specific(kind) and kind not in ("path", "cell range", "time"))
+
+
 def _walk(
     value: Any, key: tuple[str, ...], outer: tuple[str, ...]
 ) -> Iterator[tuple[JsonValue, str, tuple[str, ...]]]:
     if isinstance(value, dict):
         for name in value:
-            yield from _walk(value[name], (name,), outer + key)
+            if _is_data(name):
+                yield name, "", outer + key
+            yield from _walk(value[name], () if _is_data(name) else (name,), outer + key)
     elif isinstance(value, list):
         for item in value:
             if isinstance(item, dict | list):
@@ -201,5 +210,6 @@ def _read_lines(text: str) -> Iterator[tuple[JsonValue, str, tuple[str, ...]]]:
             yield bare, "", ()
         for match in _INLINE.finditer(line):
             value = match.group(match.lastgroup or 0)
-            if value != bare and (is_specific(semantic_type(value)) or match.lastgroup == "quoted"):
+            told = match.lastgroup in ("quoted", "file")
+            if value != bare and (told or is_specific(semantic_type(value))):
                 yield value, pair["key"] if pair else "", ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from random import Random
@@ -11,7 +12,7 @@ from firefly.parameters import Parameter
 from firefly.plugins import register
 from firefly.protocols import Proposal
 from firefly.replay.records import Tool
-from firefly.values.description import shown_kinds
+from firefly.values.description import described, shown_kinds
 from firefly.values.fitting import admissible
 from firefly.values.harvest import Found, harvest, nouns
 from firefly.values.semantic import declared_type, is_specific, overlap, semantic_type, words
@@ -30,6 +31,7 @@ _SEARCH = frozenset(
 )
 _FREE = frozenset({"content", "body", "message", "text", "description", "comment", "note", "code", "script"})
 _FLOOR = 0.3
+_WORD = re.compile(r"[A-Za-z]{3,}")
 
 
 @register("values", "observed")
@@ -104,7 +106,7 @@ def _of_given(found: Found, tool: Tool, parameter: Parameter) -> float:
     """What another tool accepted under the same name is what this one means, if it names something."""
     mine = set(words(parameter.name)) - _FILLER
     theirs = set(found.field) - _FILLER
-    if mine & _FREE and found.kind in ("prose", "word", "sql"):
+    if found.kind in ("prose", "sql") or (mine & _FREE and found.kind == "word"):
         return 0.0
     if mine == theirs and mine:
         return 0.85 if found.tool[0] == tool.server else 0.6
@@ -115,7 +117,7 @@ def _of_given(found: Found, tool: Tool, parameter: Parameter) -> float:
 
 
 def _of_returned(found: Found, tool: Tool, parameter: Parameter, kinds: frozenset[str]) -> float:
-    named = name_fit(found, tool, parameter)
+    named = max(name_fit(found, tool, parameter), _said_fit(found, tool, parameter))
     typed = 1.0 if found.kind in kinds else 0.0
     if kinds and not typed and found.kind in ("prose", "number"):
         named *= 0.3
@@ -126,6 +128,20 @@ def _of_returned(found: Found, tool: Tool, parameter: Parameter, kinds: frozense
         value = str(found.value)
         weight = (0.6 if searches(tool) else 0.45) if value.isalpha() and 3 <= len(value) <= 20 else 0.0
     return weight * (1.0 if found.tool[0] == tool.server else 0.9)
+
+
+def _said_fit(found: Found, tool: Tool, parameter: Parameter) -> float:
+    """Return 0..0.6: whether the text about the parameter names what the value stood under.
+
+    Where nothing is said of a parameter whose name says nothing either, the tool's description is read.
+    """
+    telling = set(words(parameter.name)) - _FILLER - _GENERIC
+    text = described(parameter, tool) or ("" if telling else tool.description)
+    said = {word for raw in _WORD.findall(text[:400]) for word in words(raw.lower())}
+    subject = (set(found.field) or set(found.around)) - _FILLER - _GENERIC
+    if not subject or not subject <= said:
+        return 0.0
+    return 0.6 if found.field else 0.4
 
 
 def _kinds(tool: Tool, parameter: Parameter, knowledge: Knowledge) -> frozenset[str]:
