@@ -142,8 +142,8 @@ def run(config: RunConfig, folder: Path) -> Run:
         )
         raise RunError(
             "No task was verified, so there is no data set worth using. "
-            f"{folder / 'summary.json'} says where candidates were lost; more servers, a higher sampler.count "
-            "or `servers.NAME.allow=[TOOL]` for tools that were left out usually help."
+            f"{folder / 'summary.json'} says where candidates were lost; more servers, a higher "
+            "sampler.count or `servers.NAME.allow=[TOOL]` for tools that were left out usually help."
             f"{failed}"
         )
     return state

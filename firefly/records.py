@@ -208,6 +208,14 @@ class Verdict(Record):
     results: tuple[CheckResult, ...]
 
 
+class Verification(Record):
+    """The verification stage's result."""
+
+    verdicts: tuple[Verdict, ...]
+    reexecuted: tuple[str, ...] = ()
+    """Ids of the tasks whose gold calls were executed again."""
+
+
 class Failure(Record):
     """An item that could not be processed; the others go on."""
 

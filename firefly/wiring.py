@@ -17,7 +17,7 @@ from firefly.records import (
     ProbeReport,
     Reexecution,
     SubDag,
-    Verdict,
+    Verification,
 )
 from firefly.replay.records import Recording, Task, digest
 from firefly.replay.tool_set import ToolSet
@@ -225,8 +225,8 @@ def verification(run: Run) -> None:
     knowledge = run.knowledge()
     explorations = {exploration.id: exploration for exploration in run.explorations}
 
-    def check_all() -> Sequence[Verdict]:
-        return verify(
+    def check_all() -> Sequence[Verification]:
+        verdicts = verify(
             run.tasks,
             checks=run.component("checks"),
             simulator=run.component("simulator").backend(cassette),
@@ -234,13 +234,18 @@ def verification(run: Run) -> None:
             explorations=explorations,
             reexecute=lambda tasks: _reexecute(run, knowledge, tasks),
         )
+        return [Verification(verdicts=tuple(verdicts), reexecuted=tuple(sorted(run.reexecutions)))]
 
     item = Item(
         id="all",
         shaped_by=[knowledge.digest, digest([task.id for task in run.tasks])],
         make=check_all,
     )
-    run.verdicts = run.items_of([item], Verdict, parallel=False).all
+    (result,) = run.items_of([item], Verification, parallel=False).all
+    run.verdicts = list(result.verdicts)
+    if not run.reexecutions:
+        again = set(result.reexecuted)
+        _reexecute(run, knowledge, [task for task in run.tasks if task.id in again])
 
 
 def _reexecute(run: Run, knowledge: Knowledge, tasks: Sequence[Task]) -> Mapping[str, Recording]:

@@ -165,7 +165,7 @@ def test_rounds_explore_more_and_reuse_the_first(smoke: tuple[Path, Run]) -> Non
     path = Path(done.stdout.strip().splitlines()[-1].removeprefix("summary: "))
     summary = json.loads(path.read_text(encoding="utf-8"))
     before = json.loads(paths_of(first)[0].read_text(encoding="utf-8"))
-    assert summary["items"]["exploration"]["reused"] >= before["explorations_completed"]
+    assert summary["items"]["exploration"]["reused"] >= before["items"]["exploration"]["made"] > 0
     assert summary["sub_dags"] >= before["sub_dags"]
 
 
