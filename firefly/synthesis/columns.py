@@ -47,10 +47,15 @@ _VOLATILE_WORDS = vocabulary(
     session
     """
 )
-_MACHINE_WORDS = vocabulary(
-    """
-    schema type kind mime encoding format class object success ok error errors warnings
-    """
+_POSITION_WORDS = vocabulary(
+    "line row index idx position pos rank cid pk page offset cursor seq sequence ordinal notnull start end"
+)
+"""Numbers that say where something stands in an answer."""
+_META_WORDS = vocabulary("pagination paging meta metadata returned limit offset has cursor truncated _meta")
+_MACHINE_WORDS = vocabulary("schema mime encoding format class object success ok error errors warnings")
+
+_SHORT_WORDS = vocabulary(
+    "id url uri iban sku isbn vat zip gb mb kb cm km mm kg bid kid mid hr qty pct tz ip"
 )
 _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 _DATETIME = re.compile(r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?$")
@@ -79,6 +84,11 @@ class Column:
     def may_be_added(self) -> bool:
         """Return whether the sum over the items means something."""
         return self.kind == "quantity" and not set(words(self.name)) & _RATE_WORDS
+
+    @cached_property
+    def is_constant(self) -> bool:
+        """Return whether several items all say the same, so that it says nothing of any of them."""
+        return len(self.values) > 1 and len(set(self.normals)) == 1
 
     @cached_property
     def normals(self) -> tuple[str, ...]:
@@ -122,7 +132,7 @@ def kind_of(name: str, values: Sequence[JsonValue]) -> Kind:  # noqa: PLR0911 - 
     if all(is_number(value) for value in values):
         return _kind_of_numbers(spoken, [value for value in values if is_number(value)])
     texts = [value for value in values if isinstance(value, str)]
-    if len(texts) < len(values) or any(not _quotable(text) for text in texts):
+    if len(texts) < len(values) or not all(_quotable(text) for text in texts) or all(map(_numeric, texts)):
         return "opaque"
     if all(_DATE.match(text) or _DATETIME.match(text) for text in texts):
         return "date"
@@ -138,6 +148,8 @@ def kind_of(name: str, values: Sequence[JsonValue]) -> Kind:  # noqa: PLR0911 - 
 
 
 def _kind_of_numbers(spoken: set[str], values: Sequence[JsonValue]) -> Kind:
+    if spoken & _POSITION_WORDS and len(spoken) == 1:
+        return "opaque"
     if spoken & _IDENTIFIER_WORDS and not spoken & {"count", "total", "sum"}:
         return "identifier"
     whole = [int(str(value)) for value in values if isinstance(value, int)]
@@ -149,14 +161,36 @@ def _kind_of_numbers(spoken: set[str], values: Sequence[JsonValue]) -> Kind:
     return "quantity"
 
 
-def is_machine_field(name: str) -> bool:
-    """Return whether a field describes the answer's form rather than its subject."""
-    return bool(name) and set(words(name)) <= _MACHINE_WORDS
+def is_machine_field(path: Sequence[PathPart]) -> bool:
+    """Return whether a field describes the answer's form rather than its subject, or is a cryptic code.
+
+    >>> is_machine_field(("pagination", "total")), is_machine_field(("pk",)), is_machine_field(("age",))
+    (True, True, False)
+    """
+    keys = [words(part) for part in path if isinstance(part, str)]
+    if any(set(key) & _META_WORDS for key in keys[:-1]):
+        return True
+    last = set(keys[-1]) if keys else set()
+    return bool(last) and (last <= _MACHINE_WORDS or bool(last & _META_WORDS) or all(map(_cryptic, last)))
+
+
+def _cryptic(word: str) -> bool:
+    if word in _SHORT_WORDS or word.isdigit():
+        return word.isdigit()
+    return len(word) <= 2 or not set(word) & set("aeiouy") or (len(word) == 3 and word.endswith("id"))
 
 
 def _quotable(text: str) -> bool:
     stripped = text.strip()
     return bool(stripped) and stripped == text and len(text) <= TEXT_LIMIT and text.isprintable()
+
+
+def _numeric(text: str) -> bool:
+    try:
+        float(text.replace(",", ""))
+    except ValueError:
+        return False
+    return True
 
 
 def named(key: PathPart) -> bool:
@@ -182,7 +216,7 @@ def fields(
         for key, value in output.items():
             if named(key):
                 yield from fields(value, (*path, key))
-    elif not isinstance(output, list | dict) and path:
+    elif not isinstance(output, list | dict):
         yield path, output
 
 
@@ -206,5 +240,5 @@ def _columns(items: Sequence[JsonValue]) -> Iterator[Column]:
         return
     per_item = [dict(fields(item)) for item in items]
     for path in per_item[0]:
-        if all(path in found for found in per_item):
+        if path and all(path in found for found in per_item):
             yield Column(path, tuple(found[path] for found in per_item))

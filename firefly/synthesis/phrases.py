@@ -8,8 +8,8 @@ schema information for the table "orders"".
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from firefly.english import base_form, gerund, is_plural, join, plural, singular, spoken, vocabulary, words
 from firefly.replay.records import PathPart, Tool
@@ -35,6 +35,7 @@ _DETERMINERS = vocabulary(
     the a an all any each every this that these those your its one some both no
     """
 )
+_PRONOUNS = vocabulary("everything what whatever anything how where when whether who something")
 _PREPOSITIONS = vocabulary(
     """
     in of for from with by on at to into within about as under between matching containing across per
@@ -42,7 +43,7 @@ _PREPOSITIONS = vocabulary(
     ordered
     """
 )
-_CONTAINERS = vocabulary(
+CONTAINERS = vocabulary(
     """
     result results data rows items entries values content contents output response records list
     structuredcontent payload body elements matches hits objects docs nodes lines
@@ -57,6 +58,8 @@ _ABOUT = vocabulary(
     """
 )
 """Things that hold fields; of anything else (a customer, a table) a field is said to be *of* it."""
+_ITEMS = vocabulary("row record line match node item element object document value key file event")
+"""Generic items that a person may still speak of."""
 _LISTING = vocabulary(
     """
     list listing collection set array page sequence history log logs overview details contents
@@ -75,12 +78,14 @@ _CUT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _SPECIFIC = re.compile(
-    r"\b(?:(?P<preposition>for|of|in|from|by|at|about|on|to|under|within)\s+)?(?:(?:a|an|the|one|each|any)\s+)?"
+    r"\b(?:(?P<preposition>for|of|in|from|by|at|about|on|to|under|within|with|after|before)\s+)?(?:(?:a|an|the|one|each|any)\s+)?"
     r"(?:specific|specified|given|particular|certain|single|requested|named|chosen|selected|provided)\s+"
     r"(?P<noun>(?!by\b|in\b|to\b|for\b|the\b)[a-z]+(?:\s(?!in\b|of\b|for\b|from\b|on\b|at\b|to\b|and\b|or\b|with\b|by\b)[a-z]+)?)",
     re.IGNORECASE,
 )
-_ONE = re.compile(r"\b(?:a single|a|an|one|any)\s+(?P<noun>[a-z]+)\b", re.IGNORECASE)
+_ONE = re.compile(
+    r"\b(?:a single|a|an|one|any)\s+(?P<noun>[a-z]+)\b(?:\s+or\s+(?:an?\s+)?[a-z]+)?", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,8 @@ class Phrase:
     """Begins with "the"."""
     head: tuple[str, ...] = ()
     """The words of the thing listed, plural, where it is a list: ("open", "orders")."""
+    name: tuple[str, ...] = ()
+    """The words of the tool's name."""
 
 
 def phrase_of(tool: Tool) -> Phrase:
@@ -101,15 +108,15 @@ def phrase_of(tool: Tool) -> Phrase:
     >>> phrase_of(Tool(server="s", name="x", description="Search for notes based on a query")).text
     'the result of searching for notes'
     """
-    for source in (tool.description, tool.title):
-        found = _from_sentence(source, tool.name)
-        if found:
-            return found
-    found = _from_sentence(" ".join(words(tool.name)), "")
-    return found or Phrase(f"the {spoken(tool.name)}")
+    name = words(tool.name)
+    for text, known in ((tool.description, name), (tool.title, name), (" ".join(name), ())):
+        found = _from_sentence(text, known)
+        if found is not None:
+            return replace(found, name=name)
+    return Phrase(f"the {spoken(tool.name)}", name=name)
 
 
-def _from_sentence(text: str, name: str) -> Phrase | None:
+def _from_sentence(text: str, parts: Sequence[str]) -> Phrase | None:
     text = re.sub(r"[`*_#\"“”]", "", " ".join(text.strip().split("\n\n")[0].split()))
     first, _, rest = text.partition(" ")
     verbs = [base_form(verb) for verb in re.split(r"[/,]", first) if verb]
@@ -127,7 +134,6 @@ def _from_sentence(text: str, name: str) -> Phrase | None:
     if verb in _SHOWING:
         body = re.sub(r"^(?:information|info|details|data) (?:about|on|for|of) ", "details of ", body)
         return Phrase(_definite(body), _head(body))
-    parts = words(name)
     if verb in _DOING or (len(parts) > 1 and base_form(parts[0]) == verb):
         return Phrase(f"the result of {gerund(verb)} {body}")
     whole = _trimmed(text)
@@ -147,12 +153,15 @@ def _trimmed(text: str) -> str:
 
 def _definite(body: str) -> str:
     body = re.sub(r"^(?:up to (?:ten|\d+)|a list of|the list of|list of)\s+", "", body, flags=re.IGNORECASE)
+    body = re.sub(r"\b(\w+)(?:/\w+)+('s)?", r"\1\2", body)
     first, _, rest = body.partition(" ")
     while first.lower() in _DETERMINERS and rest:
         body = rest
         first, _, rest = body.partition(" ")
     if first.isalpha() and first[1:].islower() and first.lower() in ("current", "available", "existing"):
         body = first.lower() + body[len(first) :]
+    if first.lower() in _PRONOUNS:
+        return first.lower() + body[len(first) :]
     return f"the {body}"
 
 
@@ -166,44 +175,40 @@ def _head(body: str) -> tuple[str, ...]:
     return tuple(found) if found and is_plural(found[-1]) and found[-1].lower() not in _LISTING else ()
 
 
-def item_noun(tool: Tool, path: Sequence[PathPart]) -> str:
-    """Return the singular noun for one item of the list at ``path`` of a tool's output.
+def item_noun(phrase: Phrase, path: Sequence[PathPart]) -> str:
+    """Return the singular noun for one item of the list at ``path`` of a call's output.
 
-    >>> item_noun(Tool(server="s", name="list_tables", description="List all tables."), ())
+    >>> item_noun(Phrase("the tables in the database", head=("tables",)), ())
     'table'
-    >>> item_noun(Tool(server="s", name="x"), ("open_orders",))
+    >>> item_noun(Phrase("the report"), ("open_orders",))
     'open order'
     """
-    for key in reversed([part for part in path if isinstance(part, str)]):
+    keys = [part for part in path if isinstance(part, str)]
+    for key in reversed(keys):
         parts = words(key)
-        if not set(parts) <= _CONTAINERS and parts:
+        if parts and not set(parts) <= CONTAINERS:
             *before, last = spoken(key).split()
             return " ".join([*before, singular(last)])
-    head = phrase_of(tool).head
-    if head:
-        return " ".join([*head[:-1], singular(head[-1])])
-    named = [word for word in words(tool.name) if is_plural(word) and word not in _CONTAINERS | _LISTING]
-    if named:
-        return singular(named[-1])
-    containers = [str(part) for part in path if isinstance(part, str)]
-    if containers:
-        word = singular(words(containers[-1])[-1])
-        return word if word in ("row", "record", "line", "match", "node") else "entry"
-    return "entry"
+    if phrase.head:
+        return " ".join([*phrase.head[:-1], singular(phrase.head[-1])])
+    named = [word for word in phrase.name if is_plural(word) and word not in _LISTING]
+    telling = [word for word in named if word not in CONTAINERS]
+    last = (telling or named or [words(keys[-1])[-1] if keys else "entry"])[-1]
+    return singular(last) if last in telling or singular(last) in _ITEMS else "entry"
 
 
-def pool(tool: Tool, path: Sequence[PathPart], data: str) -> str:
+def pool(phrase: Phrase, path: Sequence[PathPart], data: str) -> str:
     """Return a plural noun phrase for the items of the list at ``path`` ("the columns in ...").
 
     ``data`` is the phrase for the whole output, arguments woven in.
     """
-    noun = item_noun(tool, path)
-    many = " ".join([*noun.split()[:-1], plural(noun.split()[-1])])
-    head = phrase_of(tool).head
-    if head and singular(head[-1].lower()) == noun.split()[-1].lower():
+    *before, last = item_noun(phrase, path).split()
+    if phrase.head and singular(phrase.head[-1].lower()) == last.lower():
         return data
-    if data.startswith(f"the {many} "):
-        return data
+    head, rest = split_head(data)
+    if singular(head.split()[-1].lower()) == last.lower():
+        return f"{' '.join([*head.split()[:-1], plural(last)])} {rest}".strip()
+    many = " ".join([*before, plural(last)])
     if data.startswith(_DETAILS):
         return f"the {many} of {data.removeprefix(_DETAILS)}"
     return f"the {many} in {data}"
@@ -265,6 +270,17 @@ def weave(phrase: Phrase, told: Sequence[Told], *, that: bool = False) -> str:
             text, used = _substitute(pattern, text, one, that)
             if used:
                 left.remove(one)
+    match = _SPECIFIC.search(text)
+    if match is not None and left:
+        # "the reader with a given number", told by a reader ID: the argument says which.
+        clause = join([_clause(one, that) for one in left])
+        preposition, noun = match["preposition"] or "", match["noun"]
+        named = (
+            f"with {clause}"
+            if preposition in ("with", "by", "")
+            else f"{preposition} the {noun} with {clause}"
+        )
+        text, left = text[: match.start()] + named + text[match.end() :], []
     text = _SPECIFIC.sub(_without, text)
     text = re.sub(r"\b(?:specified|given) ", "", text)
     text = re.sub(r"^the (?:a|an|the|one) ", "the ", text)
@@ -284,8 +300,10 @@ def _substitute(pattern: re.Pattern[str], text: str, one: Told, that: bool) -> t
             continue
         preposition = match.groupdict().get("preposition")
         noun = " ".join(nouns)
-        end = match.start("noun") + len(noun)
-        value = f"that {noun}" if one.referenced and that else f"the {noun} {one.value}"
+        end = match.end() if pattern is _ONE else match.start("noun") + len(noun)
+        known = one.title if one.title.endswith(noun) else noun
+        article = "" if one.value[:1].isdigit() else "the "
+        value = f"that {known}" if one.referenced and that else f"{article}{noun} {one.value}"
         lead = f"{preposition} " if preposition else ""
         return text[: match.start()] + lead + value + text[end:], True
     return text, False
@@ -301,26 +319,3 @@ def _clause(one: Told, that: bool) -> str:
     if one.referenced and that:
         return f"that {label}"
     return f"the {label} {one.value}"
-
-
-def field_words(path: Sequence[PathPart], *, item: bool = False) -> str:
-    """Return how a person names the field at ``path`` ("unit price", "customer's city").
-
-    >>> field_words(("customer", "city")), field_words(("result", "total"))
-    ("customer's city", 'total')
-    """
-    named = [str(part) for part in path if isinstance(part, str)]
-    kept = [key for key in named[:-1] if not set(words(key)) <= _CONTAINERS] + named[-1:]
-    if not kept:
-        return "value" if not item else ""
-    spoken_keys = [spoken(key) or key for key in kept]
-    return "'s ".join(spoken_keys[-2:])
-
-
-def labels(paths: Mapping[tuple[PathPart, ...], object]) -> dict[tuple[PathPart, ...], str]:
-    """Return the words of each path, only for paths whose words no other path shares."""
-    found = {path: field_words(path) for path in paths}
-    counts: dict[str, int] = {}
-    for label in found.values():
-        counts[label] = counts.get(label, 0) + 1
-    return {path: label for path, label in found.items() if counts[label] == 1}

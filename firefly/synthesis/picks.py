@@ -19,11 +19,13 @@ from firefly.english import number_word, plural
 from firefly.mentions import same
 from firefly.replay.expressions import ExpressionError, evaluate
 from firefly.replay.records import Condition, Expression, PathPart
-from firefly.synthesis.columns import Collection, Column, fields, is_machine_field
-from firefly.synthesis.phrases import labels
+from firefly.synthesis.columns import Collection, Column, collections, fields
+from firefly.synthesis.labels import labels
 
-Template = Literal["field", "find", "extreme", "fold", "total", "count", "top", "only", "all"]
+Template = Literal["field", "find", "extreme", "fold", "total", "count", "top", "only", "all", "scalar"]
 
+RESULTS = ("", "result", "value", "output", "answer", "product")
+"""Names of fields that hold all there is to say; "" for an output that is a bare value."""
 _ITEM_LIMIT = 8
 """Most items of one list that are asked about by one key."""
 _GROUP_LIMIT = 6
@@ -77,19 +79,38 @@ def quoted(value: JsonValue) -> str:
 
 def field_picks(call: str, output: JsonValue) -> Iterator[Pick]:
     """Yield the single fields of an output that is an object."""
-    found = {path: value for path, value in fields(output) if not is_machine_field(str(path[-1]))}
-    for path, label in labels(found).items():
-        column = Column(path, (found[path],))
-        if column.kind in ("opaque", "flag"):
+    columns = [Column(path, (value,)) for path, value in fields(output)]
+    results = [column for column in columns if column.name.lower() in RESULTS]
+    sizes = {len(collection.items) for collection in collections(call, output, 0)}
+    for path, label in labels(columns).items():
+        column = next(one for one in columns if one.path == path)
+        value = column.values[0]
+        # How many items a list has is asked of the list.
+        if column.kind in ("opaque", "flag") or (isinstance(value, int) and value in sizes):
             continue
-        expression = Expression(op="value", call=call, path=path)
-        yield Pick(expression, found[path], f"the {label}", label, "field", column)
+        if column in results and len(results) > 1:
+            continue  # which of the two "results" is meant can't be said
+        yield Pick(
+            Expression(op="value", call=call, path=path), value, f"the {label}", label, "field", column
+        )
+
+
+def scalar_picks(call: str, output: JsonValue, noun: str) -> Iterator[Pick]:
+    """Yield the only value of an output that is a table of one cell."""
+    for collection in collections(call, output, 1):
+        if len(collection.items) == 1 and len(collection.columns) == 1:
+            column = collection.columns[0]
+            expression = Expression(op="value", call=call, path=(*collection.path, 0, *column.path))
+            label = noun.removeprefix("the ").split(" in ")[0]
+            yield Pick(expression, column.values[0], noun, label, "scalar", column)
 
 
 class Listed:
     """The picks from one list of like items."""
 
-    def __init__(self, collection: Collection, noun: str, *, cut_off: bool, rng: Random) -> None:
+    def __init__(
+        self, collection: Collection, noun: str, *, cut_off: bool, counted: bool = False, rng: Random
+    ) -> None:
         """Prepare.
 
         Args:
@@ -97,17 +118,16 @@ class Listed:
             noun: what one item is called.
             cut_off: whether the list may have been cut (a limit reached): then nothing is said about
                 all of it.
+            counted: whether the words for the list say how many items there are.
             rng: chooses the items that are asked about where there are many.
         """
         self.rng = rng
+        self.counted = counted
         self.collection = collection
         self.noun = noun
         self.nouns = " ".join([*noun.split()[:-1], plural(noun.rsplit(maxsplit=1)[-1])])
         self.cut_off = cut_off
-        named = labels({column.path: None for column in collection.columns})
-        self.labels = {
-            path: label for path, label in named.items() if not path or not is_machine_field(str(path[-1]))
-        }
+        self.labels = labels(collection.columns)
         self.columns = [column for column in collection.columns if column.path in self.labels]
 
     def items(self, wanted: tuple[PathPart, ...] | None = None, index: int | None = None) -> Iterator[Pick]:
@@ -115,14 +135,14 @@ class Listed:
         for column in self.columns:
             if wanted is not None and column.path != wanted:
                 continue
-            if wanted is None and column.kind in ("opaque", "flag", "year"):
+            if wanted is None and (column.kind in ("opaque", "flag", "year") or column.is_constant):
                 continue
             yield from self._extremes(column, index)
             yield from self._found(column, index)
-        if len(self.collection.items) == 1 and wanted is not None:
+        if len(self.collection.items) == 1:
             for column in self.columns:
-                if column.path == wanted:
-                    path = (*self.collection.path, 0, *wanted)
+                if column.path == wanted or (wanted is None and column.kind not in ("opaque", "flag")):
+                    path = (*self.collection.path, 0, *column.path)
                     expression = Expression(op="value", call=self.collection.call, path=path)
                     yield self._pick(expression, f"of the only {self.noun}", "only", column)
 
@@ -134,7 +154,7 @@ class Listed:
         keys = [self.collection.column(condition.field) for condition in reference.where]
         if reference.op == "where" and reference.where and all(key in self.columns for key in keys):
             said = [
-                f"{self.labels[condition.field] or 'value'} is {quoted(condition.equals)}"
+                f"{self.labels[condition.field]} is {quoted(condition.equals)}"
                 for condition in reference.where
             ]
             stated = tuple(condition.equals for condition in reference.where)
@@ -152,7 +172,7 @@ class Listed:
         groups = list(self._groups())
         size = len(self.collection.items)
         for where, clause, have, kept in [((), "", "", list(range(size))), *groups]:
-            if len(kept) >= 2 and not (size < 3 and not where):
+            if len(kept) >= 2 and (where or (size >= 3 and not self.counted)):
                 yield self._count(where, clause, have, kept)
             if len(kept) < 3:
                 continue
@@ -182,7 +202,7 @@ class Listed:
         values = [column.values[index] for index in kept]
         if column.kind not in ("quantity", "date") or len({str(value) for value in values}) < 2:
             return
-        label = self.labels[column.path] or "value"
+        label = self.labels[column.path]
         stated = tuple(condition.equals for condition in where)
         ops: list[tuple[Literal["min", "max", "sum"], str, Template]] = (
             [("max", "highest", "fold"), ("min", "lowest", "fold")]
@@ -190,7 +210,9 @@ class Listed:
             else [("max", "latest", "fold"), ("min", "earliest", "fold")]
         )
         if column.may_be_added:
-            ops.append(("sum", "combined", "total"))
+            ops.append(
+                ("sum", "total" if label.startswith(("number of ", "amount of ")) else "combined", "total")
+            )
         for op, word, template in ops:
             expression = Expression(
                 op=op, call=self.collection.call, path=self.collection.path, field=column.path, where=where
@@ -223,7 +245,7 @@ class Listed:
                 )
                 if by.kind in ("quantity", "date"):
                     word = _superlative(by, descending)
-                    place = f"of the {self.noun} with the {word} {self.labels[by.path] or 'value'}"
+                    place = f"of the {self.noun} with the {word} {self.labels[by.path]}"
                 else:
                     end = "last" if descending else "first"
                     place = f"of the {self.noun} that comes {end} in alphabetical order"
@@ -231,7 +253,9 @@ class Listed:
 
     def _found(self, column: Column, index: int | None) -> Iterator[Pick]:
         for key in self.columns:
-            if key.path == column.path or key.kind in ("opaque", "flag", "quantity", "category"):
+            if key.path == column.path or key.kind in ("opaque", "flag", "quantity", "category", "year"):
+                continue
+            if self.cut_off and key.kind == "date":
                 continue
             if key.kind == column.kind == "identifier" and index is None:
                 continue
@@ -250,7 +274,7 @@ class Listed:
                     field=column.path,
                     where=(Condition(field=key.path, equals=equals),),
                 )
-                place = f"of the {self.noun} whose {self.labels[key.path] or 'value'} is {quoted(equals)}"
+                place = f"of the {self.noun} whose {self.labels[key.path]} is {quoted(equals)}"
                 yield self._pick(expression, place, "find", column, position, (equals,))
 
     def _top(self) -> Iterator[Pick]:
@@ -301,7 +325,7 @@ class Listed:
                 yield where, clause, f"have {said}", kept
 
     def _label(self, column: Column) -> str:
-        return self.labels[column.path] or self.noun
+        return self.labels[column.path] if column.path else self.noun
 
     def _pick(
         self,

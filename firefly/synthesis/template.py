@@ -20,9 +20,10 @@ from firefly.replay.parsers import parse
 from firefly.replay.records import Expression, GoldCall, PathPart, Provenance, Task, Tool
 from firefly.synthesis.answers import answer_of
 from firefly.synthesis.columns import collections
-from firefly.synthesis.phrases import item_noun
-from firefly.synthesis.picks import Listed, Pick, field_picks
+from firefly.synthesis.phrases import Phrase, item_noun, phrase_of
+from firefly.synthesis.picks import Listed, Pick, field_picks, scalar_picks
 from firefly.synthesis.questions import Hop, compose
+from firefly.synthesis.sql import describe, is_statement
 
 _WEIGHTS = {
     "extreme": 3.0,
@@ -33,9 +34,12 @@ _WEIGHTS = {
     "find": 2.0,
     "count": 1.5,
     "only": 0.5,
+    "scalar": 2.0,
 }
 _ATTEMPTS = 60
 """Answers tried for one exploration before giving up."""
+_SMALL = 5
+"""Whole numbers up to this are too easily guessed to be worth asking for."""
 _LITERAL_LIMIT = 80
 """Longest literal argument that a question quotes, in characters."""
 _CUT_WORDS = vocabulary("more truncated next remaining cursor")
@@ -52,6 +56,19 @@ class _Chain:
     @property
     def final(self) -> ExploredCall:
         return self.calls[-1]
+
+
+@dataclass(frozen=True)
+class _Told:
+    """How a call is told in a question."""
+
+    phrase: Phrase
+    literals: Mapping[str, JsonValue]
+    """Arguments that a solver has to be told."""
+    scalar: str = ""
+    """Noun phrase of the only value that comes back, if so."""
+    limited: bool = False
+    """The phrase says itself how many items there are at most."""
 
 
 @register("synthesizer", "template")
@@ -117,7 +134,7 @@ class _Writer:
         self.chain = chain
         self.knowledge = knowledge
         self.rng = rng
-        self.literals = {call.id: self._told(call) for call in chain.calls}
+        self.told = {call.id: self._told(call) for call in chain.calls}
 
     def tasks(self, limit: int) -> list[Task]:
         """Return at most ``limit`` tasks with answers of different kinds."""
@@ -147,29 +164,36 @@ class _Writer:
     def _answers(self) -> Iterator[Pick]:
         call = self.chain.final
         output = self.chain.outputs[call.id]
+        told = self.told[call.id]
+        if told is None:
+            return
+        if told.scalar:
+            yield from scalar_picks(call.id, output, told.scalar)
+            return
         yield from field_picks(call.id, output)
-        for listed in self._lists(call):
+        for listed in self._lists(call, minimum=1):
             yield from listed.items()
             yield from listed.folds()
 
     def _lists(self, call: ExploredCall, minimum: int = 2) -> Iterator[Listed]:
-        output, tool = self.chain.outputs[call.id], self.chain.tools[call.id]
+        output, tool, told = self.chain.outputs[call.id], self.chain.tools[call.id], self.told[call.id]
+        if told is None:
+            return
         for collection in collections(call.id, output, minimum):
             cut_off = _may_be_cut(call, tool, output, len(collection.items))
-            yield Listed(collection, item_noun(tool, collection.path), cut_off=cut_off, rng=self.rng)
+            noun = item_noun(told.phrase, collection.path)
+            yield Listed(collection, noun, cut_off=cut_off, counted=told.limited, rng=self.rng)
 
     def _worth_asking(self, pick: Pick) -> bool:
         """Return whether the answer is news: not an argument, not volatile, not a place on a disk."""
-        if answer_of(pick) is None:
+        if answer_of(pick) is None or _trivial(pick.value):
             return False
         final = self.chain.final
         given = [leaf for _, leaf in leaves(dict(final.call.arguments))]
         answers = pick.value if isinstance(pick.value, list) else [pick.value]
-        if any(same(one, leaf) for one in answers for leaf in given):
+        if any(same(one, other) for one in answers for other in (*given, *pick.stated)):
             return False
         if any(isinstance(one, str) and "/workspace" in one for one in [*answers, *pick.stated]):
-            return False
-        if any(same(one, stated) for one in answers for stated in pick.stated):
             return False
         earlier = [leaf for call in self.chain.calls[:-1] for _, leaf in leaves(self.chain.outputs[call.id])]
         if any(_telling(one) and same(one, leaf) for one in answers for leaf in earlier):
@@ -183,10 +207,7 @@ class _Writer:
         hops = self._hops(answer)
         if typed is None or hops is None:
             return None
-        composed = compose(hops, answer, self.rng)
-        if composed is None:
-            return None
-        question, template = composed
+        question, template = compose(hops, answer, self.rng)
         hidden = [answer.value, *(pick.value for hop in hops for pick in hop.references.values())]
         if any(mention(question, value) for value in hidden):
             return None
@@ -215,14 +236,17 @@ class _Writer:
         for call in reversed(self.chain.calls):
             if call.id not in wanted:
                 continue
-            told = self.literals[call.id]
+            told = self.told[call.id]
             if told is None:
                 return None
-            literals: dict[str, object] = dict(told)
+            literals: dict[str, object] = dict(told.literals)
             references: dict[str, Pick] = {}
+            given = self.knowledge.listings[call.call.server].launch_values
             for parameter, reference in sorted(call.references.items()):
                 value = call.call.arguments[parameter]
-                pick = self._select(reference, value)
+                if value in given:
+                    continue
+                pick = None if _trivial(value) else self._select(reference, value)
                 if pick is not None:
                     references[parameter] = pick
                     wanted.add(pick.expression.call)
@@ -230,13 +254,16 @@ class _Writer:
                     literals[parameter] = value
                 else:
                     return None
-            hops.append(Hop(call.id, self.chain.tools[call.id], literals, references))
+            hops.append(Hop(call.id, told.phrase, literals, references))
         return hops[::-1]
 
     def _select(self, reference: Expression, value: JsonValue) -> Pick | None:
         """Return a way to single out the referenced value in its parent's output."""
         parent = next(call for call in self.chain.calls if call.id == reference.call)
         options: list[Pick] = []
+        told = self.told[parent.id]
+        if told is not None and told.scalar:
+            options += scalar_picks(parent.id, self.chain.outputs[parent.id], told.scalar)
         for pick in field_picks(parent.id, self.chain.outputs[parent.id]):
             if pick.expression.path == reference.path and reference.op == "value":
                 options.append(pick)
@@ -251,7 +278,7 @@ class _Writer:
             for index, one in enumerate(column.values):
                 if one == value and type(one) is type(value) and column.is_unique(index):
                     options += listed.items(wanted, index)
-        known = {"extreme": 3.0, "find": 1.0, "only": 1.0, "field": 3.0, "all": 1.0}
+        known = {"extreme": 3.0, "find": 1.0, "only": 1.0, "field": 3.0, "all": 1.0, "scalar": 3.0}
         usable = [pick for pick in options if pick.value == value and not mention(pick.noun, value)]
         if not usable:
             return None
@@ -259,11 +286,13 @@ class _Writer:
         kind = self.rng.choices(kinds, [known[kind] for kind in kinds])[0]
         return self.rng.choice([pick for pick in usable if pick.template == kind])
 
-    def _told(self, call: ExploredCall) -> dict[str, JsonValue] | None:
-        """Return the literal arguments that a solver must be told; None when one can't be told."""
+    def _told(self, call: ExploredCall) -> _Told | None:
+        """Return how a call is told; None when one of its literal arguments can't be."""
         listing = self.knowledge.listings[call.call.server]
         declared = {parameter.name: parameter for parameter in parameters(self.chain.tools[call.id])}
         found: dict[str, JsonValue] = {}
+        phrase: Phrase | None = None
+        scalar, limited = "", False
         for name, value in call.call.arguments.items():
             parameter = declared.get(name)
             if name in call.references or value is None:
@@ -272,10 +301,17 @@ class _Writer:
                 continue
             if call.sources.get(name) == "launch" or value in listing.launch_values:
                 continue
+            if isinstance(value, str) and is_statement(value):
+                statement = describe(value)
+                if statement is None or phrase is not None:
+                    return None
+                phrase = Phrase(statement.rows or statement.scalar, head=("rows",))
+                scalar, limited = statement.scalar, statement.limited
+                continue
             if not _tellable(value):
                 return None
             found[name] = value
-        return found
+        return _Told(phrase or phrase_of(self.chain.tools[call.id]), found, scalar, limited)
 
     def _gold(self, hop: Hop, names: Mapping[str, str]) -> GoldCall:
         call = next(call for call in self.chain.calls if call.id == hop.id)
@@ -310,10 +346,19 @@ def _field_of(reference: Expression, path: tuple[PathPart, ...]) -> tuple[PathPa
 
 def _tellable(value: JsonValue) -> bool:
     if isinstance(value, str):
-        return 0 < len(value) <= _LITERAL_LIMIT and value.isprintable() and '"' not in value
+        # "a" or "*" as a search term means: anything. No person asks so.
+        telling = sum(one.isalnum() for one in value) >= 2
+        return telling and len(value) <= _LITERAL_LIMIT and value.isprintable() and '"' not in value
     if isinstance(value, list):
         return 0 < len(value) <= 4 and all(_tellable(one) and not isinstance(one, list) for one in value)
     return isinstance(value, bool | int | float)
+
+
+def _trivial(value: JsonValue) -> bool:
+    """Return whether anybody would guess the value: a small number, a letter."""
+    if is_number(value):
+        return abs(float(str(value))) <= _SMALL and float(str(value)).is_integer()
+    return isinstance(value, bool) or (isinstance(value, str) and len(value) < 2)
 
 
 def _telling(value: JsonValue) -> bool:

@@ -13,9 +13,9 @@ from firefly.plugins import register
 from firefly.protocols import Trial
 from firefly.records import CheckResult
 from firefly.replay.errors import ReplayError
-from firefly.replay.expressions import ExpressionError, resolve_references
+from firefly.replay.expressions import ExpressionError, evaluate, resolve_references
 from firefly.replay.parsers import parse
-from firefly.replay.records import Expression, PathPart, Step, Task
+from firefly.replay.records import Expression, GoldCall, PathPart, Step, Task
 from firefly.replay.tool_set import ToolSet
 from firefly.verification.recorded import Recorded, agrees, ancestors, descendants, recorded
 from firefly.verification.rule import SIMULATOR, Rule
@@ -54,6 +54,8 @@ class Necessity(Rule):
                 faults.append(f"{gold.id}: the answer does not depend on it")
             else:
                 why_not = [_found_elsewhere(task, trial, found, *use) for use in _uses(task, found, gold.id)]
+                idle = _idle(task, trial, found, gold)
+                faults += idle
                 if why_not and all(why_not):
                     faults += [f"{gold.id}: {why}" for why in why_not if why]
                 reasons[gold.id] = (
@@ -101,6 +103,36 @@ def _found_elsewhere(
     return ""
 
 
+def _idle(task: Task, trial: Trial, found: Recorded, gold: GoldCall) -> list[str]:
+    """Return the passed values that make no difference: other values were seen to give the same.
+
+    The loan's fee is found in three calls, and then the question is how many days are reduced.
+    """
+    faults = []
+    made = found.calls[gold.id].arguments
+    uses = [expression for _, expression, _ in _uses(task, found, gold.id)]
+    for parameter in sorted(gold.references):
+        same_otherwise = [
+            parsed.value
+            for step in trial.knowledge.successes((gold.server, gold.tool))
+            if step.call.arguments.get(parameter) != made[parameter]
+            and {**step.call.arguments, parameter: None} == {**made, parameter: None}
+            and (parsed := parse(step.observation)) is not None
+        ]
+        if same_otherwise and all(
+            _reads_alike(expression, found, output) for expression in uses for output in same_otherwise
+        ):
+            faults.append(f"{gold.id}: the value passed as {parameter} makes no difference to what is read")
+    return faults
+
+
+def _reads_alike(expression: Expression, found: Recorded, output: JsonValue) -> bool:
+    try:
+        return evaluate(expression, {expression.call: output}) == found.value(expression)
+    except ExpressionError:
+        return False
+
+
 def _key(expression: Expression) -> str:
     names = [part for part in (*expression.path, *expression.field) if isinstance(part, str)]
     return normal(names[-1]) if names and expression.op != "count" else ""
@@ -144,8 +176,9 @@ def argument_free(trial: Trial, servers: tuple[str, ...]) -> list[Step]:
     """Return one successful call per tool that was made without arguments to choose."""
     found: dict[tuple[str, str], Step] = {}
     for key, tool in trial.knowledge.tools.items():
-        if key[0] not in servers:
-            continue
+        profile = trial.knowledge.profiles.get(key)
+        if key[0] not in servers or profile is None or profile.determinism == "volatile":
+            continue  # what a clock happened to show proves nothing
         defaults: Mapping[str, JsonValue] = {
             one.name: one.default for one in parameters(tool) if one.has_default
         }
@@ -181,7 +214,7 @@ def _ablation(task: Task, trial: Trial, left_out: str) -> tuple[str, str]:
     except ReplayError as error:
         return "unknown", f"without {left_out}: {error}"
     try:
-        changed = not agrees(task.answer, _evaluate(task, outputs))
+        changed = not agrees(task.answer, evaluate(task.expression, outputs))
     except ExpressionError:
         changed = True
     return (
@@ -192,9 +225,3 @@ def _ablation(task: Task, trial: Trial, left_out: str) -> tuple[str, str]:
             f"{left_out}: without this write the answer is the same",
         )
     )
-
-
-def _evaluate(task: Task, outputs: Mapping[str, JsonValue]) -> JsonValue:
-    from firefly.replay.expressions import evaluate
-
-    return evaluate(task.expression, outputs)

@@ -32,7 +32,7 @@ class Preflight(Rule):
         """Set how many answers of other tasks are tried as guesses.
 
         Args:
-            guesses: distinct answers of the same type, besides the commonest of the task's group.
+            guesses: answers of other tasks of the same type, besides the commonest of the task's group.
             required: whether a task that fails is rejected.
 
         """
@@ -65,7 +65,7 @@ class Preflight(Rule):
         return self.decide(faults)
 
     def _guesses(self, task: Task, peers: Sequence[Task]) -> list[JsonValue]:
-        """Return the commonest answer of the group and distinct answers of other tasks of this type."""
+        """Return the commonest answer of the group and answers of other tasks of this type."""
         others = [
             peer for peer in peers if peer.answer.type == task.answer.type and not _same_subject(task, peer)
         ]
@@ -76,14 +76,8 @@ class Preflight(Rule):
             most = max(counts.values())
             if most > 1 or len(counts) == 1:
                 found += [json.loads(text) for text in sorted(counts) if counts[text] == most]
-        drawn = sorted(others, key=lambda peer: digest([task.id, peer.id]))
-        distinct: list[JsonValue] = []
-        for peer in drawn:
-            if len(distinct) >= self.guesses:
-                break
-            if not any(same(peer.answer.value, one) for one in distinct):
-                distinct.append(peer.answer.value)
-        return found + distinct
+        drawn = sorted(others, key=lambda peer: digest([task.id, peer.id]))[: self.guesses]
+        return found + [peer.answer.value for peer in drawn]
 
 
 def group_of(task: Task) -> tuple[object, ...]:

@@ -5,10 +5,10 @@ Both choose by task id, which is a hash: the choice is arbitrary, and the same i
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 
-from firefly.mentions import normal
 from firefly.plugins import register
 from firefly.protocols import Trial
 from firefly.records import CheckResult
@@ -33,7 +33,7 @@ def _work(task: Task) -> str:
 
 
 def _words(task: Task) -> str:
-    return normal(task.question)
+    return " ".join(task.prompt.casefold().split())
 
 
 def _survivors(trial: Trial) -> list[Task]:
@@ -84,7 +84,8 @@ class Caps(Rule):
         *,
         per_selector: int = 3,
         per_sequence: int = 6,
-        server_share: float = 0.4,
+        server_share: float = 0.5,
+        at_least: int = 30,
         required: bool = True,
     ) -> None:
         """Set the caps.
@@ -94,6 +95,7 @@ class Caps(Rule):
             per_sequence: tasks with the same tools in the same order.
             server_share: largest share of tasks that involve one server; with few servers it is raised to
                 2 / (servers + 1), for one server to all.
+            at_least: below this many tasks the share is not enforced.
             required: whether a task above a cap is rejected.
 
         """
@@ -103,6 +105,7 @@ class Caps(Rule):
         self.per_selector = per_selector
         self.per_sequence = per_sequence
         self.server_share = server_share
+        self.at_least = at_least
         self._kept: tuple[frozenset[str], Mapping[str, str]] = (frozenset(), {})
 
     def check(self, task: Task, trial: Trial) -> CheckResult:
@@ -139,16 +142,21 @@ class Caps(Rule):
         return dropped | self._above_share(kept)
 
     def _above_share(self, kept: list[Task]) -> dict[str, str]:
-        """Drop tasks of the commonest server, last ids first, until no server is above its share."""
+        """Drop tasks of the commonest server, last ids first, until no server is above its share.
+
+        A task that joins servers counts for each of them in part, and goes last: such tasks are rarer.
+        """
         dropped: dict[str, str] = {}
         servers = {server for task in kept for server in task.servers}
         share = max(self.server_share, 2 / (len(servers) + 1))
-        while kept:
-            counts = Counter(server for task in kept for server in task.servers)
-            server, count = max(counts.items(), key=lambda pair: (pair[1], pair[0]))
-            if count <= share * len(kept):
+        while len(kept) > self.at_least:
+            weights: dict[str, Fraction] = defaultdict(Fraction)
+            for task in kept:
+                for server in task.servers:
+                    weights[server] += Fraction(1, len(task.servers))
+            server, weight = max(weights.items(), key=lambda pair: (pair[1], pair[0]))
+            if weight <= share * len(kept):
                 break
-            # Tasks of one server go first: those that join servers are rarer.
             last = max(
                 (task for task in kept if server in task.servers),
                 key=lambda task: (-len(task.servers), -len(task.gold_calls), task.id),

@@ -39,11 +39,11 @@ class Uniqueness(Rule):
                 ]
             except ExpressionError as error:
                 faults.append(f"{where}: {error}")
-        words = normal(task.prompt)
+        words = _plain(task.prompt)
         for other in trial.peers:
             if (
                 other.id != task.id
-                and _normal_prompt(other.prompt) == words
+                and _plain(other.prompt) == words
                 and not agrees(task.answer, other.answer.value)
             ):
                 faults.append(f"the same words ask for {other.answer.value!r} in candidate {other.id}")
@@ -51,8 +51,9 @@ class Uniqueness(Rule):
 
 
 @lru_cache(maxsize=65536)
-def _normal_prompt(prompt: str) -> str:
-    return normal(prompt)
+def _plain(prompt: str) -> str:
+    """Return the words; quoted values keep their signs: "*" and "**/*" are different patterns."""
+    return " ".join(prompt.casefold().split())
 
 
 def _faults(expression: Expression, output: JsonValue) -> Iterator[str]:
