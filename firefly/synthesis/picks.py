@@ -8,7 +8,7 @@ values that are passed from call to call.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Literal
@@ -88,11 +88,15 @@ def field_picks(call: str, output: JsonValue) -> Iterator[Pick]:
         # How many items a list has is asked of the list.
         if column.kind in ("opaque", "flag") or (isinstance(value, int) and value in sizes):
             continue
-        if column in results and len(results) > 1:
-            continue  # which of the two "results" is meant can't be said
+        if column in results and len(results) > 1 and not _is_the_number(column, results):
+            continue  # which of the "results" is meant can't be said
         yield Pick(
             Expression(op="value", call=call, path=path), value, f"the {label}", label, "field", column
         )
+
+
+def _is_the_number(column: Column, others: Sequence[Column]) -> bool:
+    return column.kind == "quantity" and sum(one.kind == "quantity" for one in others) == 1
 
 
 def scalar_picks(call: str, output: JsonValue, noun: str) -> Iterator[Pick]:
