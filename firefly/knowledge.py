@@ -17,7 +17,9 @@ from firefly.replay.records import Recording, Step, Tool, digest
 class Knowledge:
     """Tools, their profiles, and every recorded call, restricted to a set of servers.
 
-    Recordings are kept in the order of their ids, so that equal contents behave equally.
+    Recordings are kept in an order that follows from the calls alone, and neither that order nor the
+    digest depends on what tools answer that are not known to be deterministic: two runs whose clocks
+    or dice differ behave equally.
     """
 
     def __init__(
@@ -32,7 +34,9 @@ class Knowledge:
         self.profiles: dict[ToolKey, ToolProfile] = {
             profile.key: profile for profile in sorted(profiles, key=lambda one: one.key)
         }
-        self.recordings: Sequence[Recording] = tuple(sorted(recordings, key=lambda one: one.id))
+        self.recordings: Sequence[Recording] = tuple(
+            sorted(recordings, key=lambda one: (_calls_digest(one), one.id))
+        )
 
     @cached_property
     def tools(self) -> dict[ToolKey, Tool]:
@@ -68,11 +72,34 @@ class Knowledge:
 
     @cached_property
     def digest(self) -> str:
-        """Return the digest of everything in it."""
+        """Return the digest of everything in it that shapes results."""
         return digest(
             [
                 [listing.digest for listing in self.listings.values()],
-                [profile.digest for profile in self.profiles.values()],
-                [recording.id for recording in self.recordings],
+                [
+                    digest(profile.model_dump(mode="json", exclude={"evidence"}))
+                    for profile in self.profiles.values()
+                ],
+                [
+                    [_calls_digest(recording), [self._answer_digest(step) for step in recording.steps]]
+                    for recording in self.recordings
+                ],
             ]
         )
+
+    def _answer_digest(self, step: Step) -> str:
+        profile = self.profiles.get(step.call.key)
+        if profile is not None and profile.determinism == "deterministic":
+            return step.observation.digest
+        return step.observation.outcome
+
+
+def _calls_digest(recording: Recording) -> str:
+    return digest(
+        [
+            recording.purpose,
+            recording.servers,
+            recording.seed,
+            [[step.call.server, step.call.tool, step.call.arguments] for step in recording.steps],
+        ]
+    )
