@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -10,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from firefly.__main__ import VERBS
 from firefly.pipeline import STAGES
@@ -93,6 +95,21 @@ def test_the_tree_of_a_data_set_is_what_the_exporters_write(tmp_path: Path) -> N
     assert shown == {"cassette" if name.startswith("cassette/") else name for name in written}
 
 
+def test_the_task_that_is_shown_has_the_columns_and_records_of_a_task() -> None:
+    from firefly.export.tables import FEATURES
+    from firefly.replay.records import Answer, Expression, GoldCall
+
+    (block,) = re.findall(
+        r"^```json\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    shown = json.loads(block)
+    assert set(shown) <= set(FEATURES["tasks"])
+    Answer.model_validate(shown["answer"])
+    calls = [GoldCall.model_validate(call) for call in shown["gold_calls"]]
+    assert Expression.model_validate(shown["expression"]).call in {call.id for call in calls}
+    assert {call.server for call in calls} == set(shown["servers"])
+
+
 def test_the_architecture_page_has_the_stages_and_layers_of_the_code() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\w+) \| ([\w, ]*) \| (\w+) \| ([\w, ]*) ?\|$", text, re.MULTILINE)
@@ -110,6 +127,13 @@ def test_the_architecture_page_has_the_stages_and_layers_of_the_code() -> None:
 def test_the_flow_line_names_every_stage_in_order() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert " -> ".join(("servers", *(stage.name for stage in STAGES))) in text
+
+
+def test_the_number_of_demo_servers_is_the_one_that_is_told() -> None:
+    options = yaml.safe_load((ROOT / "conf" / "servers" / "demo.yaml").read_text(encoding="utf-8"))
+    numbers = ("six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+    told = numbers[len([name for name in options if name != "defaults"]) - 6]
+    assert f"starts {told} published servers" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_nothing_generated_is_tracked() -> None:
