@@ -58,6 +58,8 @@ class Listing(Record):
     """Digest of the world that its sandbox starts from."""
     files: tuple[str, ...] = ()
     """Files of the sandbox's fixture (``/workspace/...``), sorted: what a user would know to be there."""
+    client_capabilities: tuple[str, ...] = ()
+    """What the client said that it can do; servers list other tools for other clients."""
 
     @property
     def server(self) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 from mcp.client.streamable_http import streamable_http_client
@@ -23,15 +25,17 @@ async def http_connection(spec: ServerSpec, connection: Connection) -> AsyncIter
     """Connect to ``spec.url`` and yield its message streams."""
     assert spec.url is not None
 
-    async def note_status(response: httpx2.Response) -> None:
+    async def look_at(response: httpx2.Response) -> None:
         if response.status_code >= 400 and response.request.method == "POST":
             connection.statuses[_request_id(response.request)] = response.status_code
+        if isinstance(response.stream, httpx2.AsyncByteStream) and not _is_stream(response):
+            response.stream = _Bounded(response.stream)
 
     client = httpx2.AsyncClient(
         headers=spec.headers,
         timeout=httpx2.Timeout(_CONNECT_SECONDS, read=spec.call_timeout + 30.0),
-        transport=_Bounded(httpx2.AsyncHTTPTransport()),
-        event_hooks={"response": [note_status]},
+        event_hooks={"response": [look_at]},
+        trust_env=not _is_loopback(spec.url),  # a proxy for the world does not know this machine's own ports
     )
     async with client:
         try:
@@ -41,6 +45,20 @@ async def http_connection(spec: ServerSpec, connection: Connection) -> AsyncIter
                 yield read, write  # type: ignore[misc]
         finally:
             connection.closed.set()
+            connection.ended.set()
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _is_stream(response: httpx2.Response) -> bool:
+    kind: str = response.headers.get("content-type", "")
+    return kind.startswith("text/event-stream")
 
 
 def _request_id(request: httpx2.Request) -> str:
@@ -50,26 +68,9 @@ def _request_id(request: httpx2.Request) -> str:
         return ""
 
 
-class _Bounded(httpx2.AsyncBaseTransport):
-    """Breaks off an answer that is over the size limit."""
+class _Bounded(httpx2.AsyncByteStream):
+    """Breaks off a body that is over the size limit."""
 
-    def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
-        self._inner = inner
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send ``request`` and return the response with a bounded body."""
-        response = await self._inner.handle_async_request(request)
-        kind = response.headers.get("content-type", "")
-        if not kind.startswith("text/event-stream") and isinstance(response.stream, httpx2.AsyncByteStream):
-            response.stream = _BoundedStream(response.stream)
-        return response
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._inner.aclose()
-
-
-class _BoundedStream(httpx2.AsyncByteStream):
     def __init__(self, inner: httpx2.AsyncByteStream) -> None:
         self._inner = inner
 

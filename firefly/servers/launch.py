@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 from collections import defaultdict
 from collections.abc import Callable
@@ -36,6 +37,7 @@ class Launcher:
         self._prepared: dict[str, Prepared] = {}
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._rates: dict[str, RateLimit] = {}
+        self._homes: dict[str, Path] = {}
 
     def prepare(self, spec: ServerSpec) -> Prepared:
         """Return the program of ``spec``, installed.
@@ -50,6 +52,16 @@ class Launcher:
                 found = prepare(spec, self._cache, offline=self._offline)
                 self._prepared[spec.name] = found
             return found
+
+    def _home(self, server: str) -> str:
+        """Return the HOME that a server without a sandbox has for itself."""
+        with self._locks[server]:
+            found = self._homes.get(server)
+            if found is None:
+                found = Path(tempfile.mkdtemp(prefix="firefly-home-"))
+                self._reaper.watch_folder(found)  # goes with this process
+                self._homes[server] = found
+        return str(found)
 
     def folder(self, server: str) -> str:
         """Return where the server's package is installed; "" if it has none."""
@@ -101,6 +113,8 @@ class Launcher:
             environment["PATH"] = os.pathsep.join([*prepared.path, environment.get("PATH", os.defpath)])
         environment.update(prepared.env or {})
         argv, given, cwd = prepared.argv, dict(spec.env), spec.cwd
+        if sandbox is None and spec.isolated_home:
+            environment["HOME"] = self._home(spec.name)
         if sandbox is not None:
             environment.update(_REPEATABLE)
             environment["TMPDIR"] = str(sandbox.tmp)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -12,31 +11,22 @@ from types import TracebackType
 from typing import Self
 
 from firefly.components import build
-from firefly.errors import ConfigError, PrepareError, ServerError, nearest
-from firefly.records import Listing, ServerHealth, ToolKey, ToolProfile
+from firefly.errors import ConfigError, nearest
+from firefly.records import Listing, ToolKey, ToolProfile
 from firefly.replay.backend import Backend
 from firefly.replay.records import Step, Tool, digest
 from firefly.replay.tool_set import ToolSet
-from firefly.servers.command import understand
-from firefly.servers.declared import declared_tools
 from firefly.servers.episode import LiveEpisode, history_after
 from firefly.servers.fingerprint import Fingerprint
-from firefly.servers.guard import refusals, unknown_names
 from firefly.servers.launch import Launcher
+from firefly.servers.listing import Lister
 from firefly.servers.loop import EventLoop
 from firefly.servers.pool import Pool
 from firefly.servers.prepare import default_cache
 from firefly.servers.reaper import Reaper
-from firefly.servers.sandbox import WORKSPACE, scrubber
-from firefly.servers.session import Session
 from firefly.servers.spec import ServerSpec
 
 __all__ = ["LiveBackend", "PlannedTool", "ServerCounts"]
-
-log = logging.getLogger("firefly.servers")
-
-_FILES = 300
-"""Most fixture files named in a listing."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +86,7 @@ class LiveBackend:
             world=fixture,
             most=max_sessions,
         )
+        self._lister = Lister(self._launcher, self._pool)
         self._lock = threading.Lock()
         self._listings: dict[str, Listing] = {}
         self._profiles: dict[ToolKey, ToolProfile] = {}
@@ -150,7 +141,7 @@ class LiveBackend:
         with self._lock:
             known = self._listings.get(server)
         if known is None:
-            known = self._list(spec)
+            known = self._lister.listing(spec)
             with self._lock:
                 known = self._listings.setdefault(server, known)
         return known
@@ -166,80 +157,6 @@ class LiveBackend:
                 refused = listing.refused.get(tool.name, "")
                 rows.append(PlannedTool(server, tool.name, not refused, effect, refused or evidence))
         return rows
-
-    def _list(self, spec: ServerSpec) -> Listing:
-        try:
-            package, warnings = "", list(spec.warnings)
-            if spec.type == "sse":
-                raise ServerError(
-                    "it offers only the old HTTP+SSE transport, which is not supported; most servers of that "
-                    "kind also answer streamable HTTP, often under /mcp: give that `url` with `type: http`"
-                )
-            if not spec.remote:
-                prepared = self._launcher.prepare(spec)
-                package = prepared.package
-                warnings += prepared.warnings
-            return self._connected(spec, package, warnings)
-        except ServerError as error:
-            kind = "can't be installed: " if isinstance(error, PrepareError) else "does not start: "
-            reason = scrubber(spec.secrets)(str(error))
-            log.info("%s %s%s", spec.name, kind, reason)
-            health = ServerHealth(
-                server=spec.name,
-                status="failed",
-                reason=kind + reason,
-                next_step=_next_step(spec, error),
-                package=package,
-                warnings=tuple(warnings),
-            )
-            return Listing(health=health, scope=spec.scope, disposable=spec.disposable)
-
-    def _connected(self, spec: ServerSpec, package: str, warnings: list[str]) -> Listing:
-        fixture = ""
-        files: tuple[str, ...] = ()
-        if not spec.disposable:
-            session = self._pool.session(spec.name, None)
-        else:
-            place = self._pool.acquire(frozenset({spec.name}))
-            keep = False
-            try:
-                fixture, files = place.tree(), _files(place.sandbox.workspace)
-                session = self._pool.session(spec.name, place)
-                keep = True
-            finally:
-                self._pool.release(place, keep=keep)
-        if spec.name in self._pool.start_writers:
-            warnings.append("it writes to the workspace when it starts")
-        described = self._describe(spec, session, package, warnings, fixture)
-        return described.model_copy(update={"files": files})
-
-    def _describe(
-        self, spec: ServerSpec, session: Session, package: str, warnings: list[str], fixture: str
-    ) -> Listing:
-        listed = session.listed
-        tools, faults = declared_tools(spec.name, listed.tools)
-        warnings += [*listed.warnings, *faults, *unknown_names(spec, tools)]
-        if session.connection.noise:
-            warnings.append("it writes to stdout what is no MCP message; that is skipped")
-        scrub = scrubber(spec.secrets)
-        health = ServerHealth(
-            server=spec.name,
-            status="ok",
-            protocol_version=listed.protocol_version,
-            server_version=listed.server_version,
-            package=package,
-            tool_count=len(tools),
-            warnings=tuple(scrub(warning) for warning in warnings),
-        )
-        return Listing(
-            health=health,
-            tools=tools,
-            refused=refusals(spec, tools),
-            scope=spec.scope,
-            disposable=spec.disposable,
-            launch_values=tuple(scrub(part) for part in _values(spec)),
-            fixture=fixture,
-        )
 
     def _spec(self, server: str) -> ServerSpec:
         spec = self._specs.get(server)
@@ -311,13 +228,6 @@ class _Fresh:
         return self._backend.episode(tool_set, seed, fresh=True)
 
 
-def _values(spec: ServerSpec) -> tuple[str, ...]:
-    """Return the arguments that the server itself gets."""
-    if spec.command is None:
-        return ()
-    return understand(spec.command, spec.args).args
-
-
 def _effect(tool: Tool, profile: ToolProfile | None) -> tuple[str, str]:
     if profile is not None:
         return profile.effect, profile.evidence.get("effect", "its profile")
@@ -326,24 +236,3 @@ def _effect(tool: Tool, profile: ToolProfile | None) -> tuple[str, str]:
     if tool.annotations.read_only is False:
         return "write", "declares readOnlyHint: false"
     return "unknown", "declares nothing"
-
-
-def _files(workspace: Path) -> tuple[str, ...]:
-    """Return the files of a workspace as an agent names them, no hidden ones; only the outermost if many."""
-    found = (path.relative_to(workspace) for path in workspace.rglob("*") if path.is_file())
-    shown = [path for path in found if not any(part.startswith(".") for part in path.parts)]
-    kept = sorted(shown, key=lambda path: (len(path.parts), path.as_posix()))[:_FILES]
-    return tuple(sorted(f"{WORKSPACE}/{path.as_posix()}" for path in kept))
-
-
-def _next_step(spec: ServerSpec, error: ServerError) -> str:
-    reason = str(error)
-    if "401" in reason or "403" in reason:
-        return f"give its credentials: servers.{spec.name}.headers.Authorization: Bearer ${{oc.env:TOKEN}}"
-    if "did not answer within" in reason:
-        return f"raise servers.{spec.name}.start_timeout, or start it by hand: {spec.command}"
-    if isinstance(error, PrepareError):
-        return f"correct servers.{spec.name}, or switch it off: servers.{spec.name}.enabled=false"
-    if "mcp.server" in reason or "fastmcp" in reason:
-        return f"it may need an older SDK: servers.{spec.name}.pins: ['mcp<2']"
-    return f"start it by hand to see more, or switch it off: servers.{spec.name}.enabled=false"

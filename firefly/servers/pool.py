@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
+import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
@@ -97,16 +99,21 @@ class Pool:
             place = self._reserve(servers, fixtures, fresh)
         if place is not None:
             return place
-        place = Place(Sandbox(), fixtures, reserved=len(servers))
+        try:
+            place = Place(Sandbox(), fixtures, reserved=len(servers))
+        except OSError as error:
+            with self._changed:
+                self._stopping -= len(servers)
+            raise ServerError(_no_sandbox(error)) from error
         self._reaper.watch_folder(place.sandbox.root)
         with self._changed:
             self._stopping -= len(servers)  # the reservation moves to the place
             self._busy.append(place)
         try:
             place.sandbox.fill(fixtures)
-        except BaseException:
+        except (OSError, shutil.Error) as error:
             self.release(place, keep=False)
-            raise
+            raise ServerError(_no_sandbox(error)) from error
         return place
 
     def _reserve(self, servers: frozenset[str], fixtures: tuple[Path, ...], fresh: bool) -> Place | None:
@@ -273,3 +280,8 @@ class Pool:
             self._loop.run(session.stop())
         with self._changed:
             self._changed.wait_for(lambda: self._stopping == 0, timeout=30.0)
+
+
+def _no_sandbox(error: Exception) -> str:
+    place = tempfile.gettempdir()
+    return f"Can't make a sandbox in {place}: {error}. Free space there, or set TMPDIR elsewhere."

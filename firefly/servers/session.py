@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
 import mcp_types as types
 from mcp import ClientSession, MCPError
-from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
-from pydantic import FileUrl, RootModel, ValidationError
+from pydantic import FileUrl, ValidationError
 
 from firefly.servers.rate import RateLimit
+from firefly.servers.raw import Exchange, Raw, RawDispatcher, current
 from firefly.servers.stderr import essence
 from firefly.servers.transport import OVERSIZED, Connection, Streams
 
@@ -29,46 +28,17 @@ __all__ = ["CallEnded", "Listed", "ServerAnswer", "Session"]
 
 log = logging.getLogger("firefly.servers")
 
+CAPABILITIES = ("elicitation", "roots", "sampling")
+"""What this client says that it can do; servers list other tools for other clients."""
+
 PAGE_CAP = 200
 """Pages of ``tools/list``; a server with more lists for ever."""
 TOOL_CAP = 10_000
 _ROUNDS = 4
 """How often a call may ask back (MCP 2026-07-28: input required)."""
 _PING_SECONDS = 2.0
-
-
-class _Raw(RootModel[dict[str, Any]]):
-    """Any result."""
-
-
-@dataclass
-class _Exchange:
-    """What one request sent and got, before validation."""
-
-    request_id: int = 0
-    result: dict[str, Any] | None = None
-
-
-_exchange: ContextVar[_Exchange | None] = ContextVar("_exchange", default=None)
-
-
-class _RawDispatcher(JSONRPCDispatcher[Any]):
-    """Keeps the raw result of the current request for `Session`."""
-
-    _next = 1_000_000
-
-    async def send_raw_request(
-        self, method: str, params: Mapping[str, Any] | None, opts: Any = None, **more: Any
-    ) -> dict[str, Any]:
-        exchange = _exchange.get()
-        if exchange is None:
-            return await super().send_raw_request(method, params, opts, **more)
-        _RawDispatcher._next += 1
-        exchange.request_id = _RawDispatcher._next
-        options = {**(opts or {}), "request_id": exchange.request_id}
-        result = await super().send_raw_request(method, params, options, **more)  # type: ignore[arg-type]
-        exchange.result = result
-        return result
+_END_SECONDS = 2.0
+"""How long to wait for the reason of a broken connection."""
 
 
 class CallEnded(Exception):  # noqa: N818 - no error of ours: it says how a call ended without an answer
@@ -123,7 +93,6 @@ class Session:
         self._task: asyncio.Task[None] | None = None
         self._client: ClientSession | None = None
         self._in_flight = 0
-        self.list_changed = False
 
     @property
     def alive(self) -> bool:
@@ -221,29 +190,32 @@ class Session:
         client = self._client
         if client is None or self.connection.closed.is_set():
             raise CallEnded(self._why_ended())
-        exchange = _Exchange()
-        token = _exchange.set(exchange)
+        exchange = Exchange()
+        token = current.set(exchange)
         try:
-            await client.send_request(request, _Raw)
+            await client.send_request(request, Raw)
         except MCPError as error:
             return await self._error(error, exchange)
         except ValidationError:
             if exchange.result is None:
                 raise
         finally:
-            _exchange.reset(token)
+            current.reset(token)
         return ServerAnswer(result=exchange.result if exchange.result is not None else {})
 
-    async def _error(self, error: MCPError, exchange: _Exchange) -> ServerAnswer:
+    async def _error(self, error: MCPError, exchange: Exchange) -> ServerAnswer:
         code, message = error.error.code, error.error.message
         status = self.connection.statuses.pop(str(exchange.request_id), None)
         if status is not None and (status in (401, 403, 404, 407, 408, 425, 429) or status >= 500):
+            if status == 404:  # the server forgot this session; the next call begins another
+                self._stop.set()
+                self.connection.closed.set()
             raise CallEnded(f"HTTP {status}{_STATUS.get(status, '')}")
         if message.startswith(OVERSIZED):
             raise CallEnded(message)
         if code == types.CONNECTION_CLOSED and message == "Connection closed":
-            with anyio.move_on_after(1.0):
-                await self.connection.closed.wait()
+            with anyio.move_on_after(_END_SECONDS):
+                await self.connection.ended.wait()
             raise CallEnded(self._why_ended())
         return ServerAnswer(code=code, message=message)
 
@@ -269,7 +241,7 @@ class Session:
     async def _own(self) -> None:
         try:
             async with self._connect(self.connection) as (read, write):
-                dispatcher = _RawDispatcher(read, write)
+                dispatcher = RawDispatcher(read, write)
                 async with ClientSession(
                     dispatcher=dispatcher,
                     sampling_callback=_decline_sampling,
@@ -316,8 +288,8 @@ class Session:
         cursor: str | None = None
         seen: set[str] = set()
         for _ in range(PAGE_CAP):
-            exchange = _Exchange()
-            token = _exchange.set(exchange)
+            exchange = Exchange()
+            token = current.set(exchange)
             try:
                 params = types.PaginatedRequestParams(cursor=cursor) if cursor is not None else None
                 await client.list_tools(params=params)
@@ -330,7 +302,7 @@ class Session:
                     raise
                 log.debug("%s: the list of tools is not valid: %s", self.server, error)
             finally:
-                _exchange.reset(token)
+                current.reset(token)
             page = exchange.result or {}
             self.listed.tools += page.get("tools") or []
             cursor = page.get("nextCursor")
@@ -373,7 +345,7 @@ class Session:
 
     async def _on_message(self, message: Any) -> None:
         if isinstance(message, types.ToolListChangedNotification) and self._ready.done():
-            self.list_changed = True
+            log.info("%s says that its list of tools changed; the one in use stays", self.server)
 
 
 _NO_SAMPLING = "This client has no language model to sample from."

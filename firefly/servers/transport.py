@@ -10,12 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import logging
 import math
-import os
 import re
 import signal
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,11 +24,10 @@ import mcp_types as types
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
 
+from firefly.servers.process import EOF_GRACE, exited, stop
 from firefly.servers.reaper import Reaper
 
 __all__ = ["OVERSIZED", "Connection", "Launch", "Streams", "stdio_connection"]
-
-log = logging.getLogger("firefly.servers")
 
 Streams = tuple[MemoryObjectReceiveStream[SessionMessage | Exception], MemoryObjectSendStream[SessionMessage]]
 
@@ -42,10 +39,6 @@ OVERSIZED = "answer over the size limit"
 
 _CHUNK = 256 * 1024
 _STDERR_TAIL = 16 * 1024
-_EOF_GRACE = 1.0
-"""Seconds for a server to end by itself once its stdin is closed (MCP: shutdown over stdio)."""
-_TERM_GRACE = 1.0
-_KILL_GRACE = 2.0
 _POLL = 0.1
 _ID = re.compile(rb'"id"\s*:\s*(\d+|"[^"\\]*")')
 _METHOD = re.compile(rb'"method"\s*:')
@@ -66,6 +59,8 @@ class Connection:
     """What is known of a live connection besides its messages."""
 
     closed: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once `ending` says how it ended, a little after `closed`."""
     ending: str = ""
     """How it ended, in words."""
     stderr: bytearray = field(default_factory=bytearray)
@@ -115,7 +110,7 @@ async def stdio_connection(
                 with anyio.CancelScope(shield=True):
                     read_receive.close()  # turns the reader into a drain, which lets the server go on
                     write_send.close()
-                    await _stop(process)
+                    await stop(process)
                     _note_end(process, connection)
                 tasks.cancel_scope.cancel()
     finally:
@@ -267,11 +262,12 @@ async def _watch(
             await connection.closed.wait()
             break
     if process.returncode is None:
-        await _exited(process, _EOF_GRACE)
+        await exited(process, EOF_GRACE)
     with anyio.move_on_after(_POLL):  # what it wrote last may still be in the pipe
         await connection.closed.wait()
     _note_end(process, connection)
     connection.closed.set()
+    connection.ended.set()
     send.close()
 
 
@@ -292,68 +288,3 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    """Close stdin, then SIGTERM, then SIGKILL the group; return when the group is gone."""
-    group = process.pid
-    if process.stdin is not None:
-        process.stdin.close()
-    await _exited(process, _EOF_GRACE)
-    for number, grace in ((signal.SIGTERM, _TERM_GRACE), (signal.SIGKILL, _KILL_GRACE)):
-        if await _group_gone(process, group, 0.0):
-            return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(group, number)
-        if await _group_gone(process, group, grace):
-            return
-    log.warning("process group %d is still there after SIGKILL", group)
-
-
-async def _exited(process: asyncio.subprocess.Process, seconds: float) -> bool:
-    # Not process.wait(): that also waits for the pipes, which a descendant can hold open.
-    pause, left = 0.005, seconds
-    while process.returncode is None and left > 0:
-        await asyncio.sleep(pause)
-        left -= pause
-        pause = min(2 * pause, 0.05)
-    return process.returncode is not None
-
-
-async def _group_gone(process: asyncio.subprocess.Process, group: int, seconds: float) -> bool:
-    pause, left = 0.005, seconds
-    while True:
-        if process.returncode is not None and not _group_alive(group):
-            return True
-        if left <= 0:
-            return False
-        await asyncio.sleep(pause)
-        left -= pause
-        pause = min(2 * pause, 0.05)
-
-
-def _group_alive(group: int) -> bool:
-    """Return whether a process of the group still runs; one that nobody reaps does not count."""
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    members = _group_states(group)
-    return True if members is None else any(state not in "ZX" for state in members)
-
-
-def _group_states(group: int) -> Sequence[str] | None:
-    """Return the states of the group's processes; None where /proc does not tell."""
-    proc = Path("/proc")
-    if not (proc / "self" / "stat").exists():
-        return None
-    states = []
-    for entry in proc.iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError, IndexError, ValueError):
-                fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
-                if int(fields[2]) == group:
-                    states.append(fields[0])
-    return states

@@ -1,7 +1,7 @@
 """An MCP server over streamable HTTP on loopback; prints its port. Standard library and the SDK only.
 
-usage: python http_server.py [STATUS]      with STATUS every POST is answered by that status
-       python http_server.py later:STATUS  only tools/call is
+usage: python http_server.py PORT STATUS        with STATUS every POST is answered by that status
+       python http_server.py PORT later:STATUS  only tools/call is
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ class Refusing:
 
 def main() -> None:
     app: Any = server.streamable_http_app()
-    if len(sys.argv) > 1:
-        when, _, status = sys.argv[1].rpartition(":")
+    if sys.argv[2]:
+        when, _, status = sys.argv[2].rpartition(":")
         app = Refusing(app, int(status), b'"tools/call"' if when else b"")
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
     print(listening.getsockname()[1], flush=True)
     uvicorn.Server(uvicorn.Config(app, log_level="error")).run(sockets=[listening])
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,26 +11,36 @@ import pytest
 from firefly.replay.tool_set import ToolSet
 from tests.servers.conftest import Start, ask, begin
 
-Serve = Callable[..., str]
+
+class Serve:
+    """Starts servers on loopback."""
+
+    def __init__(self) -> None:
+        self._running: list[subprocess.Popen[str]] = []
+
+    def __call__(self, trait: str = "", port: str = "0") -> str:
+        """Start one and return its URL."""
+        script = str(Path(__file__).with_name("http_server.py"))
+        process = subprocess.Popen([sys.executable, script, port, trait], stdout=subprocess.PIPE, text=True)
+        self._running.append(process)
+        assert process.stdout is not None
+        return f"http://127.0.0.1:{process.stdout.readline().strip()}/mcp"
+
+    def stop(self) -> None:
+        """End all of them."""
+        for process in self._running:
+            process.kill()
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+        self._running.clear()
 
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    running: list[subprocess.Popen[str]] = []
-
-    def begin(*arguments: str) -> str:
-        script = str(Path(__file__).with_name("http_server.py"))
-        process = subprocess.Popen([sys.executable, script, *arguments], stdout=subprocess.PIPE, text=True)
-        running.append(process)
-        assert process.stdout is not None
-        return f"http://127.0.0.1:{process.stdout.readline().strip()}/mcp"
-
-    yield begin
-    for process in running:
-        process.kill()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+    servers = Serve()
+    yield servers
+    servers.stop()
 
 
 def test_a_remote_server_is_called_for_reads_and_what_the_allow_list_admits(
@@ -66,6 +76,18 @@ def test_the_guard_keeps_a_refused_call_from_the_server(start: Start, serve: Ser
         assert "servers.m.allow: [purge]" in refused.reason
         assert ask(episode, "count").structured == {"result": 1}
     assert backend.counts()["m"].calls == 2
+
+
+def test_a_server_that_went_away_is_transient_and_found_again(start: Start, serve: Serve) -> None:
+    url = serve()
+    backend = start({"m": {"url": url, "call_timeout": 5}})
+    with begin(backend) as episode:
+        assert ask(episode, "count").outcome == "success"
+        serve.stop()
+        assert ask(episode, "count").outcome == "transient"
+        serve(port=url.split(":")[2].partition("/")[0])
+        found = [ask(episode, "count").outcome for _ in range(2)]
+        assert found[-1] == "success"
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500])

@@ -260,6 +260,17 @@ def test_a_server_that_is_not_disposable_runs_where_it_is_and_only_reads(
     assert episode.steps[0].scope == "remote:m"
 
 
+def test_a_home_can_be_isolated_without_a_sandbox(start: Start) -> None:
+    plain = {**description(home="isolated"), "disposable": False}
+    with begin(start({"m": plain})) as episode:
+        assert f"home={Path.home()} " not in ask(episode, "where").text
+
+
+def test_a_sandbox_that_cannot_be_made_says_what_to_do(start: Start, world: Path) -> None:
+    backend = start({"m": description()}, fixture=world / "gone")
+    assert "Can't make a sandbox" in backend.listing("m").health.reason
+
+
 def test_a_plan_connects_and_calls_nothing(start: Start) -> None:
     backend = start({"m": description(deny=["crash"])})
     rows = {row.tool: row for row in backend.plan()}
