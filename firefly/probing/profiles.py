@@ -98,10 +98,10 @@ def _doubts(tool: Tool, listing: Listing, seen: Seen, evidence: Evidence) -> Ite
 def _doubts_of_sandbox(tool: Tool, seen: Seen) -> Iterator[str]:
     if not seen.sessions and not seen.other_sessions and not seen.unstable:
         yield "no call was repeated in a fresh session"
-    if seen.fingerprinted < seen.calls and not seen.witnesses:
-        yield "neither a fingerprint nor another read could show whether it changes something"
     if _declares_read(tool):
         return
+    if seen.fingerprinted < seen.calls and not seen.witnesses:
+        yield "neither a fingerprint nor another read could show whether it changes something"
     if presumed(tool) == "write":
         yield f"{_shown(seen)}, but its declaration or name says that it changes something"
     if seen.calls < _CALLS:

@@ -96,6 +96,8 @@ class _Probe:
             self._reads, self._writes = self._reads + self._writes, []
 
         self._found: tuple[Step, ...] = ()
+        self._cleared: frozenset[str] = frozenset()
+        """Presumed writes that changed nothing."""
 
     def run(self) -> None:
         """Make the episodes, each only where there is something to learn."""
@@ -106,7 +108,9 @@ class _Probe:
             self._found = tuple(self.laboratory.episodes[-1])
         if self._writes and self.laboratory.begin("writes"):
             self._contrast(until=int(budget * 0.72))
-            self._found += self._harmless()
+            harmless = self._harmless()
+            self._found += harmless
+            self._cleared = frozenset(step.call.tool for step in harmless)
         if self._working() and self.laboratory.begin("repetition", fresh=True):
             self._repeat()
         evidence = self.evidence()
@@ -115,7 +119,7 @@ class _Probe:
 
     def evidence(self) -> Evidence:
         """Return what all episodes so far show."""
-        written = frozenset(tool.name for tool in self._writes)
+        written = frozenset(tool.name for tool in self._writes) - self._cleared
         return gather(self.laboratory.episodes, self._clock(), written)
 
     def _note_clocks(self, step: Step) -> None:

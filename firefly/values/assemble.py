@@ -112,7 +112,7 @@ def proposals(
     weighed = [
         replace(
             one,
-            weight=one.weight * record.factor(one.value) * (invented if one.source in _INVENTED else 1.0),
+            weight=one.weight * record.factor(one) * (invented if one.source in _INVENTED else 1.0),
         )
         for one in found
     ]
@@ -236,9 +236,12 @@ class _Record:
         else:
             self._good.add(mark)
 
-    def factor(self, value: JsonValue) -> float:
-        """Return what the record makes of a value's weight."""
+    def factor(self, proposal: Proposal) -> float:
+        """Return what the record makes of a value's weight; what an error asked for is held to nothing."""
+        value = proposal.value
         mark = canonical_json(value)
+        if proposal.source == "errors":
+            return 0.4 ** min(3, self._bad.get(mark, 0))
         good, bad = self._shapes.get(shape(value), (0.0, 0.0))
         factor = (good + 1.5) / (good + bad + 1.5)
         if self._constant and isinstance(value, str) and mark not in self._launched:

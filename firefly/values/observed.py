@@ -72,21 +72,26 @@ def searches(tool: Tool) -> bool:
 def name_fit(found: Found, tool: Tool, parameter: Parameter) -> float:
     """Return 0..1: how well the names around a value say that the parameter means it."""
     wanted = frozenset(words(parameter.name)) - _FILLER
-    subject, form = wanted - _GENERIC, wanted & _GENERIC
+    subject = wanted - _GENERIC
     field = frozenset(found.field) - _FILLER
-    if (field & _IDENTITY) and (wanted & _IDENTITY) and not field & wanted & _IDENTITY:
+    if field & _IDENTITY and wanted & _IDENTITY and not field & wanted & _IDENTITY:
         return 0.0
     if field == wanted and (subject or len(wanted) > 1):
         return 1.0
-    if not subject:
-        about = nouns(tool) - _GENERIC
-        if not about:
-            return 0.35 if form & field else 0.0
-        near = overlap(about, field | found.around)
-        return (0.35 if form & field else 0.0) + 0.5 * near * (1.0 if form & field or not field else 0.6)
-    near = overlap(subject, field | found.around)
-    if not near:
-        return 0.0
+    if subject:
+        return _subject_fit(found, wanted, field)
+    about = nouns(tool) - _GENERIC
+    same_form = bool(wanted & _GENERIC & field)
+    near = overlap(about, field | found.around)
+    return (0.35 if same_form else 0.0) + 0.5 * near * (1.0 if same_form or not field else 0.6)
+
+
+def _subject_fit(found: Found, wanted: frozenset[str], field: frozenset[str]) -> float:
+    """Return how well a value fits a parameter that names its subject (``table_name``, ``branch``)."""
+    near = overlap(wanted - _GENERIC, field | found.around)
+    if found.field and not field & wanted and (wanted & _IDENTITY or not field):
+        return 0.3 * near  # beside an id: a title, a text, an amount
+    form = wanted & _GENERIC
     form_fits = 1.0 if not form or form & field or not field else 0.5
     stray = len(field - wanted - _GENERIC) / len(field) if field else 0.0
     return near * (0.6 + 0.4 * form_fits) * (1 - 0.4 * stray)

@@ -1,0 +1,393 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from firefly.knowledge import Knowledge
+from firefly.parameters import parameters
+from firefly.protocols import Proposal, ValueSource
+from firefly.records import Listing, ServerHealth, ToolProfile
+from firefly.replay.records import Observation, Recording, State, Step, Tool, ToolCall
+from firefly.values import (
+    arguments,
+    declared,
+    description,
+    errors,
+    grammar,
+    launch,
+    observed,
+    proposals,
+    schema,
+)
+from firefly.values.description import described, shown_calls
+from firefly.values.semantic import semantic_type, shape
+
+ALL: Sequence[ValueSource] = (
+    observed.Observed(),
+    declared.Enum(),
+    declared.Default(),
+    declared.Examples(),
+    description.Description(),
+    launch.Launch(),
+    grammar.Grammar(),
+    errors.Errors(),
+    schema.Schema(),
+)
+TEXT = {"type": "string"}
+
+
+def tool(name: str, /, *required: str, says: str = "", server: str = "srv", **properties: Any) -> Tool:
+    return Tool(
+        server=server,
+        name=name,
+        description=says,
+        input_schema={"type": "object", "properties": properties, "required": list(required)},
+    )
+
+
+def known(
+    tools: Sequence[Tool],
+    steps: Sequence[tuple[Tool, dict[str, Any], str, str]] = (),
+    *,
+    launched: Sequence[str] = (),
+    files: Sequence[str] = (),
+    profiles: Sequence[ToolProfile] = (),
+) -> Knowledge:
+    """Steps are (tool, arguments, outcome, text)."""
+    state = State(history="h")
+    recorded = [
+        Step(
+            call=ToolCall(server=one.server, tool=one.name, arguments=given),
+            observation=Observation(outcome=outcome, text=text),  # type: ignore[arg-type]
+            schema_digest=one.schema_digest,
+            scope="workspace",
+            before=state,
+            after=state,
+        )
+        for one, given, outcome, text in steps
+    ]
+    servers = sorted({one.server for one in tools})
+    return Knowledge(
+        [
+            Listing(
+                health=ServerHealth(server=server, status="ok"),
+                tools=tuple(one for one in tools if one.server == server),
+                launch_values=tuple(launched),
+                files=tuple(files),
+            )
+            for server in servers
+        ],
+        profiles,
+        [Recording(purpose="probing", servers=tuple(servers), steps=tuple(recorded))] if recorded else [],
+    )
+
+
+def values_of(source: ValueSource, of: Tool, name: str, knowledge: Knowledge) -> list[Any]:
+    parameter = next(one for one in parameters(of) if one.name == name)
+    found = source.propose(of, parameter, knowledge=knowledge, rng=Random(0))
+    return [one.value for one in sorted(found, key=lambda one: -one.weight)]
+
+
+def best(of: Tool, knowledge: Knowledge) -> dict[str, Any]:
+    return next(arguments(of, ALL, knowledge, Random(0)))[0]
+
+
+# --- sources -----------------------------------------------------------------------------------
+
+
+def test_observed_matches_by_field_name_and_by_what_the_producer_is_about() -> None:
+    lists = tool("list_tables")
+    describe = tool("describe_table", "table_name", table_name=TEXT)
+    seen = known([lists, describe], [(lists, {}, "success", "[{'name': 'orders'}, {'name': 'tickets'}]")])
+    assert set(values_of(observed.Observed(), describe, "table_name", seen)) == {"orders", "tickets"}
+
+
+def test_observed_matches_by_the_kind_of_the_value() -> None:
+    log = tool("log")
+    show = tool("show", "revision", revision=TEXT)
+    text = "Commit: beaee2a133de8ca5300069c0640b43eb390d02a3\nAuthor: Ada\nMessage: second\n"
+    assert values_of(
+        observed.Observed(), show, "revision", known([log, show], [(log, {}, "success", text)])
+    ) == ["beaee2a133de8ca5300069c0640b43eb390d02a3"]
+
+
+def test_observed_prefers_an_id_to_what_stands_beside_it() -> None:
+    lists = tool("list_notes")
+    get = tool("get_note", "note_id", note_id=TEXT)
+    seen = known([lists, get], [(lists, {}, "success", '[{"note_id": "N-1", "text": "buy milk and bread"}]')])
+    assert values_of(observed.Observed(), get, "note_id", seen) == ["N-1"]
+
+
+def test_observed_reads_keys_that_are_data() -> None:
+    lists = tool("list_workbooks")
+    read = tool("read_range", "path", path=TEXT)
+    seen = known([lists, read], [(lists, {}, "success", '{"plan.xlsx": 11611}')])
+    assert values_of(observed.Observed(), read, "path", seen) == ["plan.xlsx"]
+
+
+def test_observed_takes_what_a_sibling_accepted_under_the_same_name_but_no_free_text() -> None:
+    one = tool("status", "repo_path", "message", repo_path=TEXT, message=TEXT)
+    two = tool("log", "repo_path", "message", repo_path=TEXT, message=TEXT)
+    seen = known(
+        [one, two], [(one, {"repo_path": "/workspace/repo", "message": "hello"}, "success", "ok: fine")]
+    )
+    assert values_of(observed.Observed(), two, "repo_path", seen) == ["/workspace/repo"]
+    assert values_of(observed.Observed(), two, "message", seen) == []
+
+
+def test_volatile_tools_and_failed_calls_are_never_sources() -> None:
+    clock, lists = tool("get_clock"), tool("list_days")
+    use = tool("describe_day", "date", date=TEXT)
+    steps = [
+        (clock, {}, "success", '{"date": "2031-01-01"}'),
+        (lists, {}, "failure", '{"date": "2031-01-02"}'),
+    ]
+    profile = ToolProfile(server="srv", tool="get_clock", schema_digest="", determinism="volatile")
+    seen = known([clock, lists, use], steps, profiles=[profile])
+    assert values_of(observed.Observed(), use, "date", seen) == []
+
+
+def test_values_quoted_in_descriptions_are_an_enum_in_disguise() -> None:
+    branch = tool(
+        "branch", "kind", kind={**TEXT, "description": "Whether to list 'local', 'remote' or 'all' branches"}
+    )
+    assert values_of(description.Description(), branch, "kind", known([branch])) == ["local", "remote", "all"]
+
+
+def test_examples_in_prose_lists_and_docstrings_are_found() -> None:
+    says = "Reads it.\n\nArgs:\n    zone: Name of the zone, e.g. America/New_York\n"
+    says += "    level: One of: low, high\n"
+    read = tool("read", "zone", "level", says=says, zone=TEXT, level=TEXT)
+    parameter = parameters(read)[0]
+    assert described(parameter, read) == "Name of the zone, e.g. America/New_York"
+    assert values_of(description.Description(), read, "zone", known([read])) == ["America/New_York"]
+    assert values_of(description.Description(), read, "level", known([read])) == ["low", "high"]
+
+
+def test_calls_shown_in_descriptions_give_values_that_belong_together() -> None:
+    convert = tool(
+        "convert",
+        "frm",
+        "to",
+        says='Converts. Example: convert("1 mile", "km") -> 1.6; convert(frm="2 (two) h", to="min")',
+        frm={**TEXT, "description": "for example '5 kg' or '3 mile'"},
+        to={**TEXT, "description": "'gallon', 'km', 'joule'"},
+    )
+    assert shown_calls(convert) == [{"frm": "1 mile", "to": "km"}, {"frm": "2 (two) h", "to": "min"}]
+    assert best(convert, known([convert])) == {"frm": "1 mile", "to": "km"}
+
+
+def test_launch_values_and_fixture_files_fill_paths_by_ending_and_kind() -> None:
+    query = tool("read_csv", "file_path", file_path=TEXT)
+    status = tool("status", "repo_path", repo_path=TEXT)
+    seen = known(
+        [query, status],
+        launched=["--root", "/workspace/repo"],
+        files=["/workspace/a.pdf", "/workspace/b.csv"],
+    )
+    assert values_of(launch.Launch(), query, "file_path", seen)[0] == "/workspace/b.csv"
+    assert values_of(launch.Launch(), status, "repo_path", seen)[0] == "/workspace/repo"
+
+
+def test_a_relative_name_is_joined_to_the_folder_that_was_asked_about() -> None:
+    lists = tool("list_directory", "path", path=TEXT)
+    read = tool("read_file", "path", path=TEXT)
+    seen = known([lists, read], [(lists, {"path": "/workspace/docs"}, "success", "[FILE] a.txt\n[DIR] old")])
+    assert "/workspace/docs/a.txt" in values_of(grammar.Grammar(), read, "path", seen)
+
+
+def test_sql_is_written_over_the_tables_and_columns_that_were_seen() -> None:
+    lists, describe = tool("list_tables"), tool("describe_table", "table_name", table_name=TEXT)
+    read = tool("read_query", "query", says="Execute a SELECT query", query=TEXT)
+    write = tool("write_query", "query", says="Execute an INSERT, UPDATE, or DELETE query", query=TEXT)
+    create = tool(
+        "create_table", "query", says="Create a new table", query={**TEXT, "description": "CREATE TABLE SQL"}
+    )
+    columns = "[{'name': 'id', 'type': 'INTEGER'}, {'name': 'city', 'type': 'TEXT'}]"
+    seen = known(
+        [lists, describe, read, write, create],
+        [
+            (lists, {}, "success", "[{'name': 'shops'}]"),
+            (describe, {"table_name": "shops"}, "success", columns),
+        ],
+    )
+    assert best(read, seen) == {"query": "SELECT * FROM shops ORDER BY id LIMIT 5"}
+    assert best(write, seen) == {"query": "UPDATE shops SET city = 'sample' WHERE city IS NOT NULL"}
+    assert best(create, seen)["query"].startswith("CREATE TABLE sample_items")
+
+
+def test_errors_name_values_bounds_and_missing_parameters() -> None:
+    paint = tool("paint", "mode", mode=TEXT, level={"type": "integer"}, target_index={"type": "integer"})
+    failures = [
+        (paint, {"mode": "sample"}, "failure", "Error: mode must be one of: 'warm', 'cold'"),
+        (paint, {"mode": "warm"}, "failure", "Error: Target not found (by index)"),
+    ]
+    seen = known([paint], failures)
+    assert values_of(errors.Errors(), paint, "mode", seen) == ["warm", "cold"]
+    assert errors.needed(paint, seen) == {"target_index"}
+    bounded = known(
+        [paint], [(paint, {"mode": "x", "level": 1}, "failure", "level: must be between 3 and 9")]
+    )
+    assert values_of(errors.Errors(), paint, "level", bounded)[0] == 3
+
+
+# --- assembly ----------------------------------------------------------------------------------
+
+
+def test_required_parameters_always_and_optional_ones_sometimes() -> None:
+    read = tool("read", "name", name={"enum": ["a", "b"]}, mode={"enum": ["x", "y"]}, note=TEXT)
+    made = [given for given, _ in arguments(read, ALL, known([read]), Random(0))]
+    assert made[0] == {"name": "a"}
+    assert all("name" in given for given in made)
+    assert any("mode" in given for given in made)
+    assert len({repr(given) for given in made}) == len(made)
+
+
+def test_every_argument_says_which_source_it_came_from() -> None:
+    read = tool("read", "kind", "n", kind={"enum": ["a"]}, n={"type": "integer", "default": 4})
+    assert next(arguments(read, ALL, known([read]), Random(0))) == (
+        {"kind": "a", "n": 4},
+        {"kind": "enum", "n": "default"},
+    )
+
+
+def test_a_required_parameter_without_proposals_gives_nothing() -> None:
+    read = tool("read", "x", x={"type": "string", "enum": ["never"], "maxLength": 2})
+    assert list(arguments(read, [schema.Schema()], known([read]), Random(0))) == []
+
+
+def test_values_found_together_are_tried_together() -> None:
+    info = tool("list_sheets", "path", path=TEXT)
+    read = tool("read_sheet", "path", "sheet", path=TEXT, sheet=TEXT)
+    steps = [
+        (info, {"path": "/workspace/a.xlsx"}, "success", '{"sheets": [{"sheet": "Alpha"}]}'),
+        (info, {"path": "/workspace/b.xlsx"}, "success", '{"sheets": [{"sheet": "Beta"}]}'),
+    ]
+    made = [given for given, _ in arguments(read, ALL, known([info, read], steps), Random(0))][:2]
+    pairs = {(given["path"][-6:], given["sheet"]) for given in made}
+    assert pairs == {("a.xlsx", "Alpha"), ("b.xlsx", "Beta")}
+
+
+def test_values_that_failed_fall_behind() -> None:
+    read = tool("read", "name", name={"enum": ["a", "b"]})
+    assert best(read, known([read], [(read, {"name": "a"}, "failure", "Error: no")])) == {"name": "b"}
+
+
+def test_a_launch_value_that_works_is_not_varied() -> None:
+    status = tool("status", "repo_path", repo_path=TEXT)
+    branch = tool("branch", "repo_path", repo_path=TEXT)
+    steps = [
+        (status, {"repo_path": "/workspace/repo"}, "success", "clean: yes"),
+        (branch, {"repo_path": "/workspace/repo"}, "success", "fix/one\nfix/two"),
+    ]
+    seen = known([status, branch], steps, launched=["/workspace/repo"])
+    parameter = parameters(status)[0]
+    ranked = proposals(status, parameter, ALL, seen, Random(0))
+    assert ranked[0].value == "/workspace/repo"
+    assert all(one.weight < 0.4 for one in ranked[1:])
+
+
+def test_assembly_is_deterministic() -> None:
+    read = tool("find", "query", query=TEXT, limit={"type": "integer"})
+    made = [list(arguments(read, ALL, known([read]), Random(3))) for _ in range(2)]
+    assert made[0] == made[1]
+
+
+def test_nested_objects_and_arrays_are_composed_of_required_parts() -> None:
+    item = {
+        "type": "object",
+        "properties": {"name": TEXT, "size": {"type": "integer", "minimum": 20}, "note": TEXT},
+        "required": ["name", "size"],
+    }
+    store = tool("store", "items", items={"type": "array", "items": item, "minItems": 2})
+    given = best(store, known([store]))
+    Draft202012Validator(store.input_schema).validate(given)
+    assert set(given["items"][0]) == {"name", "size"}
+
+
+scalars = st.one_of(
+    st.fixed_dictionaries(
+        {"type": st.just("string")},
+        optional={
+            "minLength": st.integers(0, 12),
+            "format": st.sampled_from(["date", "uri", "email", "date-time"]),
+        },
+    ),
+    st.builds(
+        lambda low, width: {"type": "integer", "minimum": low, "maximum": low + width},
+        st.integers(-50, 50),
+        st.integers(0, 100),
+    ),
+    st.fixed_dictionaries(
+        {"type": st.just("number")},
+        optional={"exclusiveMinimum": st.integers(-5, 50), "default": st.just(60.5)},
+    ),
+    st.builds(
+        lambda options: {"enum": options}, st.lists(st.text(min_size=1), min_size=1, max_size=4, unique=True)
+    ),
+    st.just({"type": "boolean"}),
+    st.just({"anyOf": [{"type": "integer"}, {"type": "null"}]}),
+)
+anything = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.builds(
+            lambda items, n: {"type": "array", "items": items, "minItems": n}, inner, st.integers(0, 3)
+        ),
+        st.builds(
+            lambda properties: {"type": "object", "properties": properties, "required": sorted(properties)},
+            st.dictionaries(
+                st.sampled_from(["alpha", "beta", "path", "count"]), inner, min_size=1, max_size=3
+            ),
+        ),
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.sampled_from(["name", "limit", "file", "query", "options"]), anything, max_size=4))
+def test_assembled_arguments_are_valid_by_the_schema(properties: dict[str, Any]) -> None:
+    made = tool("anything", *sorted(properties), **properties)
+    for count, (given_, sources) in enumerate(arguments(made, ALL, known([made]), Random(0))):
+        Draft202012Validator(made.input_schema).validate(given_)
+        assert sources.keys() == given_.keys()
+        if count > 5:
+            break
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ("2026-01-05", "date"),
+        ("14:30", "time"),
+        ("Europe/Paris", "timezone"),
+        ("/workspace/a.csv", "path"),
+        ("a.csv", "file name"),
+        ("beaee2a", "hash"),
+        ("defaced", "word"),
+        ("ORD-1007", "code:ord-"),
+        ("ada@example.org", "email"),
+        ("SELECT 1", "sql"),
+        ("A1:C5", "cell range"),
+        (True, "flag"),
+        (None, ""),
+        ([1], ""),
+    ],
+)
+def test_values_have_a_kind_by_their_form(value: Any, kind: str) -> None:
+    assert semantic_type(value) == kind
+
+
+def test_a_shape_is_what_a_server_may_refuse_as_such() -> None:
+    assert shape("/workspace/a.csv") != shape("a.csv") != shape("a.pdf")
+
+
+def test_proposals_are_plain_values() -> None:
+    assert Proposal(value=1, source="x").weight == 0.5
