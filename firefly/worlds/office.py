@@ -31,6 +31,17 @@ class Properties:
     author: str
     subject: str
     created: str
+    keywords: str = ""
+    revision: int = 1
+
+
+@dataclass(frozen=True)
+class Comment:
+    """A remark in the margin of a document. ``day`` is an ISO date."""
+
+    author: str
+    day: str
+    text: str
 
 
 def column_letter(index: int) -> str:
@@ -73,11 +84,19 @@ def write_workbook(path: Path, sheets: Mapping[str, Sequence[Sequence[Value]]], 
 
 
 def write_document(
-    path: Path, paragraphs: Sequence[tuple[str, str]], table: Sequence[Sequence[str]], about: Properties
+    path: Path,
+    paragraphs: Sequence[tuple[str, str]],
+    table: Sequence[Sequence[str]],
+    about: Properties,
+    comments: Mapping[int, Comment],
 ) -> None:
-    """Write a ``.docx`` file: (style, text) paragraphs, then one table. Styles: Title, Heading1, Normal."""
+    """Write a ``.docx`` file: (style, text) paragraphs, then one table. Styles: Title, Heading1, Normal.
+
+    ``comments`` maps the index of a paragraph to the comment on it.
+    """
     body = "".join(
-        f'<w:p><w:pPr><w:pStyle w:val="{style}"/></w:pPr>{_run(text)}</w:p>' for style, text in paragraphs
+        f'<w:p><w:pPr><w:pStyle w:val="{style}"/></w:pPr>{_commented(index, text, comments)}</w:p>'
+        for index, (style, text) in enumerate(paragraphs)
     )
     rows = "".join(
         "<w:tr>" + "".join(f"<w:tc><w:p>{_run(cell)}</w:p></w:tc>" for cell in row) + "</w:tr>"
@@ -92,13 +111,30 @@ def write_document(
             ("Heading1", "heading 1", ""),
         )
     )
+    remarks = "".join(
+        f'<w:comment w:id="{index}" w:author="{escape(one.author)}" w:initials="{one.author[0]}" '
+        f'w:date="{one.day}T09:00:00Z"><w:p>{_run(one.text)}</w:p></w:comment>'
+        for index, one in sorted(comments.items())
+    )
     parts = {
         "word/document.xml": f'<w:document xmlns:w="{_WORD}"><w:body>{body}<w:tbl><w:tblPr/>'
         f"<w:tblGrid>{grid}</w:tblGrid>{rows}</w:tbl><w:p/><w:sectPr/></w:body></w:document>",
-        "word/_rels/document.xml.rels": _relationships({"rId1": ("styles", "styles.xml")}),
+        "word/_rels/document.xml.rels": _relationships(
+            {"rId1": ("styles", "styles.xml"), "rId2": ("comments", "comments.xml")}
+        ),
         "word/styles.xml": f'<w:styles xmlns:w="{_WORD}">{styles}</w:styles>',
+        "word/comments.xml": f'<w:comments xmlns:w="{_WORD}">{remarks}</w:comments>',
     }
     _write_package(path, "word/document.xml", f"{_TYPES}.wordprocessingml.document.main+xml", parts, about)
+
+
+def _commented(index: int, text: str, comments: Mapping[int, Comment]) -> str:
+    if index not in comments:
+        return _run(text)
+    return (
+        f'<w:commentRangeStart w:id="{index}"/>{_run(text)}<w:commentRangeEnd w:id="{index}"/>'
+        f'<w:r><w:commentReference w:id="{index}"/></w:r>'
+    )
 
 
 def _run(text: str) -> str:
@@ -139,8 +175,9 @@ def _write_package(
     for name in parts:
         if name.startswith("xl/worksheets/"):
             kinds[f"/{name}"] = f"{_TYPES}.spreadsheetml.worksheet+xml"
-        elif name.endswith("/styles.xml"):
-            kinds[f"/{name}"] = f"{main_type.removesuffix('.main+xml').rpartition('.')[0]}.styles+xml"
+        elif name.endswith(("/styles.xml", "/comments.xml")):
+            part = Path(name).stem
+            kinds[f"/{name}"] = f"{main_type.removesuffix('.main+xml').rpartition('.')[0]}.{part}+xml"
     listed = "".join(f'<Override PartName="{name}" ContentType="{kind}"/>' for name, kind in kinds.items())
     files = {
         "[Content_Types].xml": f'<Types xmlns="{_PACKAGE}/content-types"><Default Extension="rels" '
@@ -154,6 +191,9 @@ def _write_package(
         'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
         f"<dc:title>{escape(about.title)}</dc:title><dc:subject>{escape(about.subject)}</dc:subject>"
         f"<dc:creator>{escape(about.author)}</dc:creator>"
+        f"<cp:keywords>{escape(about.keywords)}</cp:keywords>"
+        f"<cp:lastModifiedBy>{escape(about.author)}</cp:lastModifiedBy>"
+        f"<cp:revision>{about.revision}</cp:revision>"
         f'<dcterms:created xsi:type="dcterms:W3CDTF">{about.created}T09:00:00Z</dcterms:created>'
         f'<dcterms:modified xsi:type="dcterms:W3CDTF">{about.created}T09:00:00Z</dcterms:modified>'
         "</cp:coreProperties>",

@@ -21,7 +21,8 @@ from pathlib import Path
 
 from firefly.plugins import register
 from firefly.worlds.draw import Draw
-from firefly.worlds.office import Properties, Value, write_document, write_workbook
+from firefly.worlds.office import Properties, Value, write_workbook
+from firefly.worlds.shop_contracts import write_contracts
 from firefly.worlds.shop_repository import write_repository
 from firefly.worlds.shop_story import Story, tell
 from firefly.worlds.shop_trade import DAYS, make_asides
@@ -85,7 +86,7 @@ class Shop:
         write_sqlite(folder / "shop.db", [_vary(table, draw) for table in database])
         _write_warehouse(folder / "warehouse", story, asides[noted:], draw)
         _write_books(folder / "books", story, draw)
-        _write_contracts(folder / "contracts", story, draw)
+        write_contracts(folder / "contracts", story, draw)
 
 
 def _reports(story: Story, draw: Draw) -> Table:
@@ -255,46 +256,3 @@ def _payment_plan(order: Row, draw: Draw) -> Row:
 
 def _sheet(table: Table) -> list[list[Value]]:
     return [list(table.columns), *(list(row.values()) for row in table.rows)]
-
-
-def _write_contracts(folder: Path, story: Story, draw: Draw) -> None:
-    folder.mkdir()
-    suppliers = {row["agreement_id"]: row for row in story.suppliers.rows}
-    names = {row["handle"]: str(row["name"]) for row in story.employees.rows}
-    for row in story.agreements.rows:
-        supplier = suppliers[row["agreement_id"]]
-        supplied = [one for one in story.products.rows if one["supplier_id"] == supplier["supplier_id"]]
-        paragraphs = [
-            ("Title", f"Supply agreement {row['agreement_id']}"),
-            ("Normal", f"Between Partsdesk and {supplier['company']}, {supplier['city']}."),
-            ("Heading1", "Volume"),
-            ("Normal", f"{supplier['company']} commits to {row['committed_volume']} pieces a year."),
-            ("Heading1", "Delay"),
-            ("Normal", f"Each late week costs {row['penalty_rate']} percent of the order."),
-        ]
-        remarks = draw.some(_CLAUSES, draw.one(range(2, len(_CLAUSES))))
-        paragraphs += [("Heading1", "Remarks"), *(("Normal", remark) for remark in remarks)]
-        volumes = draw.whole(len(supplied) or 1, 20, 900)
-        table = [["SKU", "Product", "Yearly pieces"]] + [
-            [str(one["sku"]), str(one["name"]), str(volume)]
-            for one, volume in zip(supplied, volumes, strict=False)
-        ]
-        about = Properties(
-            f"Supply agreement {row['agreement_id']}",
-            names[row["signed_by"]],
-            str(supplier["supplier_id"]),
-            str(row["signed_on"]),
-        )
-        write_document(folder / str(row["filename"]), paragraphs, table, about)
-
-
-_CLAUSES = (
-    "Packaging is taken back at the supplier's cost.",
-    "Samples are kept for two years after the last delivery of the part they belong to.",
-    "Drawings stay the property of Partsdesk.",
-    "Either side may end this agreement with ninety days' notice given in writing.",
-    "Prices hold for two quarters and are reviewed together after that.",
-    "Inspection happens on arrival; hidden faults may be claimed later, within one year of arrival.",
-    "Tools paid for by Partsdesk are marked, insured and stored apart.",
-    "Disputes go to mediation first.",
-)

@@ -76,6 +76,7 @@ def write_repository(folder: Path, story: Story, draw: Draw) -> tuple[dict[str, 
     handles = [str(handle) for handle in story.employees.column("handle")]
     history = _begin(story, draw)
     history.commit("Import price lists and settings", draw.one(handles), story.start - timedelta(days=3))
+    first = dict(history.files)
     tickets = {
         date.fromisoformat(str(row["opened_on"])) + timedelta(days=1): row for row in story.tickets.rows
     }
@@ -97,7 +98,8 @@ def write_repository(folder: Path, story: Story, draw: Draw) -> tuple[dict[str, 
         else:
             releases.append(_release(history, next(names), draw.one(handles), day, len(settled)))
     _branches(history, handles, max([*tickets, *reprices]))
-    prices = f"prices/{draw.one(story.categories)}.csv"
+    lists = [name for name in first if name.startswith("prices/") and first[name] != history.files[name]]
+    restored = draw.one(sorted(lists))
     history.repository.references["heads/main"] = history.tip
     changelog = history.files["CHANGELOG.md"]
     history.repository.write(
@@ -106,7 +108,7 @@ def write_repository(folder: Path, story: Story, draw: Draw) -> tuple[dict[str, 
         head=history.files,
         staged={"CHANGELOG.md": f"{changelog}- Recheck {draw.one(untouched)} before the next release\n"},
         work={
-            prices: history.files[prices].rstrip("\n").rpartition("\n")[0] + "\n",
+            restored: first[restored],
             "scratch.txt": f"ask about {draw.one(story.orders.column('order_id'))}\n",
         },
     )
