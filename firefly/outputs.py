@@ -87,13 +87,41 @@ def expand(value: JsonValue, path: Path) -> Iterator[tuple[Path, JsonValue]]:
 def says_nothing(value: JsonValue, arguments: Mapping[str, Any]) -> bool:
     """Return whether an output holds nothing but what was asked, flags, zeros and empty containers.
 
-    An empty result counts as a success of its server, yet nothing can be asked about it.
+    An empty result counts as a success of its server, yet nothing can be asked about it. Where every
+    list is empty and some figure is zero, other figures (a page size, say) don't count either.
 
     >>> says_nothing({"table": "orders", "rows": [], "row_count": 0}, {"table": "orders"})
     True
+    >>> says_nothing({"hits": [], "page": {"total": 0, "size": 10}}, {})
+    True
+    >>> says_nothing({"issues": [], "lines": 120}, {})
+    False
     """
     asked = {leaf for _, leaf in leaves(dict(arguments)) if not isinstance(leaf, bool)}
-    return all(
-        leaf is None or isinstance(leaf, bool) or leaf in ("", 0) or leaf in asked
+    new = [
+        leaf
         for _, leaf in leaves(value)
-    )
+        if leaf is not None and not isinstance(leaf, bool) and leaf not in ("", 0) and leaf not in asked
+    ]
+    if not new:
+        return True
+    figures = all(isinstance(leaf, (int, float)) for leaf in new)
+    return figures and _only_empty_lists(value) and any(_is_zero(leaf) for _, leaf in leaves(value))
+
+
+def _is_zero(leaf: JsonValue) -> bool:
+    return leaf == 0 and not isinstance(leaf, bool)
+
+
+def _only_empty_lists(value: JsonValue) -> bool:
+    """Return whether there are lists, and all of them are empty."""
+    lists = list(_lists(value))
+    return bool(lists) and not any(lists)
+
+
+def _lists(value: JsonValue) -> Iterator[list[JsonValue]]:
+    if isinstance(value, list):
+        yield value
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for one in inner:
+        yield from _lists(one)

@@ -34,6 +34,7 @@ _LONGEST = 80
 """Characters of a condition's value."""
 _PAIRS = 40
 _LISTED = (2, 3)
+_FEW = 2
 
 
 @dataclass(frozen=True)
@@ -176,14 +177,14 @@ def _by_extreme(
             semantic_type(value) in _ORDERED for value in column
         )
         itself = name == field
-        if itself != (len(rows[0]) == 1) or not (ordered or itself):
-            continue  # by its own value only an item that has no other property is named
+        if (itself and len(rows[0]) > 1) or not (ordered or itself or len(rows[0]) <= _FEW):
+            continue  # by its own value or in the alphabet only what has hardly another property
         for descending in (False, True):
             yield (
                 Expression(
                     op="sort", call=call, path=path, field=field, by=name, descending=descending, limit=1
                 ),
-                0.8 if itself else 2.5,
+                0.8 if itself else 2.5 if ordered else 0.3,
             )
 
 

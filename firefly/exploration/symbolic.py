@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from firefly.exploration.arguments import Known, admits, draw
 from firefly.exploration.references import Reference, list_of, references
 from firefly.knowledge import Knowledge
-from firefly.outputs import expand, leaves, parsed_output, useful_output
+from firefly.outputs import Path, expand, leaves, parsed_output, useful_output
 from firefly.parameters import Parameter, parameters
 from firefly.plugins import register
 from firefly.protocols import Episode, ValueSource
@@ -33,14 +33,43 @@ class _Walk:
     known: Known
     rng: Random
     calls: list[ExploredCall] = field(default_factory=list)
-    outputs: dict[str, tuple[str, JsonValue]] = field(default_factory=dict)
-    """Node -> id and parsed output of its successful call."""
+    done: dict[str, ExploredCall] = field(default_factory=dict)
+    """Node -> its call that succeeded."""
+    picked: dict[tuple[str, Path], str] = field(default_factory=dict)
+    """(Node, list in its output) -> selector of the item that later calls are about."""
+    in_vain: int = 0
+    """Calls that were of no use."""
 
     def into(self, node: Node) -> list[Link]:
         return [link for link in self.sub_dag.links if link.target == node.id]
 
     def out_of(self, node: Node) -> list[Link]:
         return [link for link in self.sub_dag.links if link.source == node.id]
+
+    def given(self) -> set[str]:
+        """Return the values, as ``repr``, that nobody needs to find out: literal arguments, launch values."""
+        return self.known.constants(self.sub_dag.servers) | {
+            repr(leaf)
+            for call in self.calls
+            for name, value in call.call.arguments.items()
+            if name not in call.references
+            for _, leaf in leaves(value)
+        }
+
+    def elsewhere(self, node: str) -> set[str]:
+        """Return the values, as ``repr``, that the outputs of calls other than the node's hold."""
+        return {
+            repr(leaf)
+            for other, call in self.done.items()
+            if other != node
+            for _, leaf in leaves(parsed_output(call.step.observation))
+        }
+
+    def pick(self, node: Node, draft: _Draft) -> None:
+        for link in self.into(node):
+            where = list_of(link.output_path)
+            if where is not None:
+                self.picked.setdefault((link.source, where), draft.selectors.get(link.parameter, ""))
 
 
 @dataclass
@@ -50,6 +79,7 @@ class _Draft:
     arguments: dict[str, JsonValue] = field(default_factory=dict)
     references: dict[str, Expression] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
+    selectors: dict[str, str] = field(default_factory=dict)
 
 
 @register("explorer", "symbolic")
@@ -93,10 +123,10 @@ class Symbolic:
         walk = _Walk(sub_dag, episode, known, rng)
         reason = ""
         for _ in range(1 + self._restarts):
-            walk.outputs.clear()
+            walk.done.clear()
+            walk.picked.clear()
             reason = self._once(walk)
-            failed = sum(call.step.observation.outcome != "success" for call in walk.calls)
-            if not reason or failed >= self._attempts:
+            if not reason or walk.in_vain >= self._attempts:
                 break
         return walk.calls, reason
 
@@ -141,8 +171,10 @@ class Symbolic:
             )
             walk.calls.append(made)
             reason = _useless(observation, call, walk.out_of(node))
+            walk.in_vain += bool(reason)
             if not reason:
-                walk.outputs[node.id] = (made.id, parsed_output(observation))
+                walk.done[node.id] = made
+                walk.pick(node, draft)
                 return ""
         return f"{tool.name} {reason}"
 
@@ -150,20 +182,27 @@ class Symbolic:
         """Return ways to fill the parameters of ``links`` together, in the order in which to try them.
 
         Each value once, under one of its names, drawn by value first: what can be named in many
-        ways is no more worth asking about.
+        ways is no more worth asking about. Once a call was about one item of a list, later ones are
+        about the same item.
         """
         by_link = {link.parameter: self._references(walk, tool, link) for link in links}
         by_value: dict[str, list[_Choice]] = {}
-        for choice in _same_item(by_link):
+        possible = _same_item(by_link)
+        where = list_of(links[0].output_path)
+        picked = walk.picked.get((links[0].source, where)) if where is not None else None
+        again = [choice for choice in possible if next(iter(choice.values())).selector == picked]
+        for choice in again or possible:
             by_value.setdefault(repr([one.value for one in choice.values()]), []).append(choice)
         named = [
             draw(choices, [_least_weight(choice) for choice in choices], walk.rng)[0]
             for choices in by_value.values()
         ]
         worked = {link.parameter: walk.known.worked(tool.key, link.parameter) for link in links}
+        elsewhere = walk.elsewhere(links[0].source)
         weights = [
             _least_weight(choice)
             * (_WORKED if all(repr(one.value) in worked[name] for name, one in choice.items()) else 1.0)
+            * (_KNOWN if all(repr(one.value) in elsewhere for one in choice.values()) else 1.0)
             for choice in named
         ]
         return draw(named, weights, walk.rng)
@@ -171,26 +210,22 @@ class Symbolic:
     def _references(self, walk: _Walk, tool: Tool, link: Link) -> list[Reference]:
         """Return every way to name a value for the linked parameter that is worth trying."""
         parent = next(node for node in walk.sub_dag.nodes if node.id == link.source)
-        call_id, output = walk.outputs[link.source]
+        source = walk.done[link.source]
         parameter = next((one for one in parameters(tool) if one.name == link.parameter), None)
         if parameter is None:
             return []
         as_list = "array" in parameter.types and "string" not in parameter.types
         found = references(
-            output,
+            parsed_output(source.step.observation),
             link.output_path,
-            call=call_id,
+            call=source.id,
             volatile=walk.known.volatile(parent.tool),
             as_list=as_list,
             rng=walk.rng,
         )
         refused = walk.known.refused(tool.key, link.parameter)
-        given = walk.known.constants(walk.sub_dag.servers) | {
-            repr(leaf)
-            for call in walk.calls
-            for name, value in call.call.arguments.items()
-            if name not in call.references
-            for _, leaf in leaves(value)
+        given = walk.given() | {
+            repr(leaf) for value in source.call.arguments.values() for _, leaf in leaves(value)
         }
         return [
             one
@@ -215,6 +250,8 @@ class Symbolic:
             for name, chosen in options[attempt % len(options)].items():
                 draft.arguments[name] = chosen.value
                 draft.references[name] = chosen.expression
+                draft.selectors[name] = chosen.selector
+        self._inherit(walk, node, tool, draft)
         free = [one for one in parameters(tool) if one.name not in draft.arguments]
         base = self._base(walk, node, draft.arguments, attempt)
         for parameter in free:
@@ -223,25 +260,52 @@ class Symbolic:
                 draft.sources[parameter.name] = "worked"
         missing = [one for one in free if one.required and one.name not in draft.arguments]
         replaceable = [one for one in free if one.name in draft.arguments]
-        if attempt == 0 and replaceable and walk.rng.random() < self._novelty:
+        novel = attempt == 0 and replaceable and not walk.out_of(node)
+        if novel and walk.rng.random() < self._novelty:
             missing.append(walk.rng.choice(replaceable))
         for parameter in missing:
             self._propose(walk, tool, parameter, draft)
         return draft
 
-    def _base(
-        self, walk: _Walk, node: Node, linked: Mapping[str, JsonValue], attempt: int
-    ) -> Mapping[str, JsonValue]:
-        """Return arguments that worked before, for the parameters that are not linked.
+    def _inherit(self, walk: _Walk, node: Node, tool: Tool, draft: _Draft) -> None:
+        """Give parameters that a linked parent of the same server has too the parent's values.
 
-        Best those that worked together with the very values now linked; failing that any at first,
+        A sheet that was found in one workbook is asked about in that workbook.
+        """
+        for link in walk.into(node):
+            parent = walk.done[link.source]
+            if parent.call.server != tool.server:
+                continue
+            theirs = {
+                one.name for one in parameters(walk.known.knowledge.tools[parent.call.key]) if one.required
+            }
+            for parameter in parameters(tool):
+                name = parameter.name
+                if (
+                    name in draft.arguments
+                    or name not in parent.call.arguments
+                    or not (parameter.required or name in theirs)
+                ):
+                    continue
+                draft.arguments[name] = parent.call.arguments[name]
+                if name in parent.references:
+                    draft.references[name] = parent.references[name]
+                else:
+                    draft.sources[name] = parent.sources.get(name, "worked")
+
+    def _base(
+        self, walk: _Walk, node: Node, decided: Mapping[str, JsonValue], attempt: int
+    ) -> Mapping[str, JsonValue]:
+        """Return arguments that worked before, for the parameters that are not decided.
+
+        Best those that worked together with the very values now given; failing that any at first,
         the fewest later.
         """
         paths = [link.output_path for link in walk.out_of(node)]
-        together = walk.known.arguments(node.tool, linked=linked, paths=paths)
+        together = walk.known.arguments(node.tool, linked=decided, paths=paths)
         if together:
             return walk.rng.choice(together)
-        others = walk.known.arguments(node.tool, without=frozenset(linked), paths=paths)
+        others = walk.known.arguments(node.tool, without=frozenset(decided), paths=paths)
         if not others:
             return {}
         return walk.rng.choice(others) if attempt == 0 else others[0]
@@ -253,10 +317,12 @@ class Symbolic:
         """
         refused = walk.known.refused(tool.key, parameter.name)
         decided = [value for name, value in draft.arguments.items() if name != parameter.name]
+        replaced = draft.arguments.get(parameter.name)
         found = [
             one
             for one in proposals(tool, parameter, self._values, walk.known.knowledge, walk.rng)
-            if repr(one.value) not in refused and one.value != draft.arguments.get(parameter.name)
+            if repr(one.value) not in refused
+            and (replaced is None or (one.value != replaced and one.weight >= _LIKELY))
         ][:_PROPOSALS]
         if not found:
             return
@@ -270,6 +336,10 @@ class Symbolic:
 
 
 _PROPOSALS = 8
+_KNOWN = 0.1
+"""How little a value is wanted that another call returned too: this one would not be needed for it."""
+_LIKELY = 0.5
+"""Least weight of a value that replaces one known to work."""
 _WORKED = 1.5
 """How much a value is preferred that the tool is known to take."""
 

@@ -31,6 +31,10 @@ _LISTED = 4
 _STRANGE = 0.4
 """For values that share nothing with what a parameter was seen to take."""
 _MOSTLY = 0.8
+_REFUSED = 0.35
+"""For values of which some were refused and none was taken."""
+_PROSE = 0.3
+"""For sentences, which are seldom arguments."""
 _SELF = 0.4
 """A tool seldom feeds itself."""
 
@@ -106,19 +110,17 @@ def _score(
     by_value = 0.0
     if accepted:
         by_value = (0.65 if domain.selective else 0.45) + 0.05 * min(len(accepted) - 1, 3)
+    elif telling & domain.tails:
+        by_value = 0.45
     elif domain.vocabulary:
         by_value = 0.5 * len(telling & domain.vocabulary) / len(names)
     by_type, kind = _type_match(seen, declared, domain)
     score = 1 - (1 - by_value) * (1 - 0.55 * by_type) * (1 - 0.5 * named)
-    if useless and not accepted:
-        score *= 0.35
-    elif useless:
-        score *= 1 - 0.3 * len(useless) / (len(useless) + len(accepted))
+    if useless:
+        score *= 1 - 0.3 * len(useless) / (len(useless) + len(accepted)) if accepted else _REFUSED
     if not accepted and named < 0.5 and seen.shares.get("prose", 0.0) > 0.5:
-        score *= 0.3
-    if len(domain.vocabulary) >= _LISTED and not names & (domain.vocabulary | domain.accepted.keys()):
-        score *= _STRANGE
-    if not accepted and _clash(seen, domain):
+        score *= _PROSE
+    if not by_value and (_clash(seen, domain) or (len(domain.vocabulary) >= _LISTED)):
         score *= _STRANGE
     if seen.is_constant:
         score *= _CONSTANT

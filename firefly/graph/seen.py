@@ -20,6 +20,7 @@ from firefly.values.semantic import is_specific, semantic_type, shape
 
 _VALUES = 60
 """Distinct values remembered for one path or parameter."""
+_FILES = ("file name", "path")
 _AGAIN = 4
 """Equal values, and no other, that make a constant."""
 
@@ -71,7 +72,8 @@ class Field:
         """Return whether a relevant value was tried as an argument, or is listed where those are."""
         names = self.relevant.keys()
         return not all(
-            names.isdisjoint(known) for known in (domain.accepted, domain.useless, domain.vocabulary)
+            names.isdisjoint(known)
+            for known in (domain.accepted, domain.useless, domain.vocabulary, domain.tails)
         )
 
 
@@ -85,6 +87,14 @@ class Domain:
     """Values of calls that failed or said nothing, and of no accepted call."""
     vocabulary: frozenset[str] = frozenset()
     """What the tool's own server lists where it lists an accepted value; empty when it lists none."""
+
+    @cached_property
+    def tails(self) -> frozenset[str]:
+        """Return what accepted paths end with: a file is often told by its name alone."""
+        paths = [value for value in self.accepted.values() if isinstance(value, str) and "/" in value]
+        return frozenset(
+            repr(tail) for path in paths for tail in _tails(path) if semantic_type(tail) in _FILES
+        )
 
     @cached_property
     def shapes(self) -> dict[str, float]:
@@ -204,6 +214,11 @@ def launch_values(knowledge: Knowledge, servers: Iterable[str]) -> frozenset[str
 
 def _flat(values: Iterable[JsonValue]) -> list[JsonValue]:
     return [leaf for value in values for _, leaf in leaves(value) if leaf is not None]
+
+
+def _tails(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[start:]) for start in range(1, len(parts)) if parts[start]]
 
 
 def _shapes(values: Mapping[str, JsonValue]) -> dict[str, float]:

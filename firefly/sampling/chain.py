@@ -1,7 +1,8 @@
 """The default sampler: short chains and fan-ins along strong edges.
 
 It proposes many sub-DAGs by random growth, then picks a few that go well together: tool sets not
-seen before first, then tools not covered yet, then strong edges.
+seen before first, then tools not covered yet, then strong edges. Every call of a sub-DAG leads to its
+last one.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from typing import TypeVar
 import networkx as nx
 
 from firefly.knowledge import Knowledge
+from firefly.outputs import ANY_INDEX
 from firefly.parameters import parameters
 from firefly.plugins import register
 from firefly.records import Edge, Link, Node, SubDag, ToolKey
-from firefly.replay.records import Tool
+from firefly.replay.records import PathPart, Tool
 
 T = TypeVar("T")
 
@@ -27,6 +29,8 @@ _PROPOSALS = 40
 """Proposals for each sub-DAG asked for; growing one costs some microseconds."""
 _SINGLE_WEIGHT = 0.4
 """How often a single call is wanted, against 1.0 for each greater size."""
+_TOGETHER = 0.9
+"""How often parameters that one item can fill are filled together."""
 _MISSING_BONUS = 8.0
 """How much an edge that brings in a server not touched yet is preferred."""
 
@@ -134,6 +138,30 @@ class Chain:
                 growth.left_out.add(chosen.id)
             else:
                 growth.add(chosen)
+                self._complete(chosen, growth, touching, rng)
+
+    def _complete(
+        self, chosen: Edge, growth: _Growth, touching: dict[ToolKey, list[Edge]], rng: Random
+    ) -> None:
+        """Feed further parameters of the target from the same item that ``chosen`` reads.
+
+        A sheet's name without the workbook that it stands in would be asked of a wrong workbook.
+        """
+        item = _item(chosen)
+        siblings = [
+            edge
+            for edge in touching[chosen.source]
+            if (edge.source, edge.target) == (chosen.source, chosen.target) and _item(edge) == item
+        ]
+        for edge in sorted(siblings, key=lambda edge: (-edge.score, edge.id)):
+            fed = (edge.target, edge.parameter) in growth.fed or edge.id in growth.left_out
+            same_field = any(
+                other.output_path == edge.output_path and other.source == edge.source
+                for (target, _), other in growth.fed.items()
+                if target == edge.target
+            )
+            if item and not fed and not same_field and rng.random() < _TOGETHER:
+                growth.add(edge)
 
     def _extensions(self, growth: _Growth, touching: dict[ToolKey, list[Edge]], size: int) -> list[Edge]:
         """Return the edges that may be added: new child, new parent, or one more link inside."""
@@ -142,12 +170,15 @@ class Chain:
         below = _longest_paths(graph.reverse(copy=False))
         ancestors = {key: nx.ancestors(graph, key) for key in graph}
         full = len(graph) >= size
+        last = {key for key in graph if graph.out_degree(key) == 0}
 
         def fits(edge: Edge) -> bool:
             inside = edge.source in graph and edge.target in graph
             taken = (edge.target, edge.parameter) in growth.fed or edge.id in growth.left_out
             if taken or (full and not inside):
                 return False
+            if edge.target not in graph and edge.source not in last:
+                return False  # a second end: what leads to the one is of no use to the other
             if inside and edge.target in ancestors[edge.source]:
                 return False
             parents = set(graph.predecessors(edge.target)) if edge.target in graph else set()
@@ -168,6 +199,12 @@ class Chain:
                 weight *= (_MISSING_BONUS if key[0] in missing else 1.0) / (1 + seen[key])
             weights.append(weight)
         return weights
+
+
+def _item(edge: Edge) -> tuple[PathPart, ...]:
+    """Return the general path of the list item that the value belongs to; () for none."""
+    stars = [index for index, part in enumerate(edge.output_path) if part == ANY_INDEX]
+    return edge.output_path[: stars[-1] + 1] if stars else ()
 
 
 def _longest_paths(graph: nx.DiGraph[ToolKey]) -> dict[ToolKey, int]:
