@@ -80,6 +80,8 @@ _LONG_FORMS = {
     "qty": "quantity",
     "num": "number",
     "desc": "description",
+    "doc": "document",
+    "docs": "documents",
     "expr": "expression",
     "val": "value",
     "org": "organisation",

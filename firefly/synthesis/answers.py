@@ -8,7 +8,7 @@ from decimal import Decimal
 from pydantic import JsonValue
 
 from firefly.english import number_word
-from firefly.replay.records import Answer, Expression
+from firefly.replay.records import Answer
 from firefly.synthesis.columns import Column
 from firefly.synthesis.picks import Pick
 
@@ -31,13 +31,12 @@ def answer_of(pick: Pick) -> tuple[Answer, str] | None:  # noqa: PLR0911 - one r
     if isinstance(value, int | float):
         return _number(pick, value)
     if isinstance(value, list):
-        if not value or any(not isinstance(one, str) for one in value):
+        if not value or not pick.order or any(not isinstance(one, str) for one in value):
             return None
-        order = _order(pick.expression)
         return (
             Answer(type="list", value=value, ordered=True),
             f"Answer with a JSON array of the {number_word(len(value))} {pick.label}, "
-            f"written exactly as recorded, {order}.",
+            f"written exactly as recorded, {pick.order}.",
         )
     if _DATE.match(value):
         return Answer(type="date", value=value), "Answer with the date alone, in the form YYYY-MM-DD."
@@ -72,7 +71,3 @@ def _whole(column: Column) -> bool:
 def _places(value: float) -> int:
     exponent = Decimal(repr(value)).normalize().as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0
-
-
-def _order(expression: Expression) -> str:
-    return "highest or latest first" if expression.descending else "lowest or earliest first"

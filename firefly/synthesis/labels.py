@@ -22,7 +22,8 @@ def field_words(path: Sequence[PathPart]) -> str:
     """
     named = [str(part) for part in path if isinstance(part, str)]
     kept = [key for key in named[:-1] if not set(words(key)) <= CONTAINERS] + named[-1:]
-    return "'s ".join([spoken(key) or key for key in kept][-2:])
+    *owner, field = [spoken(key) or key for key in kept][-2:] or [""]
+    return f"{owner[0]}'{'' if owner[0].endswith('s') else 's'} {field}" if owner else field
 
 
 def label_of(column: Column) -> str:

@@ -88,6 +88,9 @@ _ONE = re.compile(
 )
 
 
+_SUBJECT = re.compile(r"(?<=^the details of )the (?P<noun>[A-Za-z]+)$")
+
+
 @dataclass(frozen=True)
 class Phrase:
     """A noun phrase for what a call returns, before its arguments are woven in."""
@@ -205,6 +208,8 @@ def pool(phrase: Phrase, path: Sequence[PathPart], data: str) -> str:
     *before, last = item_noun(phrase, path).split()
     if phrase.head and singular(phrase.head[-1].lower()) == last.lower():
         return data
+    if plural(last).lower() in (word.lower() for word in phrase.head):
+        return data  # "the tables and views in the database"
     head, rest = split_head(data)
     if singular(head.split()[-1].lower()) == last.lower():
         return f"{' '.join([*head.split()[:-1], plural(last)])} {rest}".strip()
@@ -265,7 +270,7 @@ def weave(phrase: Phrase, told: Sequence[Told], *, that: bool = False) -> str:
     """
     text = phrase.text
     left = list(told)
-    for pattern in (_SPECIFIC, _ONE):
+    for pattern in (_SPECIFIC, _ONE, _SUBJECT):
         for one in list(left):
             text, used = _substitute(pattern, text, one, that)
             if used:
@@ -284,8 +289,7 @@ def weave(phrase: Phrase, told: Sequence[Told], *, that: bool = False) -> str:
     text = _SPECIFIC.sub(_without, text)
     text = re.sub(r"\b(?:specified|given) ", "", text)
     text = re.sub(r"^the (?:a|an|the|one) ", "the ", text)
-    if left:
-        text = re.sub(r"\b(?:a|an) (?=[A-Za-z])", "the ", text)
+    text = re.sub(r"\b(in|of|from|for|about) an? (?=[A-Za-z])", r"\1 the ", text)
     clauses = [_clause(one, that) for one in left]
     return f"{text} with {join(clauses)}" if clauses else text
 
@@ -300,7 +304,7 @@ def _substitute(pattern: re.Pattern[str], text: str, one: Told, that: bool) -> t
             continue
         preposition = match.groupdict().get("preposition")
         noun = " ".join(nouns)
-        end = match.end() if pattern is _ONE else match.start("noun") + len(noun)
+        end = match.end() if pattern is not _SPECIFIC else match.start("noun") + len(noun)
         known = one.title if one.title.endswith(noun) else noun
         article = "" if one.value[:1].isdigit() else "the "
         value = f"that {known}" if one.referenced and that else f"{article}{noun} {one.value}"

@@ -51,9 +51,14 @@ def compose(hops: Sequence[Hop], answer: Pick, rng: Random) -> tuple[str, str]:
         return question, f"{answer.template}/{name}"
     if rng.random() < 0.6:
         return " ".join([*_lead(found, rng), question]), f"{answer.template}/{name}/steps"
-    back = [f"The {title} is {value}." for value, title in reversed(found)]
+    back = [f"The {title} is {_that(value, title)}." for value, title in reversed(found)]
     back[0] = f"Here, t{back[0][1:]}"
     return " ".join([question, *back]), f"{answer.template}/{name}/goal"
+
+
+def _that(value: str, title: str) -> str:
+    """Return the value without repeating the title: "The town is that of the reader"."""
+    return f"that {value.removeprefix(f'the {title} ')}" if value.startswith(f"the {title} of ") else value
 
 
 def _lead(found: Sequence[tuple[str, str]], rng: Random) -> list[str]:
@@ -111,7 +116,7 @@ def place(pick: Pick, phrase: Phrase, data: str) -> str:
     if pick.template == "scalar":
         return ""
     if pick.template == "field":
-        return data if _is_all(pick, data) else inside(data)
+        return inside(data)
     path = pick.expression.path[:-1] if pick.template == "only" else pick.expression.path
     if pick.template == "only":
         path = tuple(part for part in pick.expression.path[: _index(pick)] if isinstance(part, str))
@@ -126,12 +131,15 @@ def place(pick: Pick, phrase: Phrase, data: str) -> str:
 def _is_all(pick: Pick, data: str) -> bool:
     """Return whether the field is all that the call says: "what is the result of adding", not its "value"."""
     name = str(pick.expression.path[-1]).lower() if pick.expression.path else ""
-    return not name or (name in RESULTS and data.startswith("the result of "))
+    if name in RESULTS:
+        return not name or data.startswith("the result of ")
+    # "the text of the text from paragraph 6"
+    return pick.label == split_head(data)[0].removeprefix("the ")
 
 
 def _said(pick: Pick, phrase: Phrase, data: str) -> str:
     where = place(pick, phrase, data)
-    return where if where == data and _is_all(pick, data) else f"{pick.noun} {where}".strip()
+    return data if pick.template == "field" and _is_all(pick, data) else f"{pick.noun} {where}".strip()
 
 
 def _index(pick: Pick) -> int:

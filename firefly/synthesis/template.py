@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from random import Random
 
 from pydantic import JsonValue
 
-from firefly.english import vocabulary, words
 from firefly.knowledge import Knowledge
 from firefly.mentions import mention, same
 from firefly.outputs import leaves
-from firefly.parameters import parameters
 from firefly.plugins import register
 from firefly.records import Exploration, ExploredCall
 from firefly.replay.expressions import is_number
-from firefly.replay.parsers import parse
-from firefly.replay.records import Expression, GoldCall, PathPart, Provenance, Task, Tool
+from firefly.replay.records import Expression, GoldCall, PathPart, Provenance, Task
 from firefly.synthesis.answers import answer_of
+from firefly.synthesis.chains import Chain, chains, may_be_cut
 from firefly.synthesis.columns import collections
-from firefly.synthesis.phrases import Phrase, item_noun, phrase_of
-from firefly.synthesis.picks import Listed, Pick, field_picks, scalar_picks
+from firefly.synthesis.listed import Listed
+from firefly.synthesis.phrases import item_noun
+from firefly.synthesis.picks import Pick, field_picks, scalar_picks
 from firefly.synthesis.questions import Hop, compose
-from firefly.synthesis.sql import describe, is_statement
+from firefly.synthesis.telling import tellable, told
 
 _WEIGHTS = {
     "extreme": 3.0,
@@ -40,35 +38,6 @@ _ATTEMPTS = 60
 """Answers tried for one exploration before giving up."""
 _SMALL = 5
 """Whole numbers up to this are too easily guessed to be worth asking for."""
-_LITERAL_LIMIT = 80
-"""Longest literal argument that a question quotes, in characters."""
-_CUT_WORDS = vocabulary("more truncated next remaining cursor")
-
-
-@dataclass(frozen=True)
-class _Chain:
-    """The calls that lead to one final call, with everything known of them."""
-
-    calls: tuple[ExploredCall, ...]
-    outputs: Mapping[str, JsonValue]
-    tools: Mapping[str, Tool]
-
-    @property
-    def final(self) -> ExploredCall:
-        return self.calls[-1]
-
-
-@dataclass(frozen=True)
-class _Told:
-    """How a call is told in a question."""
-
-    phrase: Phrase
-    literals: Mapping[str, JsonValue]
-    """Arguments that a solver has to be told."""
-    scalar: str = ""
-    """Noun phrase of the only value that comes back, if so."""
-    limited: bool = False
-    """The phrase says itself how many items there are at most."""
 
 
 @register("synthesizer", "template")
@@ -89,7 +58,7 @@ class Template:
     def write(self, exploration: Exploration, *, knowledge: Knowledge, rng: Random) -> list[Task]:
         """Return task candidates; their answers are computed from what the calls returned."""
         written: list[Task] = []
-        for chain in _chains(exploration, knowledge):
+        for chain in chains(exploration, knowledge):
             writer = _Writer(exploration, chain, knowledge, rng)
             written += writer.tasks(self.tasks - len(written))
             if len(written) >= self.tasks:
@@ -97,44 +66,18 @@ class Template:
         return written
 
 
-def _chains(exploration: Exploration, knowledge: Knowledge) -> Iterator[_Chain]:
-    """Yield the chain of every call that no other call builds on, the last one first."""
-    if not exploration.completed:
-        return
-    # A node may have been called again; only its last success belongs to the completed execution.
-    last = {call.node: call for call in exploration.calls if call.step.observation.outcome == "success"}
-    calls = {call.id: call for call in exploration.calls if last.get(call.node) is call}
-    used = {reference.call for call in calls.values() for reference in call.references.values()}
-    for final in reversed(list(calls.values())):
-        if final.id in used:
-            continue
-        wanted = {final.id}
-        for call in reversed(list(calls.values())):
-            if call.id in wanted:
-                wanted |= {reference.call for reference in call.references.values()}
-        if not wanted <= calls.keys():
-            continue
-        chain = tuple(call for call in calls.values() if call.id in wanted)
-        outputs = {}
-        tools = {}
-        for call in chain:
-            parsed = parse(call.step.observation)
-            tool = knowledge.tools.get(call.call.key)
-            if parsed is not None and tool is not None:
-                outputs[call.id], tools[call.id] = parsed.value, tool
-        if len(outputs) == len(chain):
-            yield _Chain(chain, outputs, tools)
-
-
 class _Writer:
     """Writes the tasks of one chain."""
 
-    def __init__(self, exploration: Exploration, chain: _Chain, knowledge: Knowledge, rng: Random) -> None:
+    def __init__(self, exploration: Exploration, chain: Chain, knowledge: Knowledge, rng: Random) -> None:
         self.exploration = exploration
         self.chain = chain
         self.knowledge = knowledge
         self.rng = rng
-        self.told = {call.id: self._told(call) for call in chain.calls}
+        self.told = {
+            call.id: told(call, chain.tools[call.id], knowledge.listings[call.call.server].launch_values)
+            for call in chain.calls
+        }
 
     def tasks(self, limit: int) -> list[Task]:
         """Return at most ``limit`` tasks with answers of different kinds."""
@@ -180,7 +123,7 @@ class _Writer:
         if told is None:
             return
         for collection in collections(call.id, output, minimum):
-            cut_off = _may_be_cut(call, tool, output, len(collection.items))
+            cut_off = may_be_cut(call, tool, output, len(collection.items))
             noun = item_noun(told.phrase, collection.path)
             yield Listed(collection, noun, cut_off=cut_off, counted=told.limited, rng=self.rng)
 
@@ -191,7 +134,9 @@ class _Writer:
         final = self.chain.final
         given = [leaf for _, leaf in leaves(dict(final.call.arguments))]
         answers = pick.value if isinstance(pick.value, list) else [pick.value]
-        if any(same(one, other) for one in answers for other in (*given, *pick.stated)):
+        if any(same(one, other) for one in (*answers, *pick.stated) for other in given):
+            return False
+        if any(same(one, other) for one in answers for other in pick.stated):
             return False
         if any(isinstance(one, str) and "/workspace" in one for one in [*answers, *pick.stated]):
             return False
@@ -247,15 +192,29 @@ class _Writer:
                 if value in given:
                     continue
                 pick = None if _trivial(value) else self._select(reference, value)
+                if pick is not None and not self._coherent(call, reference.call):
+                    return None
                 if pick is not None:
                     references[parameter] = pick
                     wanted.add(pick.expression.call)
-                elif _tellable(value):
+                elif tellable(value):
                     literals[parameter] = value
                 else:
                     return None
             hops.append(Hop(call.id, told.phrase, literals, references))
         return hops[::-1]
+
+    def _coherent(self, call: ExploredCall, parent: str) -> bool:
+        """Return whether a call is about the same thing as the one it takes a value from.
+
+        A paragraph's number found in one document says nothing of another document.
+        """
+        other = next(one for one in self.chain.calls if one.id == parent)
+        return call.call.server != other.call.server or all(
+            other.call.arguments.get(name, value) == value
+            for name, value in call.call.arguments.items()
+            if name not in call.references
+        )
 
     def _select(self, reference: Expression, value: JsonValue) -> Pick | None:
         """Return a way to single out the referenced value in its parent's output."""
@@ -279,39 +238,19 @@ class _Writer:
                 if one == value and type(one) is type(value) and column.is_unique(index):
                     options += listed.items(wanted, index)
         known = {"extreme": 3.0, "find": 1.0, "only": 1.0, "field": 3.0, "all": 1.0, "scalar": 3.0}
-        usable = [pick for pick in options if pick.value == value and not mention(pick.noun, value)]
+        given = [leaf for _, leaf in leaves(dict(parent.call.arguments))]
+        usable = [
+            pick
+            for pick in options
+            if pick.value == value
+            and not mention(pick.noun, value)
+            and not any(same(one, other) for one in pick.stated for other in given)
+        ]
         if not usable:
             return None
         kinds = sorted({pick.template for pick in usable})
         kind = self.rng.choices(kinds, [known[kind] for kind in kinds])[0]
         return self.rng.choice([pick for pick in usable if pick.template == kind])
-
-    def _told(self, call: ExploredCall) -> _Told | None:
-        """Return how a call is told; None when one of its literal arguments can't be."""
-        listing = self.knowledge.listings[call.call.server]
-        declared = {parameter.name: parameter for parameter in parameters(self.chain.tools[call.id])}
-        found: dict[str, JsonValue] = {}
-        phrase: Phrase | None = None
-        scalar, limited = "", False
-        for name, value in call.call.arguments.items():
-            parameter = declared.get(name)
-            if name in call.references or value is None:
-                continue
-            if parameter is not None and parameter.has_default and parameter.default == value:
-                continue
-            if call.sources.get(name) == "launch" or value in listing.launch_values:
-                continue
-            if isinstance(value, str) and is_statement(value):
-                statement = describe(value)
-                if statement is None or phrase is not None:
-                    return None
-                phrase = Phrase(statement.rows or statement.scalar, head=("rows",))
-                scalar, limited = statement.scalar, statement.limited
-                continue
-            if not _tellable(value):
-                return None
-            found[name] = value
-        return _Told(phrase or phrase_of(self.chain.tools[call.id]), found, scalar, limited)
 
     def _gold(self, hop: Hop, names: Mapping[str, str]) -> GoldCall:
         call = next(call for call in self.chain.calls if call.id == hop.id)
@@ -344,16 +283,6 @@ def _field_of(reference: Expression, path: tuple[PathPart, ...]) -> tuple[PathPa
     return None
 
 
-def _tellable(value: JsonValue) -> bool:
-    if isinstance(value, str):
-        # "a" or "*" as a search term means: anything. No person asks so.
-        telling = sum(one.isalnum() for one in value) >= 2
-        return telling and len(value) <= _LITERAL_LIMIT and value.isprintable() and '"' not in value
-    if isinstance(value, list):
-        return 0 < len(value) <= 4 and all(_tellable(one) and not isinstance(one, list) for one in value)
-    return isinstance(value, bool | int | float)
-
-
 def _trivial(value: JsonValue) -> bool:
     """Return whether anybody would guess the value: a small number, a letter."""
     if is_number(value):
@@ -372,31 +301,5 @@ def _below(volatile: tuple[PathPart, ...], expression: Expression) -> bool:
     for tail in (expression.field, expression.by, *(condition.field for condition in expression.where)):
         keys = [part for part in (*expression.path, *tail) if not isinstance(part, int)]
         if keys[: len(shape)] == shape or shape[: len(keys)] == keys:
-            return True
-    return False
-
-
-def _may_be_cut(call: ExploredCall, tool: Tool, output: JsonValue, size: int) -> bool:
-    """Return whether the list may be a part only: a limit was reached, or the answer says so."""
-    limits = [value for value in call.call.arguments.values() if is_number(value)]
-    limits += [
-        parameter.default
-        for parameter in parameters(tool)
-        if parameter.name not in call.call.arguments and is_number(parameter.default)
-    ]
-    if any(isinstance(limit, int | float) and limit == size for limit in limits):
-        return True
-    for path, value in leaves(output):
-        if any(isinstance(part, int) for part in path) or not path:
-            continue
-        spoken = set(words(str(path[-1])))
-        if spoken & _CUT_WORDS and value not in (None, False, 0, ""):
-            return True
-        if (
-            spoken & {"total", "count"}
-            and isinstance(value, int)
-            and not isinstance(value, bool)
-            and value > size
-        ):
             return True
     return False

@@ -1,0 +1,317 @@
+"""The ways to single out values in a list of like items, and what is said of the list as a whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from random import Random
+from typing import Literal
+
+from pydantic import JsonValue
+
+from firefly.english import number_word
+from firefly.mentions import same
+from firefly.replay.expressions import ExpressionError, evaluate
+from firefly.replay.records import Condition, Expression, PathPart
+from firefly.synthesis.columns import Collection, Column
+from firefly.synthesis.labels import labels
+from firefly.synthesis.picks import Pick, Template, many, quoted
+
+_ITEM_LIMIT = 8
+"""Most items of one list that are asked about by one key."""
+_GROUP_LIMIT = 6
+"""Most values of one category that are asked about."""
+
+
+class Listed:
+    """The picks from one list of like items."""
+
+    def __init__(
+        self, collection: Collection, noun: str, *, cut_off: bool, counted: bool = False, rng: Random
+    ) -> None:
+        """Prepare.
+
+        Args:
+            collection: the list.
+            noun: what one item is called.
+            cut_off: whether the list may have been cut (a limit reached): then nothing is said about
+                all of it.
+            counted: whether the words for the list say how many items there are.
+            rng: chooses the items that are asked about where there are many.
+        """
+        self.rng = rng
+        self.counted = counted
+        self.collection = collection
+        self.noun = noun
+        self.nouns = many(noun)
+        self.cut_off = cut_off
+        self.labels = labels(collection.columns)
+        self.columns = [column for column in collection.columns if column.path in self.labels]
+
+    def items(self, wanted: tuple[PathPart, ...] | None = None, index: int | None = None) -> Iterator[Pick]:
+        """Yield the picks of a field of one item; only field ``wanted`` of item ``index`` if given."""
+        for column in self.columns:
+            if wanted is not None and column.path != wanted:
+                continue
+            if wanted is None and (column.kind in ("opaque", "flag", "year") or column.is_constant):
+                continue
+            yield from self._extremes(column, index)
+            yield from self._found(column, index)
+        if len(self.collection.items) == 1:
+            for column in self.columns:
+                if column.path == wanted or (wanted is None and column.kind not in ("opaque", "flag")):
+                    path = (*self.collection.path, 0, *column.path)
+                    expression = Expression(op="value", call=self.collection.call, path=path)
+                    yield self._pick(expression, f"of the only {self.noun}", "only", column)
+
+    def as_found(self, reference: Expression) -> Iterator[Pick]:
+        """Yield the selection that an explorer made, where words can say it without ambiguity."""
+        column = self.collection.column(reference.field)
+        if reference.path != self.collection.path or column is None or column not in self.columns:
+            return
+        keys = [self.collection.column(condition.field) for condition in reference.where]
+        if reference.op == "where" and reference.where and all(key in self.columns for key in keys):
+            said = [
+                f"{self.labels[condition.field]} is {quoted(condition.equals)}"
+                for condition in reference.where
+            ]
+            stated = tuple(condition.equals for condition in reference.where)
+            place = f"of the {self.noun} whose {' and whose '.join(said)}"
+            yield self._pick(reference, place, "find", column, stated=stated)
+        elif reference.op == "sort" and reference.limit is None and not reference.where and not self.cut_off:
+            label = many(self._label(column))
+            noun = f"the {label} of all" if column.path else "all"
+            yield from self._checked(reference, noun, label, "all", column, ())
+
+    def folds(self) -> Iterator[Pick]:
+        """Yield what is said about all items: counts, extremes, totals, the top few."""
+        if self.cut_off:
+            return
+        groups = list(self._groups())
+        size = len(self.collection.items)
+        for where, clause, have, kept in [((), "", "", list(range(size))), *groups]:
+            if len(kept) >= 2 and (where or (size >= 3 and not self.counted)):
+                yield self._count(where, clause, have, kept)
+            if len(kept) < 3:
+                continue
+            for column in self.columns:
+                yield from self._folded(column, where, clause, kept)
+        if size >= 5:
+            yield from self._top()
+
+    def _count(self, where: tuple[Condition, ...], clause: str, have: str, kept: list[int]) -> Pick:
+        expression = Expression(op="count", call=self.collection.call, path=self.collection.path, where=where)
+        many = self.nouns + clause
+        return Pick(
+            expression,
+            len(kept),
+            f"the number of {many}",
+            f"number of {self.nouns}",
+            "count",
+            None,
+            many,
+            have,
+            tuple(condition.equals for condition in where),
+        )
+
+    def _folded(
+        self, column: Column, where: tuple[Condition, ...], clause: str, kept: list[int]
+    ) -> Iterator[Pick]:
+        values = [column.values[index] for index in kept]
+        if column.kind not in ("quantity", "date") or len({str(value) for value in values}) < 2:
+            return
+        label = self.labels[column.path]
+        stated = tuple(condition.equals for condition in where)
+        ops: list[tuple[Literal["min", "max", "sum"], str, Template]] = (
+            [("max", "highest", "fold"), ("min", "lowest", "fold")]
+            if column.kind == "quantity"
+            else [("max", "latest", "fold"), ("min", "earliest", "fold")]
+        )
+        if column.may_be_added:
+            ops.append(
+                ("sum", "total" if label.startswith(("number of ", "amount of ")) else "combined", "total")
+            )
+        for op, word, template in ops:
+            expression = Expression(
+                op=op, call=self.collection.call, path=self.collection.path, field=column.path, where=where
+            )
+            over = f" of the {self.nouns}{clause}" if clause else ""
+            yield from self._checked(
+                expression, f"the {word} {label}{over}", f"{word} {label}", template, column, stated
+            )
+
+    def _extremes(self, column: Column, index: int | None) -> Iterator[Pick]:
+        if self.cut_off:
+            return
+        for by in self.columns:
+            if by.path == column.path and by.path:
+                continue
+            if by.kind not in ("quantity", "date") and not (not by.path and _plainly_ordered(by)):
+                continue
+            for descending in (True, False):
+                position = _extreme(by, descending)
+                if position is None or (index is not None and index != position):
+                    continue
+                expression = Expression(
+                    op="sort",
+                    call=self.collection.call,
+                    path=self.collection.path,
+                    field=column.path,
+                    by=by.path,
+                    descending=descending,
+                    limit=1,
+                )
+                if by.kind in ("quantity", "date"):
+                    word = _superlative(by, descending)
+                    place = f"of the {self.noun} with the {word} {self.labels[by.path]}"
+                else:
+                    end = "last" if descending else "first"
+                    place = f"of the {self.noun} that comes {end} in alphabetical order"
+                yield self._pick(expression, place, "extreme", column)
+
+    def _found(self, column: Column, index: int | None) -> Iterator[Pick]:
+        for key in self.columns:
+            if key.path == column.path or key.kind in ("opaque", "flag", "quantity", "category", "year"):
+                continue
+            if self.cut_off and key.kind == "date":
+                continue
+            if key.kind == column.kind == "identifier" and index is None:
+                continue
+            size = len(self.collection.items)
+            positions = (
+                [index] if index is not None else sorted(self.rng.sample(range(size), min(size, _ITEM_LIMIT)))
+            )
+            for position in positions:
+                if not key.is_unique(position) or same(key.values[position], column.values[position]):
+                    continue
+                equals = key.values[position]
+                expression = Expression(
+                    op="where",
+                    call=self.collection.call,
+                    path=self.collection.path,
+                    field=column.path,
+                    where=(Condition(field=key.path, equals=equals),),
+                )
+                place = f"of the {self.noun} whose {self.labels[key.path]} is {quoted(equals)}"
+                yield self._pick(expression, place, "find", column, position, (equals,))
+
+    def _top(self) -> Iterator[Pick]:
+        size = len(self.collection.items)
+        for column in self.columns:
+            if column.kind != "text" or len(set(column.normals)) < size:
+                continue
+            for by in self.columns:
+                if by.path == column.path or by.kind not in ("quantity", "date"):
+                    continue
+                for limit in (2, 3):
+                    expression = Expression(
+                        op="sort",
+                        call=self.collection.call,
+                        path=self.collection.path,
+                        field=column.path,
+                        by=by.path,
+                        descending=True,
+                        limit=limit,
+                    )
+                    label = many(self._label(column))
+                    word = _superlative(by, True)
+                    noun = (
+                        f"the {label} of the {number_word(limit)} {self.nouns} with the {word} "
+                        f"{self.labels[by.path]}"
+                    )
+                    for pick in self._checked(expression, noun, label, "top", column, ()):
+                        yield replace(pick, order=f"{word} first")
+
+    def _groups(self) -> Iterator[tuple[tuple[Condition, ...], str, str, list[int]]]:
+        """Yield conditions that part of the items satisfy, in words as a clause and as a predicate."""
+        for column in self.columns:
+            if column.kind not in ("category", "flag") or not column.path:
+                continue
+            values = sorted({json.dumps(value) for value in column.values})
+            if not 2 <= len(values) <= _GROUP_LIMIT * 2 or len(set(column.normals)) < len(values):
+                continue
+            label = self.labels[column.path]
+            for text in values[:_GROUP_LIMIT]:
+                value = json.loads(text)
+                kept = [index for index, one in enumerate(column.values) if one == value]
+                where = (Condition(field=column.path, equals=value),)
+                clause = f" whose {label} is {quoted(value)}"
+                said = (
+                    f"{label} set to {quoted(value)}"
+                    if column.kind == "flag"
+                    else f"{quoted(value)} as {label}"
+                )
+                yield where, clause, f"have {said}", kept
+
+    def _label(self, column: Column) -> str:
+        return self.labels[column.path] if column.path else self.noun
+
+    def _pick(
+        self,
+        expression: Expression,
+        place: str,
+        template: Template,
+        column: Column,
+        index: int | None = None,
+        stated: tuple[JsonValue, ...] = (),
+    ) -> Pick:
+        value = (
+            evaluate(expression, {self.collection.call: self._output()})
+            if index is None
+            else column.values[index]
+        )
+        label = self._label(column)
+        noun = f"the {label} {place}" if column.path else f"the {place.removeprefix('of the ')}"
+        return Pick(expression, value, noun, label, template, column, stated=stated)
+
+    def _checked(
+        self,
+        expression: Expression,
+        noun: str,
+        label: str,
+        template: Template,
+        column: Column,
+        stated: tuple[JsonValue, ...],
+    ) -> Iterator[Pick]:
+        try:
+            value = evaluate(expression, {self.collection.call: self._output()})
+        except ExpressionError:
+            return
+        yield Pick(expression, value, noun, label, template, column, stated=stated)
+
+    def _output(self) -> JsonValue:
+        """Return an output that holds the list alone, at its path."""
+        output: JsonValue = list(self.collection.items)
+        for part in reversed(self.collection.path):
+            output = {str(part): output}
+        return output
+
+
+def _superlative(by: Column, descending: bool) -> str:
+    if by.kind == "date":
+        return "latest" if descending else "earliest"
+    return "highest" if descending else "lowest"
+
+
+def _extreme(by: Column, descending: bool) -> int | None:
+    """Return the only item with the highest (lowest) value; None when there is a tie or no order."""
+    try:
+        order = sorted(range(len(by.values)), key=lambda index: by.values[index], reverse=descending)  # type: ignore[arg-type,return-value]
+    except TypeError:
+        return None
+    if len(order) < 2 or same(by.values[order[0]], by.values[order[1]]):
+        return None
+    return order[0]
+
+
+def _plainly_ordered(column: Column) -> bool:
+    """Return whether any way to sort these texts alphabetically gives the same order."""
+    texts = [value for value in column.values if isinstance(value, str)]
+    if len(texts) < len(column.values) or column.kind not in ("text", "category"):
+        return False
+    simple = all(
+        text.replace("_", "a").isalnum() and text.isascii() and text == text.lower() for text in texts
+    )
+    letters = [text.replace("_", "") for text in texts]
+    return simple and sorted(texts) == [text for _, text in sorted(zip(letters, texts, strict=True))]

@@ -1,0 +1,72 @@
+"""What a solver has to be told of a call, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from firefly.parameters import parameters
+from firefly.records import ExploredCall
+from firefly.replay.records import Tool
+from firefly.synthesis.phrases import Phrase, phrase_of
+from firefly.synthesis.sql import describe, is_statement
+
+_LITERAL_LIMIT = 80
+"""Longest literal argument that a question quotes, in characters."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """How a call is told in a question."""
+
+    phrase: Phrase
+    literals: Mapping[str, JsonValue]
+    """Arguments that a solver has to be told."""
+    scalar: str = ""
+    """Noun phrase of the only value that comes back, if so."""
+    limited: bool = False
+    """The phrase says itself how many items there are at most."""
+
+
+def told(call: ExploredCall, tool: Tool, launch_values: Collection[JsonValue]) -> Told | None:
+    """Return how a call is told; None when one of its literal arguments can't be."""
+    declared = {parameter.name: parameter for parameter in parameters(tool)}
+    found: dict[str, JsonValue] = {}
+    phrase: Phrase | None = None
+    scalar, limited = "", False
+    for name, value in call.call.arguments.items():
+        parameter = declared.get(name)
+        if name in call.references or value is None:
+            continue
+        if parameter is not None and parameter.has_default and parameter.default == value:
+            continue
+        if call.sources.get(name) == "launch" or value in launch_values:
+            continue
+        if isinstance(value, str) and is_statement(value):
+            statement = describe(value)
+            if statement is None or phrase is not None:
+                return None
+            phrase = Phrase(statement.rows or statement.scalar, head=("rows",))
+            scalar, limited = statement.scalar, statement.limited
+            continue
+        if not tellable(value):
+            return None
+        found[name] = value
+    return Told(phrase or phrase_of(tool), found, scalar, limited)
+
+
+def tellable(value: JsonValue) -> bool:
+    """Return whether a question can quote the value.
+
+    >>> tellable("open"), tellable("*"), tellable(["a1", "b2"]), tellable({"a": 1})
+    (True, False, True, False)
+    """
+    if isinstance(value, str):
+        # "a" or "*" as a search term means: anything. No person asks so.
+        telling = sum(one.isalnum() for one in value) >= 2
+        return telling and len(value) <= _LITERAL_LIMIT and value.isprintable() and '"' not in value
+    if isinstance(value, list):
+        return 0 < len(value) <= 4 and all(tellable(one) and not isinstance(one, list) for one in value)
+    return isinstance(value, bool | int | float)

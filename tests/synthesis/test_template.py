@@ -1,0 +1,248 @@
+"""Tasks written from explorations of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import pytest
+
+from firefly.exploration import explore_sub_dag
+from firefly.exploration.symbolic import Symbolic
+from firefly.knowledge import Knowledge
+from firefly.mentions import mention
+from firefly.records import Exploration, Link, Node, SubDag
+from firefly.replay.expressions import evaluate
+from firefly.replay.records import Observation, Task
+from firefly.synthesis import write_tasks
+from firefly.synthesis.template import Template
+from firefly.verification.recorded import agrees, match
+from tests.function_servers import FunctionServers
+from tests.library_servers import ALONE, BOOKS, CHAIN, SHORT, known, library
+
+
+def explored_by(sub_dag: SubDag, seed: int = 1, servers: FunctionServers | None = None) -> list[Exploration]:
+    return explore_sub_dag(
+        sub_dag,
+        explorer=Symbolic(),
+        backend=servers or library(),
+        knowledge=known(),
+        rng=Random(seed),
+        seed=0,
+        variants=3,
+    )
+
+
+def written(explorations: Sequence[Exploration], seed: int = 0, tasks: int = 6) -> list[Task]:
+    knowledge = known(tuple(explorations))
+    return [
+        task
+        for exploration in explorations
+        for task in write_tasks(
+            exploration,
+            writer=Template(tasks=tasks),
+            knowledge=knowledge,
+            rng=Random(f"{seed}:{exploration.id}"),
+        )
+    ]
+
+
+@pytest.fixture(scope="module")
+def tasks() -> list[tuple[Task, Exploration]]:
+    explorations = [
+        one for seed in range(4) for sub_dag in (CHAIN, SHORT, ALONE) for one in explored_by(sub_dag, seed)
+    ]
+    by_id = {one.id: one for one in explorations}
+    found = {task.id: task for seed in range(4) for task in written(list(by_id.values()), seed)}
+    return [(task, by_id[task.provenance.exploration]) for task in found.values()]
+
+
+def test_there_are_many_kinds_of_questions(tasks: list[tuple[Task, Exploration]]) -> None:
+    kinds = {task.provenance.template.split("/")[0] for task, _ in tasks}
+    assert {"field", "find", "extreme", "fold", "total", "top"} <= kinds
+    assert {len(task.gold_calls) for task, _ in tasks} == {1, 2, 3}
+    assert len({task.question for task, _ in tasks}) > 40
+
+
+def test_answers_follow_from_the_recorded_calls(tasks: list[tuple[Task, Exploration]]) -> None:
+    for task, exploration in tasks:
+        found = match(task, exploration.recording.steps)
+        assert not found.fault, found.fault
+        assert agrees(task.answer, found.value(task.expression)), task
+
+
+def test_questions_give_no_value_away(tasks: list[tuple[Task, Exploration]]) -> None:
+    for task, exploration in tasks:
+        found = match(task, exploration.recording.steps)
+        assert mention(task.question, task.answer.value) is None, task.prompt
+        for gold in task.gold_calls:
+            for reference in gold.references.values():
+                assert mention(task.question, found.value(reference)) is None, task.prompt
+
+
+def test_questions_state_every_literal_and_every_condition(tasks: list[tuple[Task, Exploration]]) -> None:
+    for task, _ in tasks:
+        expressions = [
+            task.expression,
+            *(one for gold in task.gold_calls for one in gold.references.values()),
+        ]
+        for expression in expressions:
+            for condition in expression.where:
+                assert mention(task.question, condition.equals) or isinstance(condition.equals, bool)
+        for gold in task.gold_calls:
+            for name, value in gold.arguments.items():
+                assert name in gold.references or mention(task.question, value), task.prompt
+
+
+def test_only_calls_that_the_answer_needs_are_gold(tasks: list[tuple[Task, Exploration]]) -> None:
+    for task, _ in tasks:
+        assert [gold.id for gold in task.gold_calls] == [f"c{n}" for n in range(1, len(task.gold_calls) + 1)]
+        used = {task.expression.call} | {one for gold in task.gold_calls for one in gold.depends_on}
+        assert used == {gold.id for gold in task.gold_calls}
+
+
+def test_values_are_singled_out_by_what_they_are_and_never_by_position(
+    tasks: list[tuple[Task, Exploration]],
+) -> None:
+    for task, exploration in tasks:
+        outputs = match(task, exploration.recording.steps).outputs
+        for gold in task.gold_calls:
+            for reference in gold.references.values():
+                assert reference.op != "value" or not any(isinstance(part, int) for part in reference.path)
+                assert evaluate(reference, outputs) == gold.arguments[next(iter(gold.references))]
+
+
+def test_the_same_generator_writes_the_same_tasks() -> None:
+    explorations = explored_by(CHAIN)
+    assert written(explorations, 3) == written(explorations, 3)
+    assert written(explorations, 3) != written(explorations, 4)
+
+
+def test_an_exploration_yields_at_most_as_many_tasks_as_asked() -> None:
+    (exploration, *_) = explored_by(CHAIN)
+    assert 1 <= len(written([exploration], tasks=2)) <= 2
+
+
+def test_an_incomplete_exploration_yields_nothing() -> None:
+    (exploration, *_) = explored_by(CHAIN)
+    broken = Exploration.model_validate({**exploration.model_dump(), "id": "", "completed": False})
+    assert written([broken]) == []
+
+
+def test_a_value_of_the_launch_line_is_no_hop() -> None:
+    (exploration, *_) = explored_by(SHORT)
+    given = next(call.call.arguments["reader_id"] for call in exploration.calls if call.call.arguments)
+    base = known((exploration,))
+    listings = [one.model_copy(update={"launch_values": (given,)}) for one in base.listings.values()]
+    knowledge = Knowledge(listings, base.profiles.values(), base.recordings)
+    found = write_tasks(exploration, writer=Template(), knowledge=knowledge, rng=Random(0))
+    assert found and all(len(task.gold_calls) == 1 for task in found)
+    assert all(mention(task.question, given) is None for task in found)
+
+
+def cut(limit: int, servers: FunctionServers | None = None) -> list[Task]:
+    """Tasks about a listing that is asked for with a limit."""
+    backend = servers or library()
+
+    def list_some(limit: int) -> Any:
+        """List books in the library."""
+        return {"books": BOOKS[:limit]}
+
+    backend.functions[("catalogue", "list_some")] = list_some
+    from tests.library_servers import explored
+
+    exploration = explored(("catalogue", "list_some", {"limit": limit}), servers=backend)
+    base = known()
+    profile = base.profiles[("catalogue", "list_books")].model_copy(update={"tool": "list_some"})
+    knowledge = Knowledge(backend.listings(), [*base.profiles.values(), profile], [exploration.recording])
+    return [
+        task
+        for seed in range(20)
+        for task in write_tasks(exploration, writer=Template(tasks=9), knowledge=knowledge, rng=Random(seed))
+    ]
+
+
+def test_nothing_is_said_of_all_of_a_list_that_may_be_cut() -> None:
+    assert {task.expression.op for task in cut(4)} == {"where"}
+    assert {"sum", "max", "sort"} <= {task.expression.op for task in cut(50)}
+
+
+def test_a_value_found_in_one_place_is_not_used_in_another() -> None:
+    servers = library()
+
+    def find_page(book: str, word: str) -> Any:
+        """Find pages that hold a word."""
+        return {
+            "hits": [
+                {"page": 112, "word": word, "chapter": "Harbour"},
+                {"page": 47, "word": word, "chapter": "Fog"},
+            ]
+        }
+
+    def read_page(book: str, page: int) -> Any:
+        """Read a page."""
+        return {"page": page, "first": "Nobody had seen the ferry"}
+
+    servers.functions |= {("catalogue", "find_page"): find_page, ("catalogue", "read_page"): read_page}
+    from firefly.records import ExploredCall
+    from firefly.replay.records import Expression
+    from tests.library_servers import explored
+
+    def of(book: str) -> list[Task]:
+        exploration = explored(
+            ("catalogue", "find_page", {"book": "Salt Roads", "word": "ferry"}),
+            ("catalogue", "read_page", {"book": book, "page": 47}),
+            servers=servers,
+        )
+        reference = Expression(op="sort", call="c1", path=("hits",), field=("page",), by=("page",), limit=1)
+        second = ExploredCall.model_validate(
+            {**exploration.calls[1].model_dump(), "references": {"page": reference}}
+        )
+        exploration = Exploration.model_validate(
+            {**exploration.model_dump(), "id": "", "calls": (exploration.calls[0], second)}
+        )
+        base = known()
+        knowledge = Knowledge(servers.listings(), base.profiles.values(), [exploration.recording])
+        return [
+            task
+            for seed in range(9)
+            for task in write_tasks(exploration, writer=Template(), knowledge=knowledge, rng=Random(seed))
+            if task.expression.op == "value"
+        ]
+
+    assert of("Salt Roads") and not of("Glass Harbour")
+
+
+def test_rounding_and_types_are_fixed_by_the_format(tasks: list[tuple[Task, Exploration]]) -> None:
+    for task, _ in tasks:
+        value = task.answer.value
+        if isinstance(value, float):
+            assert "rounded to" in task.answer_format and task.answer.tolerance > 0
+        elif isinstance(value, int):
+            assert "in digits" in task.answer_format and task.answer.tolerance == 0
+        elif isinstance(value, list):
+            assert task.answer.ordered and "first" in task.answer_format
+        elif task.answer.type == "date":
+            assert "YYYY-MM-DD" in task.answer_format
+
+
+def test_every_two_hop_chain_across_servers_names_what_is_passed() -> None:
+    sub_dag = SubDag(
+        nodes=(
+            Node(id="n1", tool=("readers", "get_reader")),
+            Node(id="n2", tool=("readers", "list_branches")),
+        ),
+        links=(Link(source="n1", target="n2", parameter="town", output_path=("town",)),),
+    )
+    found = written(explored_by(sub_dag))
+    assert found and any("that town" in task.question for task in found if len(task.gold_calls) == 2)
+
+
+def test_outputs_that_do_not_parse_yield_nothing() -> None:
+    exploration = explored_by(ALONE)[0]
+    step = exploration.calls[0].step
+    story = step.model_copy(update={"observation": Observation(text="Five books.\n- Salt Roads\n- more")})
+    call = exploration.calls[0].model_copy(update={"step": story})
+    opaque = Exploration.model_validate({**exploration.model_dump(), "id": "", "calls": (call,)})
+    assert written([exploration]) and not written([opaque])
