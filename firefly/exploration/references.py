@@ -171,20 +171,20 @@ def _by_extreme(
     if len(items) < 2:
         return
     rows = [_properties(item, hidden) for item in items]
-    for name in sorted(rows[0], key=repr):
-        column = [row.get(name) for row in rows]
-        ordered = all(is_number(value) for value in column) or all(
-            semantic_type(value) in _ORDERED for value in column
-        )
+    shared = [name for name in sorted(rows[0], key=repr) if all(name in row for row in rows)]
+    for name in shared:
+        column = [row[name] for row in rows]
+        ordered = all(map(is_number, column)) or all(semantic_type(value) in _ORDERED for value in column)
         itself = name == field
-        if (itself and len(rows[0]) > 1) or not (ordered or itself or len(rows[0]) <= _FEW):
-            continue  # by its own value or in the alphabet only what has hardly another property
+        # The ends of the alphabet, or of the values themselves, name only what has little else to it.
+        if (not ordered or itself) and len(shared) > _FEW:
+            continue
         for descending in (False, True):
             yield (
                 Expression(
                     op="sort", call=call, path=path, field=field, by=name, descending=descending, limit=1
                 ),
-                0.8 if itself else 2.5 if ordered else 0.3,
+                2.5 if ordered and not itself else 0.8 if len(shared) == 1 else 0.3,
             )
 
 

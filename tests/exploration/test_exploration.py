@@ -117,6 +117,53 @@ def test_a_value_that_was_an_argument_already_is_not_passed_on() -> None:
     assert "nothing that get_person returned" in exploration.reason
 
 
+BOOKS = {
+    "north.xlsx": {"Sales": "A1:B9", "Staff": "A1:C4"},
+    "south.xlsx": {"Trips": "A1:D7", "Costs": "A1:E5"},
+}
+
+
+def list_sheets(book: str) -> Any:
+    """List the sheets of a workbook."""
+    return [
+        {"sheet": sheet, "area": area, "owner": f"owner of {sheet}"} for sheet, area in BOOKS[book].items()
+    ]
+
+
+def read_cells(book: str, sheet: str, area: str) -> Any:
+    """Read an area of a sheet."""
+    if BOOKS[book].get(sheet) != area:
+        raise ValueError(f"{book} has no {sheet} {area}")
+    return {"cells": [[sheet, 1]]}
+
+
+def library() -> tuple[FunctionServers, Knowledge]:
+    backend = FunctionServers({"books": [list_sheets, read_cells]})
+    probes = [("books", "list_sheets", {"book": book}) for book in BOOKS] + [
+        ("books", "read_cells", {"book": "north.xlsx", "sheet": "Sales", "area": "A1:B9"})
+    ]
+    return backend, backend.knowledge(probes)
+
+
+SHEETS = SubDag(
+    nodes=(Node(id="n1", tool=("books", "list_sheets")), Node(id="n2", tool=("books", "read_cells"))),
+    links=tuple(
+        Link(source="n1", target="n2", parameter=name, output_path=("*", name)) for name in ("sheet", "area")
+    ),
+)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_values_of_one_item_go_together_with_the_parents_own_argument(seed: int) -> None:
+    backend, knowledge = library()
+    for exploration in explore(SHEETS, backend, knowledge, seed):
+        assert exploration.completed
+        read = last(exploration)["n2"]
+        assert [call.step.observation.outcome for call in exploration.calls] == ["success", "success"]
+        assert read.call.arguments["book"] == last(exploration)["n1"].call.arguments["book"]
+        assert set(read.references) == {"sheet", "area"}
+
+
 def test_arguments_that_are_not_linked_repeat_what_worked() -> None:
     sub_dag = SubDag(
         nodes=(

@@ -57,8 +57,14 @@ def test_bare_names_are_taken_from_the_ends_of_the_alphabet() -> None:
 
 
 def test_a_tie_names_nobody() -> None:
-    tied = [{"id": "a", "n": 3}, {"id": "b", "n": 3}]
+    tied = [{"id": "a", "n": 3, "m": 1}, {"id": "b", "n": 3, "m": 1}]
     assert found(tied, ("*", "id")) == []
+
+
+def test_what_has_hardly_another_property_is_named_by_the_alphabet() -> None:
+    sheets = [{"name": "Prices", "used": "A1:B2"}, {"name": "Costs", "used": "A1:B2"}]
+    values = {e.by: value for e, value in found(sheets, ("*", "name")) if e.op == "sort" and not e.descending}
+    assert values == {("name",): "Costs"}
 
 
 def test_a_volatile_property_is_no_condition() -> None:
