@@ -11,8 +11,11 @@ different answers.
   several tools could be to blame, those least expected to be harmless are blamed first, and what
   is left is checked again, until no counter-example is left.
 * Quiet calls of tools *known as reads* are left out for R after `PAIR` witnesses with R itself and
-  `TOTAL` with any tool. Across two servers of one scope, where only the files connect them,
-  `PAIR` witnesses between the two servers and `TOTAL` of T are enough.
+  `TOTAL` with any tool; past ones only if in `TELLING` of them R's answer is known to have been
+  another one when T was called (where T is R: the very same call), for what T made the server
+  remember would show there. Across two
+  servers of one scope, where only the files connect them, `PAIR` witnesses between the two servers
+  and `TOTAL` of T are enough.
 * Quiet calls of other tools are never left out: a write that changes no file may have changed what
   the server remembers.
 * Changing calls are left out, the mark standing for what they did, after `STRONG` witnesses with R
@@ -27,11 +30,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, islice
 
 from .cassette import ToolKey
-from .state import CHANGING, QUIET_PAST, QUIET_RECENT, Event, state_id
+from .state import CHANGING, QUIET_PAST, QUIET_RECENT, state_id
 from .visits import Visit
 
 PAIR = 2
 TOTAL = 3
+TELLING = 1
 STRONG = 5
 
 _COMPARED = 400
@@ -39,8 +43,8 @@ _COMPARED = 400
 
 Kind = tuple[ToolKey, int]
 """A tool and one of the three level constants."""
-Dropped = tuple[tuple[Kind, tuple[str, ...]], ...]
-"""The items left out of a state, by kind."""
+Dropped = tuple[tuple[Kind, tuple[str, ...], bool], ...]
+"""What is left out of a state: kind, items, and whether the answer is known to have changed since then."""
 _Group = tuple[ToolKey, str, list[tuple[tuple[str, str], Dropped]]]
 """A tool, a call of it, and each distinct (result, what is left out) in one state."""
 Table = dict[ToolKey, dict[ToolKey, int]]
@@ -86,12 +90,45 @@ class Indifferences:
 
     def _groups(self) -> list[_Group]:
         """Return, per call and state under the present table, each distinct (result, what is left out)."""
+        places = [
+            (visit.key, visit.letter, state_id(visit.root, visit.mark, visit.events, self.table[visit.key]))
+            for visit in self._visits
+        ]
+        answers: dict[tuple[ToolKey, str, str], set[str]] = defaultdict(set)
+        for place, visit in zip(places, self._visits, strict=True):
+            answers[place].add(visit.answer)
         found: dict[tuple[ToolKey, str, str], set[tuple[tuple[str, str], Dropped]]] = defaultdict(set)
-        for visit in self._visits:
-            levels = self.table[visit.key]
-            state = state_id(visit.root, visit.mark, visit.events, levels)
-            found[(visit.key, visit.letter, state)].add((visit.result, _dropped(visit.events, levels)))
+        for place, visit in zip(places, self._visits, strict=True):
+            found[place].add((visit.result, self._dropped(visit, answers)))
         return [(key, name, sorted(seen)) for (key, name, _), seen in sorted(found.items()) if len(seen) > 1]
+
+    def _dropped(self, visit: Visit, answers: Mapping[tuple[ToolKey, str, str], set[str]]) -> Dropped:
+        """Return what `state.kept` leaves out before ``visit``."""
+        levels = self.table[visit.key]
+        found: dict[Kind, list[str]] = {}
+        oldest: dict[Kind, int] = {}
+        recent = True
+        for index in range(visit.at - 1, -1, -1):
+            event = visit.trail[index]
+            level = levels.get(event.tool, 0)
+            recent = recent and not event.changing
+            kind = CHANGING if event.changing else QUIET_RECENT if recent else QUIET_PAST
+            if level & kind:
+                found.setdefault((event.tool, kind), []).append(event.item)
+                if event.tool != visit.key or _letter(event.item) == visit.letter:
+                    oldest[(event.tool, kind)] = index
+            else:
+                recent = False
+        parts = []
+        for one, items in sorted(found.items()):
+            telling = False
+            if one[1] == QUIET_PAST and one in oldest:
+                mark = visit.trail[oldest[one]].item.partition("@")[2]
+                state = state_id(visit.root, mark, visit.events[: oldest[one]], levels)
+                then = answers.get((visit.key, visit.letter, state))
+                telling = then is not None and visit.answer not in then
+            parts.append((one, tuple(reversed(items)), telling))
+        return tuple(parts)
 
     def _blame(self, groups: Iterable[_Group]) -> set[Kind]:
         candidates: dict[tuple[int, int], set[Kind]] = defaultdict(set)
@@ -130,6 +167,7 @@ class _Witnesses:
 
     def __init__(self, groups: Iterable[_Group], swayed: Mapping[str, frozenset[str]]) -> None:
         self._pairs: Counter[tuple[ToolKey, Kind]] = Counter()
+        self._telling: Counter[tuple[ToolKey, Kind]] = Counter()
         self._against_none: set[tuple[ToolKey, Kind]] = set()
         for reader, name, seen in groups:
             self._count(reader, swayed.get(name, frozenset()), [dropped for _, dropped in seen])
@@ -142,13 +180,20 @@ class _Witnesses:
 
     def _count(self, reader: ToolKey, swayed: frozenset[str], seen: Sequence[Dropped]) -> None:
         items: dict[Kind, set[tuple[str, ...]]] = defaultdict(set)
+        told: dict[Kind, set[tuple[str, ...]]] = defaultdict(set)
+        having: Counter[Kind] = Counter()
         for dropped in seen:
-            for kind, one in dropped:
+            for kind, one, telling in dropped:
+                having[kind] += 1
                 items[kind].add(one)
+                if telling:
+                    told[kind].add(one)
         for kind, distinct in items.items():
-            without = any(kind not in dict(dropped) for dropped in seen)
+            without = having[kind] < len(seen)
             if kind[1] != CHANGING:
-                self._pairs[(reader, kind)] += len(distinct) if without else 0
+                if without:
+                    self._pairs[(reader, kind)] += len(distinct)
+                    self._telling[(reader, kind)] += len(told[kind])
                 continue
             every = sorted(distinct | ({()} if without else set()))
             for one, other in islice(combinations(every, 2), _COMPARED):
@@ -163,8 +208,13 @@ class _Witnesses:
         if level == CHANGING:
             return self._pairs[pair] >= STRONG and pair in self._against_none
         if tool[0] == reader[0]:
-            return self._pairs[pair] >= PAIR and self._totals[(tool, level)] >= TOTAL
+            enough = self._pairs[pair] >= PAIR and self._totals[(tool, level)] >= TOTAL
+            return enough and (level == QUIET_RECENT or self._telling[pair] >= TELLING)
         return self._servers[(tool[0], reader[0])] >= PAIR and self._totals[(tool, QUIET_RECENT)] >= TOTAL
+
+
+def _letter(item: str) -> str:
+    return item.partition("@")[0]
 
 
 def _with_above(level: int) -> int:
@@ -172,34 +222,17 @@ def _with_above(level: int) -> int:
     return QUIET_RECENT | QUIET_PAST if level == QUIET_RECENT else level
 
 
-def _dropped(events: Sequence[Event], levels: Mapping[ToolKey, int]) -> Dropped:
-    """Return what `state.kept` leaves out, by kind, oldest first."""
-    found: dict[Kind, list[str]] = {}
-    recent = True
-    for event in reversed(events):
-        level = levels.get(event.tool, 0)
-        if event.changing:
-            recent = False
-            kind = CHANGING
-        else:
-            kind = QUIET_RECENT if recent else QUIET_PAST
-        if level & kind:
-            found.setdefault((event.tool, kind), []).append(event.item)
-        else:
-            recent = False
-    return tuple(sorted((kind, tuple(reversed(items))) for kind, items in found.items()))
-
-
 def _differing(one: Dropped, other: Dropped) -> set[Kind]:
-    mine, theirs = dict(one), dict(other)
+    mine = {kind: items for kind, items, _ in one}
+    theirs = {kind: items for kind, items, _ in other}
     found = {kind for kind in mine.keys() | theirs.keys() if mine.get(kind) != theirs.get(kind)}
     # Equal by kind, so only the order between kinds differs: any of them may be to blame.
     return found or set(mine)
 
 
 def _letters_between(one: Sequence[str], other: Sequence[str]) -> set[str]:
-    mine = Counter(item.partition("@")[0] for item in one)
-    theirs = Counter(item.partition("@")[0] for item in other)
+    mine = Counter(_letter(item) for item in one)
+    theirs = Counter(_letter(item) for item in other)
     difference = (mine - theirs) + (theirs - mine)
     return set(difference or mine)
 
@@ -208,7 +241,7 @@ def _swayed(visits: Iterable[Visit], reads: Collection[ToolKey]) -> dict[str, fr
     """Return call -> the calls right after which its answer was seen to be another one."""
     answers: dict[str, dict[tuple[str, ...], set[str]]] = defaultdict(lambda: defaultdict(set))
     for visit in visits:
-        writes = [event.item.partition("@")[0] for event in visit.events if event.tool not in reads]
+        writes = [_letter(event.item) for event in visit.events if event.tool not in reads]
         answers[visit.letter][(visit.root, *writes)].add(visit.answer)
     found: dict[str, set[str]] = defaultdict(set)
     for name, by_history in answers.items():
