@@ -16,21 +16,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 from firefly.plugins import register
 from firefly.worlds.draw import Draw
-from firefly.worlds.office import Properties, Value, write_workbook
+from firefly.worlds.office import column_letter
+from firefly.worlds.shop_books import Books, make_books, write_books
 from firefly.worlds.shop_contracts import write_contracts
 from firefly.worlds.shop_repository import write_repository
 from firefly.worlds.shop_story import Story, tell
-from firefly.worlds.shop_trade import DAYS, make_asides
+from firefly.worlds.shop_trade import make_asides
 from firefly.worlds.tables import Row, Table, csv_text, write_sqlite
 from firefly.worlds.words import COLUMN_NOTES
-
-_PLANS = 25
-_QUOTES = 18
 
 _DISPENSABLE = {
     "agreements": ("penalty_rate", "committed_volume"),
@@ -69,6 +66,7 @@ class Shop:
             {"list_revision": f"{draw.one(releases.column('release_id'))}:prices/{row['category']}.csv"}
             for row in story.products.rows
         )
+        books = make_books(story, draw)
         asides = draw.some(make_asides(draw, story.start), 4)
         noted = draw.one((0, 1, 2))
         database = (
@@ -80,37 +78,30 @@ class Shop:
             tickets,
             releases,
             story.agreements,
-            _reports(story, draw),
+            _reports(books, story, draw),
             *asides[:noted],
         )
         write_sqlite(folder / "shop.db", [_vary(table, draw) for table in database])
         _write_warehouse(folder / "warehouse", story, asides[noted:], draw)
-        _write_books(folder / "books", story, draw)
+        write_books(folder / "books", books, story, draw)
         write_contracts(folder / "contracts", story, draw)
 
 
-def _reports(story: Story, draw: Draw) -> Table:
+def _reports(books: Books, story: Story, draw: Draw) -> Table:
     """Return the table that says where in the workbooks a figure stands."""
     rows: list[Row] = []
-    count = len(story.products.rows) + 1
-    places = (
-        ("pricing.xlsx", "Price list", "F", count),
-        ("pricing.xlsx", "Suppliers", "B", len(story.suppliers.rows) + 1),
-        ("planning.xlsx", "Targets", "F", len(story.employees.rows) + 1),
-        ("planning.xlsx", "Payment plans", "D", _PLANS + 1),
-        ("freight.xlsx", "Pallets", "E", count),
-        ("freight.xlsx", "Quotes", "D", _QUOTES + 1),
-    )
-    lines = draw.whole(2 * len(places), 2, 20)
+    places = [(path, sheet, cells) for path, sheets in books.items() for sheet, cells in sheets.items()]
     owners = story.employees.column("handle")
-    for (path, sheet, column, last), identifier in zip(places * 2, draw.identifiers(12, "REP"), strict=True):
-        line = 2 + (lines.pop() - 2) % (last - 1)
+    count = draw.one(range(11, 15))
+    for identifier, line in zip(draw.identifiers(count, "REP"), draw.whole(count, 0, 100), strict=True):
+        path, sheet, cells = draw.one(places)
+        number = 2 + line % (len(cells) - 1)
         rows.append(
             {
                 "report_id": identifier,
                 "path": path,
                 "sheet": sheet,
-                "range": f"A{line}:{column}{line}",
+                "range": f"A{number}:{column_letter(len(cells[0]) - 1)}{number}",
                 "owner": draw.one(owners),
             }
         )
@@ -159,6 +150,7 @@ One thread and no files once loaded: rows come in one order, and queries see the
 
 def _write_warehouse(folder: Path, story: Story, asides: Sequence[Table], draw: Draw) -> None:
     folder.mkdir()
+    keepers = story.employees.column("handle")
     statements = []
     for table in (story.shipments, story.depots, story.stock, story.returns, story.carriers, *asides):
         kept = _vary(table, draw)
@@ -166,7 +158,7 @@ def _write_warehouse(folder: Path, story: Story, asides: Sequence[Table], draw: 
         statements.append(
             f"CREATE TABLE {kept.name} ({kept.declared()});\n"
             f"COPY {kept.name} FROM 'warehouse/{kept.name}.csv' (FORMAT csv, HEADER, AUTO_DETECT false);\n"
-            f"COMMENT ON TABLE {kept.name} IS '{kept.about}';\n"
+            f"COMMENT ON TABLE {kept.name} IS '{kept.about}; kept by {draw.one(keepers)}';\n"
         )
         statements += [
             f"COMMENT ON COLUMN {kept.name}.\"{name}\" IS '{COLUMN_NOTES[name]}';\n"
@@ -179,80 +171,3 @@ def _write_warehouse(folder: Path, story: Story, asides: Sequence[Table], draw: 
         piece = bytes.fromhex(content)
         database[offset : offset + len(piece)] = piece
     (folder / "archive.duckdb").write_bytes(database)
-
-
-def _write_books(folder: Path, story: Story, draw: Draw) -> None:
-    folder.mkdir()
-    author, created = str(draw.one(story.employees.column("name"))), str(story.start + timedelta(days=DAYS))
-    products = story.products.rows
-    markups = draw.whole(len(products), 108, 190)
-    prices: list[list[Value]] = [["SKU", "Product", "Supplier", "Unit price", "Markup percent", "List price"]]
-    prices += [
-        [row["sku"], row["name"], row["supplier_id"], row["unit_price"], markup, f"=D{line}*E{line}/100"]
-        for line, (row, markup) in enumerate(zip(products, markups, strict=True), start=2)
-    ]
-    write_workbook(
-        folder / "pricing.xlsx",
-        {"Price list": prices, "Suppliers": _sheet(story.suppliers)},
-        Properties("Prices", author, "Sales", created),
-    )
-    managers = story.employees.column("handle")
-    quarters = iter(draw.whole(4 * len(managers), 9000, 99000))
-    targets: list[list[Value]] = [["Manager", "Q1", "Q2", "Q3", "Q4", "Year"]]
-    targets += [
-        [manager, *(next(quarters) for _ in range(4)), f"=SUM(B{line}:E{line})"]
-        for line, manager in enumerate(managers, start=2)
-    ]
-    plans = [_payment_plan(row, draw) for row in draw.some(story.orders.rows, _PLANS)]
-    write_workbook(
-        folder / "planning.xlsx",
-        {"Targets": targets, "Payment plans": _sheet(Table("plans", "", plans))},
-        Properties("Plans", author, "Budget", created),
-    )
-    loads = draw.amounts(len(products), 90, 2400)
-    pallets: list[Row] = [
-        {
-            "sku": row["sku"],
-            "pieces_per_pallet": pieces,
-            "load_expr": f"{load} {draw.one(('lb', 'stone', 'kg'))}",
-            "height_expr": f"{height} inch",
-            "home_depot": draw.one(story.depots.column("depot_code")),
-        }
-        for row, pieces, load, height in zip(
-            products,
-            draw.whole(len(products), 30, 900),
-            loads,
-            draw.amounts(len(products), 20, 80),
-            strict=True,
-        )
-    ]
-    quotes: list[Row] = [
-        {
-            "quote_no": identifier,
-            "customer_id": draw.one(story.customers.column("customer_id")),
-            "carrier": draw.one(story.carriers.column("carrier")),
-            "quote_expression": f"{amount} + {draw.one(range(3, 90))} * {draw.one(range(5, 40)) / 4}",
-        }
-        for identifier, amount in zip(
-            draw.identifiers(_QUOTES, "QUO"), draw.amounts(_QUOTES, 30, 900), strict=True
-        )
-    ]
-    write_workbook(
-        folder / "freight.xlsx",
-        {"Pallets": _sheet(Table("pallets", "", pallets)), "Quotes": _sheet(Table("quotes", "", quotes))},
-        Properties("Freight", author, "Logistics", created),
-    )
-
-
-def _payment_plan(order: Row, draw: Draw) -> Row:
-    first = draw.one(range(80, 4000)) / 4
-    return {
-        "order_id": order["order_id"],
-        "first_payment": first,
-        "instalments": draw.one(range(2, 13)),
-        "open_amount_expression": f"{order['total']} - {first} * {draw.one(range(101, 112)) / 100}",
-    }
-
-
-def _sheet(table: Table) -> list[list[Value]]:
-    return [list(table.columns), *(list(row.values()) for row in table.rows)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import repeat
 from pathlib import Path
 
 from firefly.worlds.draw import Draw
@@ -28,7 +29,8 @@ def write_contracts(folder: Path, story: Story, draw: Draw) -> None:
             ("Normal", f"Each late week costs {row['penalty_rate']} percent of the order."),
         ]
         clauses = draw.some(_CLAUSES, draw.one(range(2, len(_CLAUSES))))
-        paragraphs += [("Heading1", draw.one(_HEADINGS)), *(("Normal", clause) for clause in clauses)]
+        numbered = [f"{draw.one(range(2, 60))}. {clause}" for clause in clauses]
+        paragraphs += [("Heading1", draw.one(_HEADINGS)), *zip(repeat("Normal"), numbered, strict=False)]
         volumes = draw.whole(len(supplied), 20, 900)
         table = [["SKU", "Product", "Yearly pieces"]] + [
             [str(one["sku"]), str(one["name"]), str(volume)]

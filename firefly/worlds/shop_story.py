@@ -59,10 +59,10 @@ def tell(draw: Draw) -> Story:
     """Return the story that ``draw`` tells."""
     start = date(draw.one((2018, 2019, 2020, 2021, 2022)), draw.one((1, 2, 3)), draw.one(range(1, 25)))
     people = _people(draw, 54)
-    employees = _employees(draw, people[:9])
+    employees = _employees(draw, people[: draw.one((7, 8, 9))])
     suppliers, agreements = _suppliers(draw, people[9:20], employees, start)
     products = _products(draw, suppliers)
-    customers = _customers(draw, people[20:48], employees)
+    customers = _customers(draw, people[20 : draw.one(range(43, 49))], employees)
     orders, lines = make_orders(draw, customers, products, start)
     depots = make_depots(draw, people[48:54])
     carriers = make_carriers(draw)
@@ -92,7 +92,7 @@ def _people(draw: Draw, count: int) -> list[tuple[str, str]]:
 
 def _employees(draw: Draw, people: list[tuple[str, str]]) -> Table:
     places = draw.some(PLACES, 4)
-    offices = draw.spread(len(people) + 1, places)[: len(people)]
+    offices = draw.spread(len(people) + 4, places)[: len(people)]
     roles = [draw.one(ROLES) for _ in people]
     budgets = draw.whole(len(people), 1200, 9800)
     shares = [draw.one(range(11, 60)) for _ in people]
@@ -173,14 +173,14 @@ def _suppliers(
 
 def _products(draw: Draw, suppliers: Table) -> Table:
     categories = draw.some(sorted(PRODUCTS), 5)
-    kinds = draw.spread(40, categories)
+    kinds = draw.spread(draw.one(range(34, 47)), categories)
     count = len(kinds)
     numbers = draw.identifiers(count, "SKU")
     names: set[str] = set()
     rows: list[Row] = []
     prices = draw.amounts(count, 3, 240)
     quantities = draw.amounts(count, 2, 90)
-    supplied_by = draw.spread(count + 30, suppliers.column("supplier_id"))[:count]
+    supplied_by = draw.spread(count + 40, suppliers.column("supplier_id"))[:count]
     for number, kind, price, quantity, supplier in zip(
         numbers, kinds, prices, quantities, supplied_by, strict=True
     ):

@@ -24,7 +24,7 @@ DAYS = 260
 
 def make_orders(draw: Draw, customers: Table, products: Table, start: date) -> tuple[Table, Table]:
     """Return the orders and their lines."""
-    count = 110
+    count = draw.one(range(92, 124))
     identifiers = draw.identifiers(count, "ORD")
     placed = draw.dates(count, start, DAYS)
     statuses = draw.spread(count, STATUSES)
@@ -76,7 +76,7 @@ def make_orders(draw: Draw, customers: Table, products: Table, start: date) -> t
 
 def make_tickets(draw: Draw, orders: Table, lines: Table, employees: Table, start: date) -> Table:
     """Return the complaints."""
-    count = 24
+    count = draw.one(range(19, 28))
     chosen = draw.some(lines.rows, count)
     severities = draw.spread(count, SEVERITIES)
     assigned = draw.spread(count, draw.some(employees.column("handle"), 5))
@@ -187,7 +187,7 @@ def _later(day: str, days: int) -> str:
 
 def make_returns(draw: Draw, lines: Table, start: date) -> Table:
     """Return what came back."""
-    count = 26
+    count = draw.one(range(22, 30))
     rows: list[Row] = [
         {
             "return_id": identifier,
