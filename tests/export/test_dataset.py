@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,22 @@ def test_an_export_that_breaks_leaves_the_earlier_data_set_and_nothing_else(
     before = bytes_of(folder)
     with pytest.raises(shown, match=message):
         write_dataset(content(tasks={"train": TASKS}), folder, [Tasks(), Breaks(error), Manifest()])
+    assert bytes_of(folder) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["dataset"]
+
+
+def test_a_disk_that_fills_up_while_the_cassette_is_written_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_dataset(content(), tmp_path / "dataset", ALL)
+    before = bytes_of(folder)
+
+    def full(file: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match=r"No space left.*run the same command again"):
+        write_dataset(content(), folder, ALL)
     assert bytes_of(folder) == before
     assert [path.name for path in tmp_path.iterdir()] == ["dataset"]
 
