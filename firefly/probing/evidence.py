@@ -7,7 +7,7 @@ Equal answers speak for everything called in between, different ones against it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -216,36 +216,42 @@ def _explain(
                 tools[writer].changed.add(own)
         else:
             open_ones.append(one)
+    left = _attribute(open_ones, tools, _only)
+    if all(_others(one) & presumed_writes for one in left):
+        # Between reads alone no answer ever changed: of a presumed write and reads, it was the write.
+        left = _attribute(left, tools, lambda others: _only(others & presumed_writes))
+    return [Unexplained(one.first, frozenset(step.call.tool for step in one.between)) for one in left]
+
+
+def _attribute(
+    differences: Sequence[_Difference], tools: Mapping[str, Seen], suspect: Callable[[Set[str]], str]
+) -> list[_Difference]:
+    """Attribute differences to the witness itself, to known writes, or to ``suspect``; return those left."""
+    left = list(differences)
     progress = True
-    while progress and open_ones:
+    while progress and left:
         progress = False
-        for one in list(open_ones):
+        for one in list(left):
             own = one.first.call.tool
-            others = {step.call.tool for step in one.between} - {own}
+            others = _others(one)
             known = {name for name in others if tools[name].changed}
             if tools[own].restless:
                 tools[own].unstable.update(differing_paths(one.first.observation, one.second.observation))
             elif known:
                 tools[own].moved.update(known)
-            elif tools[own].repeats and (writer := _only_suspect(own, others, tools, presumed_writes)):
+            elif tools[own].repeats and (writer := suspect(others)):
                 tools[writer].changed.add(own)
                 tools[own].moved.add(writer)
             else:
                 continue
-            open_ones.remove(one)
+            left.remove(one)
             progress = True
-    return [Unexplained(one.first, frozenset(step.call.tool for step in one.between)) for one in open_ones]
+    return left
 
 
-def _only_suspect(
-    witness: str, others: set[str], tools: Mapping[str, Seen], presumed_writes: frozenset[str]
-) -> str:
-    """Return the one tool that can have changed the witness's answer; "" when there are several.
+def _others(difference: _Difference) -> set[str]:
+    return {step.call.tool for step in difference.between} - {difference.first.call.tool}
 
-    Beside a presumed write, reads that left the same witness alone before are cleared.
-    """
-    if len(others) == 1:
-        return next(iter(others))
-    written = others & presumed_writes
-    cleared = all(witness in tools[name].witnesses for name in others - written)
-    return next(iter(written)) if len(written) == 1 and cleared else ""
+
+def _only(names: Set[str]) -> str:
+    return next(iter(names)) if len(names) == 1 else ""

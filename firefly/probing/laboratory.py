@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from pydantic import JsonValue
@@ -114,11 +113,8 @@ class Laboratory:
 
     # --- what is known -----------------------------------------------------------------------
 
-    def knowledge(self, *, last_only: bool = False) -> Knowledge:
-        """Return what the steps so far tell, those of the open episode alone if so wished."""
-        chosen: Sequence[tuple[int, list[Step]]] = list(enumerate(self.episodes))
-        if last_only:
-            chosen = chosen[-1:]
+    def knowledge(self) -> Knowledge:
+        """Return what the steps so far tell."""
         return Knowledge(
             [self.listing],
             self.profiles.values(),
@@ -131,7 +127,7 @@ class Laboratory:
                     seed=0,
                     steps=tuple(steps),
                 )
-                for place, steps in chosen
+                for place, steps in enumerate(self.episodes)
             ],
         )
 

@@ -10,7 +10,7 @@ from firefly.outcomes import is_empty
 from firefly.probing.laboratory import Laboratory
 from firefly.protocols import ValueSource
 from firefly.replay.records import Step, Tool, canonical_json
-from firefly.values import assemblies
+from firefly.values import Assembly, assemblies
 
 __all__ = ["Search"]
 
@@ -93,14 +93,12 @@ class Search:
                     if tally.full < wanted and laboratory.calls < until:
                         moved = self.attempt(tool, tries=1) or moved
 
-    def attempt(self, tool: Tool, *, tries: int, last_only: bool = False) -> bool:
+    def attempt(self, tool: Tool, *, tries: int) -> bool:
         """Make up to ``tries`` calls until one gives a non-empty answer; return whether any was made."""
         made = False
-        tally = self.tally(tool)
         for _ in range(tries):
-            if tally.hopeless or not self._laboratory.open:
-                break
-            step = self._try(tool, tally, last_only=last_only)
+            chosen = self.choose(tool)
+            step = self.make(tool, chosen) if chosen is not None else None
             if step is None:
                 break
             made = True
@@ -108,22 +106,25 @@ class Search:
                 break
         return made
 
-    def _try(self, tool: Tool, tally: _Tally, *, last_only: bool) -> Step | None:
-        floor = tally.floor
-        found = assemblies(tool, self._sources, self._laboratory.knowledge(last_only=last_only), self._rng)
-        chosen = next(
+    def choose(self, tool: Tool) -> Assembly | None:
+        """Return the likeliest arguments not yet tried in this episode; None when none is worth a call."""
+        tally = self.tally(tool)
+        if tally.hopeless or not self._laboratory.open:
+            return None
+        return next(
             (
                 one
-                for one in found
-                if one.weight >= floor and not self._laboratory.was_tried(tool, one.arguments)
+                for one in assemblies(tool, self._sources, self._laboratory.knowledge(), self._rng)
+                if one.weight >= tally.floor and not self._laboratory.was_tried(tool, one.arguments)
             ),
             None,
         )
-        if chosen is None:
-            return None
+
+    def make(self, tool: Tool, chosen: Assembly) -> Step | None:
+        """Make the call and take note of what came back."""
         step = self._laboratory.call(tool, chosen.arguments)
         if step is not None:
-            self._note(step, tally)
+            self._note(step, self.tally(tool))
             self._seen(step)
         return step
 

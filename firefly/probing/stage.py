@@ -15,24 +15,23 @@ from datetime import UTC, datetime
 from random import Random
 
 from firefly.outcomes import is_empty
-from firefly.parameters import parameters
 from firefly.probing.evidence import Evidence, gather
 from firefly.probing.laboratory import Laboratory
+from firefly.probing.looks import looks_at
 from firefly.probing.order import presumed, read_order, write_order
 from firefly.probing.profiles import profile
 from firefly.probing.search import Search
 from firefly.probing.volatility import now_paths
 from firefly.protocols import Backend, ValueSource
 from firefly.records import Listing, ProbeReport, ToolProfile
-from firefly.replay.records import Step, Tool
-from firefly.values.semantic import words
+from firefly.replay.records import Step, ToolCall
 
 __all__ = ["probe_server"]
 
 _REPEATED = 3
 """Most calls of one tool that are repeated."""
 _LOOKS = 2
-"""Reads made before and after a write."""
+"""Changed answers that are looked into."""
 _SUSPECTS = 8
 _RESERVE = 14
 """Calls kept back for isolation."""
@@ -217,23 +216,28 @@ class _Probe:
 
     def _contrast(self, until: int) -> None:
         """Make each write between two looks at the reads that it may touch."""
-        looks = self._working()
-        stale = True
+        reads = [step for step in self._working() if step.observation.outcome == "success"]
+        current: set[str] = set()
         for tool in self._writes:
-            if self.laboratory.calls >= until or not self.laboratory.open:
-                break
-            near = _nearest(tool, looks)
-            if stale:
-                for look in near:
-                    self._again(look)
-            tally = self._search.tally(tool)
-            before = tally.full + tally.empty
-            self._search.attempt(tool, tries=2)
-            stale = tally.full + tally.empty > before
-            if stale:
-                for look in near:
-                    self._again(look)
+            for _ in range(2):
+                chosen = self._search.choose(tool) if self.laboratory.calls < until else None
+                if chosen is None:
+                    break
+                looks = looks_at(tool, chosen.arguments, reads)
+                for look in looks:
+                    if look.digest not in current:
+                        self._look(look)
+                        current.add(look.digest)
+                step = self._search.make(tool, chosen)
+                if step is not None and step.observation.outcome == "success":
+                    current = {look.digest for look in looks}
+                    for look in looks:
+                        self._look(look)
+                    break
         self._late_reads(until)
+
+    def _look(self, look: ToolCall) -> None:
+        self.laboratory.call(self._tools[look.tool], dict(look.arguments))
 
     def _late_reads(self, until: int) -> None:
         """Try the reads that need something made first, and repeat what then works."""
@@ -247,25 +251,3 @@ class _Probe:
             for step in self.laboratory.episodes[-1][count:]:
                 if step.observation.outcome == "success":
                     self._again(step)
-
-
-def _nearest(tool: Tool, looks: Sequence[Step]) -> list[Step]:
-    """Return the reads likeliest to show what a write changes: those that share its words, and broad ones.
-
-    Where no fingerprint can show a change either, more of them.
-    """
-    mine = set(words(tool.name)) | {word for one in parameters(tool) for word in words(one.name)}
-
-    def nearness(step: Step) -> tuple[int, int, str]:
-        theirs = set(words(step.call.tool)) | {word for name in step.call.arguments for word in words(name)}
-        return (-len(mine & theirs), len(step.call.arguments), step.call.digest)
-
-    near = sorted(looks, key=nearness)
-    broad = sorted(looks, key=lambda step: (len(step.call.arguments), *nearness(step)))
-    count = 1 if any(step.after.fingerprint is not None for step in looks) else 2
-    chosen: dict[str, Step] = {}
-    for ranked in (near, broad):
-        fresh = [step for step in ranked if step.call.tool not in chosen]
-        for step in list({step.call.tool: step for step in reversed(fresh)}.values())[::-1][:count]:
-            chosen[step.call.tool] = step
-    return list(chosen.values())

@@ -15,6 +15,7 @@ from firefly.replay.records import Tool
 from firefly.values.description import described, shown_kinds
 from firefly.values.fitting import admissible
 from firefly.values.harvest import Found, harvest, nouns
+from firefly.values.paths import is_new, wants_path
 from firefly.values.semantic import declared_type, is_specific, overlap, semantic_type, words
 
 __all__ = ["Observed", "name_fit", "searches"]
@@ -113,6 +114,8 @@ def _of_given(found: Found, tool: Tool, parameter: Parameter) -> float:
     theirs = set(found.field) - _FILLER
     if found.kind in ("prose", "sql") or (mine & _FREE and found.kind == "word"):
         return 0.0
+    if mine == theirs and mine and wants_path(parameter, tool) and is_new(parameter, tool):
+        return 0.35
     if mine == theirs and mine:
         return 0.85 if found.tool[0] == tool.server else 0.6
     subject = mine - _GENERIC

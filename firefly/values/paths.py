@@ -20,6 +20,8 @@ _FILE = frozenset(
     {"file", "filename", "filepath", "document", "workbook", "image", "database", "db", "attachment"}
 )
 _NEW = frozenset({"output", "out", "destination", "dest", "save", "new", "export", "create", "write"})
+_MADE = frozenset({"presentation", "note", "page", "spreadsheet", "archive", "report"})
+_MAKING = (("create",), ("write",), ("save",), ("export",), ("new",), ("make",))
 _BROAD = frozenset({"source", "location", "target", "input", "uri"})
 
 _ENDINGS: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = tuple(
@@ -40,7 +42,7 @@ _ENDINGS: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = tuple(
         (("sqlite", "database", "db", "sql"), ("db", "sqlite", "sqlite3", "duckdb")),
         (("duckdb", "motherduck"), ("duckdb", "db")),
         (("parquet",), ("parquet",)),
-        (("text", "txt"), ("txt", "md")),
+        (("txt", "plaintext"), ("txt", "md")),
         (("log",), ("log",)),
         (("python", "code", "source", "script"), ("py", "js", "ts")),
     )
@@ -67,12 +69,9 @@ def is_new(parameter: Parameter, tool: Tool) -> bool:
     """Return whether the path names something to be made."""
     if set(words(parameter.name)) & _NEW:
         return True
-    first = words(tool.name)[:1]
-    return (
-        bool(first)
-        and first[0] in ("create", "write", "save", "export")
-        and "existing" not in parameter.description
-    )
+    named = words(tool.name)
+    made = set(named[1:]) & (_MADE | _FILE | _FOLDER)
+    return named[:1] in _MAKING and bool(made) and "existing" not in parameter.description
 
 
 def is_folder(path: str) -> bool:
