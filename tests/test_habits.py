@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import socket
 import subprocess
 from pathlib import Path
@@ -43,6 +45,16 @@ def test_no_source_file_is_too_long_to_read_at_once() -> None:
 def test_no_module_is_a_drawer_for_everything() -> None:
     drawers = {"utils.py", "common.py", "helpers.py", "misc.py"}
     assert not [path for path in tracked("firefly/*.py") if path.name in drawers]
+
+
+def with_examples() -> list[str]:
+    paths = [path for path in tracked("firefly/*.py") if ">>> " in path.read_text(encoding="utf-8")]
+    return [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths]
+
+
+@pytest.mark.parametrize("module", with_examples())
+def test_the_examples_in_docstrings_are_true(module: str) -> None:
+    assert doctest.testmod(importlib.import_module(module)).failed == 0
 
 
 def test_every_option_of_a_group_says_what_it_is_for() -> None:
