@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
-from firefly.errors import ServerError, nearest
+from firefly.errors import ServerError, StartError, nearest
 from firefly.replay.records import Observation, State, Step, Tool, ToolCall, digest
 from firefly.replay.tool_set import ToolSet
 from firefly.servers.fingerprint import Fingerprint
@@ -225,6 +225,10 @@ class LiveEpisode:
             return running
         if running is not None:
             self._clean = False
+            if self._last_outcome(spec.name) in ("success", "failure"):
+                why = running.why_ended
+                self._pool.drop(spec.name, place)
+                raise StartError(f"it ended after its last answer, and what it remembered is lost: {why}")
         before = place.tree()
         session = self._pool.session(spec.name, place)
         after = place.tree()
@@ -233,6 +237,17 @@ class LiveEpisode:
             self._seen.clear()
             self._histories["workspace"] = digest([self._history_of("workspace"), "start", spec.name, after])
         return session
+
+    def _last_outcome(self, server: str) -> str:
+        """Return what became of the last call that reached ``server`` in this episode; "" for none."""
+        return next(
+            (
+                step.observation.outcome
+                for step in reversed(self._steps)
+                if step.call.server == server and step.observation.outcome != "refused"
+            ),
+            "",
+        )
 
     def _history_of(self, scope: str) -> str:
         found = self._histories.get(scope)

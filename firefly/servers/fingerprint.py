@@ -21,6 +21,7 @@ from firefly.servers.formats import GIT_NOISE, git_file, office_file, sqlite_fil
 
 __all__ = ["FileTree", "Fingerprint"]
 
+_SIDE = ("-wal", "-shm", "-journal")
 _RACY = 50_000_000
 """Nanoseconds: a file changed this recently is hashed again next time, as clocks of files are coarse."""
 
@@ -77,7 +78,9 @@ class FileTree:
                 elif entry.is_file(follow_symlinks=False):
                     info = entry.stat(follow_symlinks=False)
                     kind = "program" if info.st_mode & stat.S_IXUSR else "file"
-                    entries.append([path, kind, self._content(entry.path, info, path, git)])
+                    entries.append(
+                        [path, kind, self._content(entry.path, info, path, git, f"{entry.name}-wal" in names)]
+                    )
                 else:
                     entries.append([path, "special", ""])
             except FileNotFoundError:
@@ -88,9 +91,9 @@ class FileTree:
     def _ignored(self, name: str, path: str) -> bool:
         return any(fnmatch.fnmatchcase(path, one) or fnmatch.fnmatchcase(name, one) for one in self._ignore)
 
-    def _content(self, path: str, info: os.stat_result, inner: str, git: bool) -> str:
+    def _content(self, path: str, info: os.stat_result, inner: str, git: bool, logged: bool) -> str:
         stamp = _stamp(info)
-        with_log = not git and _sqlite_log(path)
+        with_log = logged and _filled(f"{path}-wal")
         if with_log:
             stamp += _stamp(Path(f"{path}-wal").stat())
         known = self._known.get(path)
@@ -107,16 +110,16 @@ def _stamp(info: os.stat_result) -> Stamp:
     return (info.st_mtime_ns, info.st_ctime_ns, info.st_size, info.st_ino, info.st_mode)
 
 
-def _sqlite_log(path: str) -> bool:
+def _filled(path: str) -> bool:
     try:
-        return Path(f"{path}-wal").stat().st_size > 0
+        return Path(path).stat().st_size > 0
     except OSError:
         return False
 
 
 def _is_side_file(name: str, names: set[str]) -> bool:
     """Return whether it belongs to a database beside it, whose rows say it all."""
-    return any(name.endswith(end) and name.removesuffix(end) in names for end in ("-wal", "-shm", "-journal"))
+    return name.endswith(_SIDE) and name.rpartition("-")[0] in names
 
 
 _FORMATS: tuple[tuple[bytes, Callable[[str], str | None]], ...] = (

@@ -23,7 +23,7 @@ def refusals(spec: ServerSpec, tools: Sequence[Tool]) -> dict[str, str]:
 
 def _refusal(spec: ServerSpec, tool: Tool) -> str:
     if tool.name in spec.deny:
-        return f"on the deny list; to admit it, take {tool.name!r} out of servers.{spec.name}.deny"
+        return f"on the deny list; to admit it, take {tool.name!r} out of {spec.where}.deny"
     if spec.disposable or tool.name in spec.allow:
         return ""
     if tool.annotations.read_only and not tool.annotations.destructive:
@@ -33,14 +33,14 @@ def _refusal(spec: ServerSpec, tool: Tool) -> str:
         if tool.annotations.read_only is None
         else "it declares that it changes something"
     )
-    return f"{why}, and the server is not disposable; to admit it: servers.{spec.name}.allow: [{tool.name}]"
+    return f"{why}, and the server is not disposable; to admit it: {spec.where}.allow: [{tool.name}]"
 
 
 def unknown_names(spec: ServerSpec, tools: Sequence[Tool]) -> list[str]:
     """Return a warning for every entry of the allow and deny lists that names no tool."""
     names = {tool.name for tool in tools}
     return [
-        f"servers.{spec.name}.{key}: the server has no tool {name!r}. {nearest(name, names)}"
+        f"{spec.where}.{key}: the server has no tool {name!r}. {nearest(name, names)}"
         for key, listed in (("allow", spec.allow), ("deny", spec.deny))
         for name in listed
         if name not in names

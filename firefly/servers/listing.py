@@ -49,6 +49,7 @@ class Lister:
             kind = "can't be installed: " if isinstance(error, PrepareError) else "does not start: "
             reason = scrubber(spec.secrets)(str(error))
             log.info("%s %s%s", spec.name, kind, reason)
+            reason = " ".join(reason.split())  # one line of the health table
             health = ServerHealth(
                 server=spec.name,
                 status="failed",
@@ -123,11 +124,11 @@ def _files(workspace: Path) -> tuple[str, ...]:
 def _next_step(spec: ServerSpec, error: ServerError) -> str:
     reason = str(error)
     if "401" in reason or "403" in reason:
-        return f"give its credentials: servers.{spec.name}.headers.Authorization: Bearer ${{oc.env:TOKEN}}"
+        return f"give its credentials: {spec.where}.headers.Authorization: Bearer ${{oc.env:TOKEN}}"
     if "did not answer within" in reason:
-        return f"raise servers.{spec.name}.start_timeout, or start it by hand: {spec.command}"
+        return f"raise {spec.where}.start_timeout, or start it by hand: {spec.command}"
     if isinstance(error, PrepareError):
-        return f"correct servers.{spec.name}, or switch it off: servers.{spec.name}.enabled=false"
+        return f"correct {spec.where}, or switch it off: {spec.where}.enabled=false"
     if "mcp.server" in reason or "fastmcp" in reason:
-        return f"it may need an older SDK: servers.{spec.name}.pins: ['mcp<2']"
-    return f"start it by hand to see more, or switch it off: servers.{spec.name}.enabled=false"
+        return f"it may need an older SDK: {spec.where}.pins: ['mcp<2']"
+    return f"start it by hand to see more, or switch it off: {spec.where}.enabled=false"

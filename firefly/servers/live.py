@@ -26,7 +26,7 @@ from firefly.servers.prepare import default_cache
 from firefly.servers.reaper import Reaper
 from firefly.servers.spec import ServerSpec
 
-__all__ = ["LiveBackend", "PlannedTool", "ServerCounts"]
+__all__ = ["LiveBackend", "ServerCounts"]
 
 
 @dataclass(frozen=True)
@@ -38,18 +38,6 @@ class ServerCounts:
     ok: int = 0
     """Calls that succeeded, by the outcome classifier."""
     starts: int = 0
-
-
-@dataclass(frozen=True)
-class PlannedTool:
-    """What a run would do with one tool."""
-
-    server: str
-    tool: str
-    would_call: bool
-    effect: str
-    evidence: str
-    """Why the effect is taken to be that, or why the tool is left out."""
 
 
 class LiveBackend:
@@ -146,18 +134,6 @@ class LiveBackend:
                 known = self._listings.setdefault(server, known)
         return known
 
-    def plan(self) -> list[PlannedTool]:
-        """Connect, call nothing, and return what a run would do with every tool."""
-        rows = []
-        for server in self._specs:
-            listing = self.listing(server)
-            for tool in listing.tools:
-                profile = self._profiles.get(tool.key)
-                effect, evidence = _effect(tool, profile)
-                refused = listing.refused.get(tool.name, "")
-                rows.append(PlannedTool(server, tool.name, not refused, effect, refused or evidence))
-        return rows
-
     def _spec(self, server: str) -> ServerSpec:
         spec = self._specs.get(server)
         if spec is None:
@@ -226,13 +202,3 @@ class _Fresh:
     def episode(self, tool_set: ToolSet, seed: int = 0) -> LiveEpisode:
         """Begin an episode with new processes."""
         return self._backend.episode(tool_set, seed, fresh=True)
-
-
-def _effect(tool: Tool, profile: ToolProfile | None) -> tuple[str, str]:
-    if profile is not None:
-        return profile.effect, profile.evidence.get("effect", "its profile")
-    if tool.annotations.read_only:
-        return "read", "declares readOnlyHint"
-    if tool.annotations.read_only is False:
-        return "write", "declares readOnlyHint: false"
-    return "unknown", "declares nothing"

@@ -92,10 +92,10 @@ def _server(
     if isinstance(known.get("env"), Mapping):
         resolver.secrets += [value for value in known["env"].values() if isinstance(value, str)]
     known = _without_bridge(known)
-    spec = parse_spec(name, {**known, **override}, faults)
+    spec = parse_spec(name, {**known, **override}, faults, where="servers.overrides")
     if spec is None:
         return None
-    return spec.keep_private(values=resolver.secrets, warnings=warnings)
+    return spec.of_client_file(values=resolver.secrets, warnings=warnings)
 
 
 def _plain(value: Any) -> Any:

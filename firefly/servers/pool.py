@@ -123,9 +123,7 @@ class Pool:
             place = None if fresh else self._warm(servers, fixtures)
             need = len(servers | place.sessions.keys()) if place is not None else len(servers)
             rest = [one for one in self._idle if one is not place]
-            live = self._stopping + len(self._shared)
-            live += sum(one.reserved for one in self._busy) + sum(len(one.sessions) for one in rest)
-            if live + need <= self._most:
+            if self._live(rest) + need <= self._most:
                 break
             if rest:
                 self._discard(min(rest, key=lambda one: one.used))
@@ -204,6 +202,7 @@ class Pool:
                 if session is None or not session.alive:
                     if session is not None:
                         self._loop.run(session.stop())
+                    self._make_room_for_shared(server)
                     session = self._start(server, None)
                     with self._changed:
                         self._shared[server] = session
@@ -224,6 +223,12 @@ class Pool:
             place.writers.add(server)
             self.start_writers.add(server)
         return place.sessions[server]
+
+    def drop(self, server: str, place: Place) -> None:
+        """End the session of ``server`` in ``place``; the next one begins anew."""
+        session = place.sessions.pop(server, None)
+        if session is not None:
+            self._loop.run(session.stop())
 
     def rewriter(self, spec: ServerSpec, place: Place | None) -> Callable[[str], str]:
         """Return what takes real paths and secrets out of a server's texts."""
@@ -246,6 +251,20 @@ class Pool:
             return self._loop.run(self._launcher.open(spec, prepared, sandbox))
         except CallEnded as error:
             raise StartError(self.rewriter(spec, place)(str(error))) from error
+
+    def _make_room_for_shared(self, server: str) -> None:
+        """End what is idle to stay below the cap; never waits, as whoever asks may hold a place already."""
+        with self._changed:
+            self._shared.pop(server, None)
+            while self._idle and self._live(self._idle) + 1 > self._most:
+                self._discard(min(self._idle, key=lambda one: one.used))
+            if self._live(self._idle) + 1 > self._most:
+                self._end_idle_shared()
+
+    def _live(self, idle: Iterable[Place]) -> int:
+        """Return how many sessions live, or may at any moment, with those of ``idle`` places."""
+        taken = sum(one.reserved for one in self._busy) + sum(len(one.sessions) for one in idle)
+        return taken + self._stopping + len(self._shared)
 
     def _end_idle_shared(self) -> bool:
         for name, session in self._shared.items():

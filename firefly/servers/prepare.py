@@ -99,7 +99,7 @@ def _plain(spec: ServerSpec, meant: Plain) -> Prepared:
     if found is None:
         raise StartError(
             f"There is no program {meant.command!r} on the PATH. {_nearest_program(meant.command, where)}"
-            f"Install it, or correct servers.{spec.name}.command."
+            f"Install it, or correct {spec.where}.command."
         )
     return Prepared((str(Path(found).absolute()), *meant.args), len(meant.args), warnings=tuple(warnings))
 
@@ -175,7 +175,7 @@ def _npm(spec: ServerSpec, meant: Npm, cache: Path, offline: bool) -> Prepared:
     if node is None:
         raise PrepareError(
             f"{spec.name} needs Node.js: there is no `node` on the PATH. Install Node.js 20 or newer, or "
-            f"switch the server off: servers.{spec.name}.enabled=false"
+            f"switch the server off: {spec.where}.enabled=false"
         )
     version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout.strip()
     shape = {"kind": "npm", "packages": meant.packages, "options": meant.options, "node": version}

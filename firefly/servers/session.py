@@ -189,7 +189,7 @@ class Session:
     async def _request(self, request: types.Request[Any, Any]) -> ServerAnswer:
         client = self._client
         if client is None or self.connection.closed.is_set():
-            raise CallEnded(self._why_ended())
+            raise CallEnded(self.why_ended)
         exchange = Exchange()
         token = current.set(exchange)
         try:
@@ -216,7 +216,7 @@ class Session:
         if code == types.CONNECTION_CLOSED and message == "Connection closed":
             with anyio.move_on_after(_END_SECONDS):
                 await self.connection.ended.wait()
-            raise CallEnded(self._why_ended())
+            raise CallEnded(self.why_ended)
         return ServerAnswer(code=code, message=message)
 
     async def _responds(self) -> bool:
@@ -227,7 +227,9 @@ class Session:
             return False
         return True
 
-    def _why_ended(self) -> str:
+    @property
+    def why_ended(self) -> str:
+        """Return how the connection ended, in words."""
         why = self.connection.ending or "the connection is closed"
         said = essence(self.connection.tail())
         return f"{why}: {said}" if said else why
@@ -325,7 +327,7 @@ class Session:
             return f"HTTP {status}{_STATUS.get(status, '')}"
         if isinstance(leaf, MCPError):
             if leaf.error.message == "Connection closed":
-                return self._why_ended() + self._noise()
+                return self.why_ended + self._noise()
             return f"it answered the handshake with error {leaf.error.code}: {leaf.error.message}"
         if isinstance(leaf, ValidationError):
             first = leaf.errors(include_url=False, include_input=False)[0]

@@ -93,6 +93,7 @@ class ServerSpec(BaseModel):
     _secret_values: tuple[str, ...] = PrivateAttr(default=())
     _private_environment: bool = PrivateAttr(default=False)
     _warnings: tuple[str, ...] = PrivateAttr(default=())
+    _where: str = PrivateAttr(default="servers")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -126,6 +127,11 @@ class ServerSpec(BaseModel):
         if self.fixture is not None and not self.disposable:
             raise ValueError("`fixture` needs `disposable: true`")
         return self
+
+    @property
+    def where(self) -> str:
+        """Return where its keys stand in the configuration, for messages."""
+        return f"{self._where}.{self.name}"
 
     @property
     def remote(self) -> bool:
@@ -164,9 +170,10 @@ class ServerSpec(BaseModel):
         """Return what was understood of its description only in part."""
         return self._warnings
 
-    def keep_private(self, *, values: Sequence[str] = (), warnings: Sequence[str] = ()) -> ServerSpec:
-        """Return a copy whose whole environment, and ``values``, count as secrets."""
+    def of_client_file(self, *, values: Sequence[str] = (), warnings: Sequence[str] = ()) -> ServerSpec:
+        """Return a copy as a client's file gives it: its whole environment, and ``values``, are secrets."""
         copy = self.model_copy()
+        copy._where = "servers.overrides"
         copy._private_environment = True
         copy._secret_values = tuple(values)
         copy._warnings = tuple(warnings)
@@ -237,16 +244,18 @@ def parse_specs(config: Mapping[str, Any]) -> dict[str, ServerSpec]:
     return specs
 
 
-def parse_spec(name: str, description: Any, faults: list[str]) -> ServerSpec | None:
+def parse_spec(
+    name: str, description: Any, faults: list[str], *, where: str = "servers"
+) -> ServerSpec | None:
     """Return one server, or None after adding what is wrong with its description to ``faults``."""
-    path = ("servers", name)
+    path = (where, name)
     known = tuple(key for key in ServerSpec.model_fields if key != "name")
     if not isinstance(description, Mapping):
         given = type(description).__name__
-        faults.append(f"servers.{name}: must be a mapping with `command` or `url` (given: {given})")
+        faults.append(f"{where}.{name}: must be a mapping with `command` or `url` (given: {given})")
         return None
     if "name" in description:
-        faults.append(f"servers.{name}.name: there is no such key. {nearest('name', known)}")
+        faults.append(f"{where}.{name}.name: there is no such key. {nearest('name', known)}")
         return None
     try:
         spec = ServerSpec.model_validate({**description, "name": name})
@@ -255,11 +264,11 @@ def parse_spec(name: str, description: Any, faults: list[str]) -> ServerSpec | N
         faults += _faults_of(error, path, known, private)
         return None
     if spec.fixture is not None and not spec.fixture.is_dir():
-        faults.append(f"servers.{name}.fixture: there is no folder {spec.fixture}")
+        faults.append(f"{where}.{name}.fixture: there is no folder {spec.fixture}")
     fingerprint = spec.state.fingerprint
     if isinstance(fingerprint, dict) and TARGET not in fingerprint:
         faults.append(
-            f"servers.{name}.state.fingerprint: give `files`, `none`, `probes: [...]` or a `{TARGET}`"
+            f"{where}.{name}.state.fingerprint: give `files`, `none`, `probes: [...]` or a `{TARGET}`"
         )
     return spec
 

@@ -36,6 +36,7 @@ TOOLS = [
     tool("remember"),
     tool("recall", **READ),
     tool("crash"),
+    tool("last_words", **READ),
     tool("hang"),
     tool("doze"),
     tool("flood"),
@@ -92,6 +93,9 @@ def call(name: str, arguments: dict, request: object) -> dict | None:
         sys.stderr.write("Traceback (most recent call last):\nRuntimeError: the disk is on fire\n")
         sys.stderr.flush()
         os._exit(7)
+    if name == "last_words":
+        send({"jsonrpc": "2.0", "id": request, "result": text("farewell")})
+        os._exit(0)
     if name == "hang":
         while True:
             time.sleep(60)

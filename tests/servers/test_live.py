@@ -271,15 +271,6 @@ def test_a_sandbox_that_cannot_be_made_says_what_to_do(start: Start, world: Path
     assert "Can't make a sandbox" in backend.listing("m").health.reason
 
 
-def test_a_plan_connects_and_calls_nothing(start: Start) -> None:
-    backend = start({"m": description(deny=["crash"])})
-    rows = {row.tool: row for row in backend.plan()}
-    assert (rows["echo"].would_call, rows["echo"].effect) == (True, "read")
-    assert not rows["crash"].would_call and "deny" in rows["crash"].evidence
-    assert rows["remember"].effect == "unknown"
-    assert backend.counts()["m"].calls == 0
-
-
 def test_an_unknown_server_names_the_nearest(start: Start) -> None:
     with pytest.raises(ConfigError, match="Did you mean 'notes'"):
         start({"notes": description()}).listing("note")

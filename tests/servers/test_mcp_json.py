@@ -100,7 +100,7 @@ def test_overrides_add_our_own_keys(tmp_path: Path) -> None:
     assert specs["git"].disposable and specs["git"].pins == ["mcp<2"]
     with pytest.raises(ConfigError, match="Did you mean 'git'"):
         read(tmp_path / "c.json", CLAUDE, gti={})
-    with pytest.raises(ConfigError, match=r"servers\.git\.disposible"):
+    with pytest.raises(ConfigError, match=r"servers\.overrides\.git\.disposible"):
         read(tmp_path / "c.json", CLAUDE, git={"disposible": True})
     assert read(tmp_path / "c.json", CLAUDE, git={"enabled": False}) == {}
 

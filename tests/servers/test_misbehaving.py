@@ -105,6 +105,22 @@ def test_a_crash_in_a_call_is_transient_and_the_server_comes_back(start: Start) 
         assert episode.steps[0].after.history != episode.steps[0].before.history
 
 
+def test_what_a_server_forgot_between_two_calls_is_not_taken_for_an_answer(start: Start) -> None:
+    backend = start({"m": description()})
+    with begin(backend) as episode:
+        ask(episode, "remember")
+        assert ask(episode, "last_words").text == "farewell"
+        for _ in range(500):  # until the end of the process is noticed
+            if not episode._place.sessions["m"].alive:  # type: ignore[union-attr]
+                break
+            time.sleep(0.01)
+        lost = ask(episode, "recall")
+        assert (lost.outcome, "is lost" in lost.reason) == ("transient", True)
+        assert ask(episode, "recall").text == "0"
+    with begin(backend) as episode:
+        assert ask(episode, "recall").text == "0"
+
+
 def test_a_server_that_crashes_again_and_again_is_given_up(start: Start) -> None:
     backend = start({"m": description()})
     with begin(backend) as episode:
