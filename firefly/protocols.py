@@ -15,6 +15,7 @@ kind / config group   protocol                    one method
 ``synthesizer``       `TaskWriter`                ``write``
 ``simulator``         `Simulator`                 ``backend``
 ``checks`` (plural)   `Check`                     ``check``
+``fingerprint``       `Fingerprint`               ``digest``
 ``exporters`` (plural) `Exporter`                 ``export``
 ====================  ==========================  ===============================
 
@@ -56,6 +57,7 @@ __all__ = [
     "Episode",
     "Explorer",
     "Exporter",
+    "Fingerprint",
     "Proposal",
     "Sampler",
     "Scorer",
@@ -73,6 +75,13 @@ class ServerProvider(Protocol):
 
     def listing(self, server: str) -> Listing:
         """Return the server's tools, or its health with the true reason why there are none."""
+
+
+class Fingerprint(Protocol):
+    """Tells states of a sandbox apart by what can be observed from outside."""
+
+    def digest(self, workspace: Path) -> str:
+        """Return equal texts for states that no tool can tell apart, as far as can be seen."""
 
 
 class World(Protocol):

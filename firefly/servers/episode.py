@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from firefly.errors import ServerError, StartError, nearest
+from firefly.protocols import Fingerprint
 from firefly.replay.records import Observation, State, Step, Tool, ToolCall, digest
 from firefly.replay.tool_set import ToolSet
-from firefly.servers.fingerprint import Fingerprint
 from firefly.servers.guard import refusals
 from firefly.servers.loop import EventLoop
 from firefly.servers.observe import failed_call, observe

@@ -13,26 +13,18 @@ import stat
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from firefly.plugins import register
 from firefly.replay.records import digest
 from firefly.servers.formats import GIT_NOISE, git_file, office_file, sqlite_file
 
-__all__ = ["FileTree", "Fingerprint"]
+__all__ = ["FileTree"]
 
 _SIDE = ("-wal", "-shm", "-journal")
 _RACY = 50_000_000
 """Nanoseconds: a file changed this recently is hashed again next time, as clocks of files are coarse."""
 
 Stamp = tuple[int, ...]
-
-
-class Fingerprint(Protocol):
-    """Tells states of a workspace apart. Registered as kind ``fingerprint``."""
-
-    def digest(self, workspace: Path) -> str:
-        """Return equal text for states that no tool can tell apart, as far as can be seen."""
 
 
 @register("fingerprint", "files")

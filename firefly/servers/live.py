@@ -12,12 +12,12 @@ from typing import Self
 
 from firefly.components import build
 from firefly.errors import ConfigError, nearest
+from firefly.protocols import Fingerprint
 from firefly.records import Listing, ToolKey, ToolProfile
 from firefly.replay.backend import Backend
 from firefly.replay.records import Step, Tool, digest
 from firefly.replay.tool_set import ToolSet
 from firefly.servers.episode import LiveEpisode, history_after
-from firefly.servers.fingerprint import Fingerprint
 from firefly.servers.launch import Launcher
 from firefly.servers.listing import Lister
 from firefly.servers.loop import EventLoop
