@@ -38,7 +38,7 @@ def tools() -> list[BundledTool]:
         BundledTool("draw_ticket", "Draw a random queue ticket.", _draw_ticket),
         BundledTool(
             "describe_date",
-            "Describe a date: weekday, ISO week, day of the year, quarter.",
+            "Get the calendar page of a date: weekday, ISO week, day of the year, quarter.",
             _describe_date,
             properties={"date": _DATE},
             required=["date"],
@@ -55,7 +55,7 @@ def tools() -> list[BundledTool]:
         ),
         BundledTool(
             "add_days",
-            "Find the date some days after (or before) another.",
+            "Get the calendar day some days after (or before) a date.",
             _add_days,
             properties={"date": _DATE, "days": {"type": "integer", "minimum": -3660, "maximum": 3660}},
             required=["date", "days"],
@@ -63,7 +63,7 @@ def tools() -> list[BundledTool]:
         ),
         BundledTool(
             "loan_cost",
-            "Work out what a loan costs: the daily fee per day, a tenth less from the eighth day on.",
+            "Get a quote for a loan: the daily fee per day, a tenth less from the eighth day on.",
             _loan_cost,
             properties={
                 "daily_fee": {"type": "number", "minimum": 0},

@@ -56,7 +56,7 @@ class Catalogue:
             ),
             BundledTool(
                 "list_items",
-                "List everything that one branch lends, as CSV with a header line.",
+                "List the items of one branch, as CSV with a header line.",
                 self._list_items,
                 properties={"branch_id": _BRANCH},
                 required=["branch_id"],
@@ -64,7 +64,7 @@ class Catalogue:
             ),
             BundledTool(
                 "get_item",
-                "Look up one item: name, kind, branch, shelf, daily fee and deposit.",
+                "Get an item of the catalogue: name, kind, branch, shelf, daily fee and deposit.",
                 self._get_item,
                 properties={"item_id": _ITEM},
                 required=["item_id"],
@@ -72,7 +72,7 @@ class Catalogue:
             ),
             BundledTool(
                 "search_items",
-                "Search the names and kinds of items for a word.",
+                "List the items whose name or kind holds a word.",
                 self._search_items,
                 properties={
                     "text": {"type": "string", "description": "Word to look for, upper or lower case"},
@@ -87,7 +87,7 @@ class Catalogue:
             ),
             BundledTool(
                 "list_remarks",
-                "List the remarks that were made about an item, oldest first.",
+                "List the remarks on an item, oldest first.",
                 self._list_remarks,
                 properties={"item_id": _ITEM},
                 required=["item_id"],

@@ -54,12 +54,12 @@ class Desk:
         return [
             BundledTool(
                 "list_members",
-                "List all members with the branch they joined and their points.",
+                "List the members of the workshop, each with a home branch and points.",
                 self._list_members,
             ),
             BundledTool(
                 "get_member",
-                "Get one member's card: name, home branch, points and open loans.",
+                "Get a member of the workshop: name, home branch, points and open loans.",
                 self._get_member,
                 properties={"member_id": _MEMBER},
                 required=["member_id"],
@@ -85,14 +85,14 @@ class Desk:
             ),
             BundledTool(
                 "get_loan",
-                "Get one loan with its item, member and dates.",
+                "Get a loan: item, member, dates and status.",
                 self._get_loan,
                 properties={"loan_id": _LOAN},
                 required=["loan_id"],
             ),
             BundledTool(
                 "item_history",
-                "List every loan of one item, oldest first.",
+                "List the loans of an item, oldest first.",
                 self._item_history,
                 properties={"item_id": _ITEM},
                 required=["item_id"],
