@@ -59,3 +59,17 @@ def labels(columns: Iterable[Column]) -> dict[tuple[PathPart, ...], str]:
     }
     names = list(found.values())
     return {path: label for path, label in found.items() if names.count(label) == 1}
+
+
+def verb(label: str) -> str:
+    """Return "is", or "are" after a plural.
+
+    >>> verb("city"), verb("initials"), verb("number of pages")
+    ('is', 'are', 'is')
+    """
+    parts = label.split()
+    return (
+        "are"
+        if parts and is_plural(parts[-1]) and not _COUNTING & set(parts) and parts[0] != "amount"
+        else "is"
+    )

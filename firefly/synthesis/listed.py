@@ -15,7 +15,7 @@ from firefly.mentions import same
 from firefly.replay.expressions import ExpressionError, evaluate
 from firefly.replay.records import Condition, Expression, PathPart
 from firefly.synthesis.columns import Collection, Column
-from firefly.synthesis.labels import labels
+from firefly.synthesis.labels import labels, verb
 from firefly.synthesis.picks import Pick, Template, many, quoted
 
 _ITEM_LIMIT = 8
@@ -56,14 +56,19 @@ class Listed:
                 continue
             if wanted is None and (column.kind in ("opaque", "flag", "year") or column.is_constant):
                 continue
-            yield from self._extremes(column, index)
-            yield from self._found(column, index)
+            for pick in (*self._extremes(column, index), *self._found(column, index)):
+                if wanted is not None or not self._is_common(column, pick.value):
+                    yield pick
         if len(self.collection.items) == 1:
             for column in self.columns:
                 if column.path == wanted or (wanted is None and column.kind not in ("opaque", "flag")):
                     path = (*self.collection.path, 0, *column.path)
                     expression = Expression(op="value", call=self.collection.call, path=path)
                     yield self._pick(expression, f"of the only {self.noun}", "only", column)
+
+    def _is_common(self, column: Column, value: JsonValue) -> bool:
+        """Return whether so many items share the value that a guess would do."""
+        return column.values.count(value) > max(1, len(column.values) // 4)
 
     def as_found(self, reference: Expression) -> Iterator[Pick]:
         """Yield the selection that an explorer made, where words can say it without ambiguity."""
@@ -72,10 +77,7 @@ class Listed:
             return
         keys = [self.collection.column(condition.field) for condition in reference.where]
         if reference.op == "where" and reference.where and all(key in self.columns for key in keys):
-            said = [
-                f"{self.labels[condition.field]} is {quoted(condition.equals)}"
-                for condition in reference.where
-            ]
+            said = [_equals(self.labels[condition.field], condition.equals) for condition in reference.where]
             stated = tuple(condition.equals for condition in reference.where)
             place = f"of the {self.noun} whose {' and whose '.join(said)}"
             yield self._pick(reference, place, "find", column, stated=stated)
@@ -193,7 +195,7 @@ class Listed:
                     field=column.path,
                     where=(Condition(field=key.path, equals=equals),),
                 )
-                place = f"of the {self.noun} whose {self.labels[key.path]} is {quoted(equals)}"
+                place = f"of the {self.noun} whose {_equals(self.labels[key.path], equals)}"
                 yield self._pick(expression, place, "find", column, position, (equals,))
 
     def _top(self) -> Iterator[Pick]:
@@ -236,7 +238,7 @@ class Listed:
                 value = json.loads(text)
                 kept = [index for index, one in enumerate(column.values) if one == value]
                 where = (Condition(field=column.path, equals=value),)
-                clause = f" whose {label} is {quoted(value)}"
+                clause = f" whose {_equals(label, value)}"
                 said = (
                     f"{label} set to {quoted(value)}"
                     if column.kind == "flag"
@@ -286,6 +288,10 @@ class Listed:
         for part in reversed(self.collection.path):
             output = {str(part): output}
         return output
+
+
+def _equals(label: str, value: JsonValue) -> str:
+    return f"{label} {verb(label)} {quoted(value)}"
 
 
 def _superlative(by: Column, descending: bool) -> str:

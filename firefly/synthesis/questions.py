@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from firefly.english import singular, spoken, vocabulary, words
+from firefly.synthesis.labels import verb
 from firefly.synthesis.phrases import Phrase, Told, inside, pool, split_head, weave
 from firefly.synthesis.picks import RESULTS, Pick, quoted
 
@@ -162,10 +163,10 @@ def _asking(pick: Pick, phrase: Phrase, data: str) -> list[tuple[str, str]]:
     if pick.template == "top":
         return [(f"What are {noun}?", "what"), (f"List {noun}.", "list")]
     asking = [
-        (f"What is {noun}?", "what"),
+        (f"What {verb(pick.label)} {noun}?", "what"),
         (f"Find {noun}.", "find"),
         (f"Tell me {noun}.", "tell"),
     ]
     if where.startswith("among"):
-        asking.append((f"{where[0].upper()}{where[1:]}, what is {pick.noun}?", "among"))
+        asking.append((f"{where[0].upper()}{where[1:]}, what {verb(pick.label)} {pick.noun}?", "among"))
     return asking

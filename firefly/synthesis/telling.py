@@ -31,7 +31,11 @@ class Told:
 
 
 def told(call: ExploredCall, tool: Tool, launch_values: Collection[JsonValue]) -> Told | None:
-    """Return how a call is told; None when one of its literal arguments can't be."""
+    """Return how a call is told; None when one of its literal arguments can't be.
+
+    A value of the launch line is plumbing that a solver finds out, unless it is one place of several.
+    """
+    places = {one for one in launch_values if isinstance(one, str) and one.startswith("/")}
     declared = {parameter.name: parameter for parameter in parameters(tool)}
     found: dict[str, JsonValue] = {}
     phrase: Phrase | None = None
@@ -42,7 +46,7 @@ def told(call: ExploredCall, tool: Tool, launch_values: Collection[JsonValue]) -
             continue
         if parameter is not None and parameter.has_default and parameter.default == value:
             continue
-        if call.sources.get(name) == "launch" or value in launch_values:
+        if value in launch_values and (places == {value} or value not in places):
             continue
         if isinstance(value, str) and is_statement(value):
             statement = describe(value)

@@ -36,7 +36,7 @@ _WEIGHTS = {
 }
 _ATTEMPTS = 60
 """Answers tried for one exploration before giving up."""
-_SMALL = 5
+_SMALL = 12
 """Whole numbers up to this are too easily guessed to be worth asking for."""
 
 

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 from pydantic import JsonValue
 
-from firefly.mentions import same
 from firefly.plugins import register
 from firefly.protocols import Trial
 from firefly.records import CheckResult
 from firefly.replay.answers import answer_text
+from firefly.replay.expressions import ExpressionError, evaluate, read
 from firefly.replay.grading import grade
-from firefly.replay.records import Rollout, Task, canonical_json, digest
+from firefly.replay.records import PathPart, Rollout, Task, canonical_json, digest
 from firefly.verification.replay import replayed
 from firefly.verification.rule import SIMULATOR, Rule
 
@@ -57,18 +57,21 @@ class Preflight(Rule):
             if grade(task, Rollout(answer=answer), trial.simulator, tool_set=run.tools).reward != 0:
                 faults.append(f"the answer {answer!r} without a call does not earn 0")
         guessed = []
-        for guess in self._guesses(task, trial.peers):
+        output = run.outputs.get(task.expression.call)
+        others = [
+            peer
+            for peer in trial.peers
+            if peer.answer.type == task.answer.type and not _same_datum(task, peer, output)
+        ]
+        for guess in self._guesses(task, others):
             if grade(task, Rollout(answer=_said(task, guess))).reward != 0:
                 guessed.append(guess)
         if guessed:
             faults.append(f"guessable: {guessed[0]!r} is an answer of other tasks and earns 1 here")
         return self.decide(faults)
 
-    def _guesses(self, task: Task, peers: Sequence[Task]) -> list[JsonValue]:
+    def _guesses(self, task: Task, others: Sequence[Task]) -> list[JsonValue]:
         """Return the commonest answer of the group and answers of other tasks of this type."""
-        others = [
-            peer for peer in peers if peer.answer.type == task.answer.type and not _same_subject(task, peer)
-        ]
         found: list[JsonValue] = []
         group = [peer.answer.value for peer in others if group_of(peer) == group_of(task)]
         counts = Counter(canonical_json(value) for value in group)
@@ -87,21 +90,47 @@ def group_of(task: Task) -> tuple[object, ...]:
     return (last.server, last.tool, task.expression.op, keys)
 
 
-def _same_subject(task: Task, other: Task) -> bool:
-    """Return whether both ask for one datum: its answer is no guess but the same knowledge."""
+def spot(task: Task, output: JsonValue) -> tuple[PathPart, ...] | None:
+    """Return where in its last call's ``output`` the answer stands; None where it is computed."""
+    expression = task.expression
+    if expression.op == "value":
+        return expression.path
+    try:
+        items = read(output, expression.path)
+        if not isinstance(items, list) or expression.op in ("count", "sum"):
+            return None
+        single = expression.model_copy(update={"field": ()})
+        if expression.op in ("min", "max"):
+            single = single.model_copy(
+                update={
+                    "op": "sort",
+                    "by": expression.field,
+                    "descending": expression.op == "max",
+                    "limit": 1,
+                }
+            )
+        item = evaluate(single, {expression.call: output})
+        index = next(position for position, one in enumerate(items) if one == item)
+    except (ExpressionError, StopIteration):
+        return None
+    return (*expression.path, index, *expression.field)
+
+
+def _same_datum(task: Task, other: Task, output: JsonValue) -> bool:
+    """Return whether both answers are one datum: knowing it is no guess."""
     if task.id == other.id:
         return True
 
-    def subject(one: Task) -> tuple[object, ...]:
+    def asked(one: Task) -> tuple[str, str, str]:
         last = next(gold for gold in one.gold_calls if gold.id == one.expression.call)
-        keys = tuple(part for part in (*one.expression.path, *one.expression.field) if isinstance(part, str))
-        return (last.server, last.tool, canonical_json(last.arguments), keys)
+        return (last.server, last.tool, canonical_json(last.arguments))
 
-    return (
-        task.expression.op not in ("count", "sum")
-        and subject(task) == subject(other)
-        and same(task.answer.value, other.answer.value)
-    )
+    if asked(task) != asked(other):
+        return False
+    here = spot(task, output)
+    return other.expression.model_copy(update={"call": ""}) == task.expression.model_copy(
+        update={"call": ""}
+    ) or (here is not None and here == spot(other, output))
 
 
 def _said(task: Task, value: JsonValue) -> str:

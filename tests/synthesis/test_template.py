@@ -19,7 +19,7 @@ from firefly.synthesis import write_tasks
 from firefly.synthesis.template import Template
 from firefly.verification.recorded import agrees, match
 from tests.function_servers import FunctionServers
-from tests.library_servers import ALONE, BOOKS, CHAIN, SHORT, known, library
+from tests.library_servers import ALONE, BOOKS, CHAIN, SHORT, explored, known, library
 
 
 def explored_by(sub_dag: SubDag, seed: int = 1, servers: FunctionServers | None = None) -> list[Exploration]:
@@ -150,7 +150,6 @@ def cut(limit: int, servers: FunctionServers | None = None) -> list[Task]:
         return {"books": BOOKS[:limit]}
 
     backend.functions[("catalogue", "list_some")] = list_some
-    from tests.library_servers import explored
 
     exploration = explored(("catalogue", "list_some", {"limit": limit}), servers=backend)
     base = known()
@@ -187,7 +186,6 @@ def test_a_value_found_in_one_place_is_not_used_in_another() -> None:
     servers.functions |= {("catalogue", "find_page"): find_page, ("catalogue", "read_page"): read_page}
     from firefly.records import ExploredCall
     from firefly.replay.records import Expression
-    from tests.library_servers import explored
 
     def of(book: str) -> list[Task]:
         exploration = explored(
@@ -246,3 +244,22 @@ def test_outputs_that_do_not_parse_yield_nothing() -> None:
     call = exploration.calls[0].model_copy(update={"step": story})
     opaque = Exploration.model_validate({**exploration.model_dump(), "id": "", "calls": (call,)})
     assert written([exploration]) and not written([opaque])
+
+
+@pytest.mark.parametrize(
+    ("launch_values", "is_told"), [(("/workspace/a",), False), (("/workspace/a", "/workspace/b"), True)]
+)
+def test_a_place_of_the_launch_line_is_told_only_when_there_are_several(
+    launch_values: tuple[str, ...], is_told: bool
+) -> None:
+    servers = library()
+
+    def count_in(folder: str) -> Any:
+        """Describe the shelves."""
+        return {"shelf_count": 48}
+
+    servers.functions[("catalogue", "count_in")] = count_in
+    exploration = explored(("catalogue", "count_in", {"folder": "/workspace/a"}), servers=servers)
+    knowledge = Knowledge(servers.listings(launch_values), (), [exploration.recording])
+    (task,) = write_tasks(exploration, writer=Template(), knowledge=knowledge, rng=Random(0))
+    assert ("/workspace/a" in task.question) is is_told

@@ -494,3 +494,34 @@ def test_safety_rejects_a_write_to_what_is_not_disposable() -> None:
     listings = [one.model_copy(update={"disposable": True}) for one in knowledge.listings.values()]
     knowledge = Knowledge(listings, knowledge.profiles.values(), knowledge.recordings)
     assert Safety().check(task(), trial(knowledge=knowledge)).status == "pass"
+
+
+def test_preflight_lets_another_question_about_the_same_datum_pass() -> None:
+    by_isbn = {
+        "gold_calls": TASK["gold_calls"][:1],
+        "servers": ("catalogue",),
+        "expression": Expression(
+            op="where",
+            call="c1",
+            path=("books",),
+            field=("title",),
+            where=(Condition(field=("isbn",), equals="978-0-15"),),
+        ),
+        "answer": Answer(type="string", value="Slow Rivers"),
+    }
+    longest = {
+        **by_isbn,
+        "question": "Which book is the longest?",
+        "expression": Expression(
+            op="sort", call="c1", path=("books",), field=("title",), by=("pages",), descending=True, limit=1
+        ),
+    }
+    one, other = task(**by_isbn), task(**longest)
+    assert Preflight().check(one, trial(one, other)).status == "pass"
+    elsewhere = task(
+        **{
+            **longest,
+            "gold_calls": ({"id": "c1", "server": "catalogue", "tool": "list_news", "arguments": {}},),
+        }
+    )
+    assert Preflight().check(one, trial(one, elsewhere)).status == "fail"
