@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,6 +19,8 @@ from firefly.servers.transport import LINE_LIMIT, OVERSIZED, Connection, Streams
 __all__ = ["http_connection"]
 
 _CONNECT_SECONDS = 20.0
+
+logging.getLogger("httpx2").setLevel(logging.WARNING)  # it would log every URL, keys in queries included
 
 
 @asynccontextmanager
@@ -45,7 +48,6 @@ async def http_connection(spec: ServerSpec, connection: Connection) -> AsyncIter
                 yield read, write  # type: ignore[misc]
         finally:
             connection.closed.set()
-            connection.ended.set()
 
 
 def _is_loopback(url: str) -> bool:

@@ -31,6 +31,8 @@ log = logging.getLogger("firefly.servers")
 CAPABILITIES = ("elicitation", "roots", "sampling")
 """What this client says that it can do; servers list other tools for other clients."""
 
+logging.getLogger("mcp").setLevel(logging.CRITICAL)  # what it has to say comes as the reason of a failure
+
 PAGE_CAP = 200
 """Pages of ``tools/list``; a server with more lists for ever."""
 TOOL_CAP = 10_000
@@ -114,6 +116,8 @@ class Session:
         done, _ = await asyncio.wait({self._ready}, timeout=self._start_timeout)
         if not done:
             await self.stop()
+            if self._ready.done() and not self._ready.cancelled():
+                self._ready.exception()  # whatever it was, it came too late
             said = essence(self.connection.tail())
             raise CallEnded(
                 f"it did not answer within {self._start_timeout:g} s{self._noise()}"
@@ -265,12 +269,13 @@ class Session:
         except Exception as error:  # noqa: BLE001 - the one boundary between the SDK and Firefly
             reason = self._start_reason(error)
             if self._ready.done():
-                log.debug("session %s ended: %s", self.server, reason)
+                self.connection.ending = self.connection.ending or reason
             else:
                 self._ready.set_exception(CallEnded(reason))
         finally:
             self._client = None
             self.connection.closed.set()
+            self.connection.ended.set()
 
     async def _shake_hands(self, client: ClientSession) -> None:
         if self._mode == "auto":

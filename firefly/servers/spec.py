@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PrivateAttr, ValidationError, model_validator
 
@@ -161,6 +162,10 @@ class ServerSpec(BaseModel):
             if self._private_environment or _SECRET_NAME.search(name)
         ]
         found = {*self._secret_values, *self.headers.values(), *named}
+        if self.url is not None:
+            parts = urlsplit(self.url)
+            found.update(value for _, value in parse_qsl(parts.query) if len(value) >= 8)
+            found.add(parts.password or "")
         for value in self.headers.values():
             found.update(part for part in value.split() if len(part) >= 8)  # "Bearer <token>"
         return tuple(sorted((one for one in found if _searchable(one)), key=lambda one: (-len(one), one)))
