@@ -7,7 +7,9 @@ every keyword has been checked against the class's signature; all faults are rep
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -59,6 +61,12 @@ def build(config: Any) -> Any:
     if isinstance(config, Sequence) and not isinstance(config, str):
         return [build(value) for value in config]
     return config
+
+
+@cache
+def build_described(description: str) -> Any:
+    """Return the component that a JSON text describes; the same one each time in one process."""
+    return build(json.loads(description))
 
 
 def source_digest_targets(config: Any) -> tuple[Component, ...]:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -65,12 +65,14 @@ def run_items(
     store: Store,
     shaped_by: JsonValue,
     in_flight: int = 1,
+    workers: int = 1,
     redo: bool = False,
 ) -> Results[R]:
     """Make every item that the store does not have; return all of them in item-id order.
 
     An item that raises becomes a `Failure`; errors that stop the run (a full disk, say) are raised
-    after the items in flight have been kept.
+    after the items in flight have been kept. ``in_flight`` threads serve items that wait on something;
+    ``workers`` processes serve items that only compute, whose ``make`` must then be picklable.
     """
     results: Results[R] = Results()
     made: dict[str, list[R]] = {}
@@ -84,12 +86,14 @@ def run_items(
             made[item.id] = kept
             results.reused += 1
 
+    computed = _compute([item for item, _ in missing], workers) if workers > 1 and len(missing) > 1 else {}
+
     def work(item: Item[R], key: str) -> tuple[list[R], bool]:
         with store.lock(stage, key):
             kept = None if redo else store.get(stage, key, record)
             if kept is not None:
                 return kept, False
-            records = list(item.make())
+            records = computed.pop(item.id)() if item.id in computed else list(item.make())
             if item.finished(records):
                 store.put(stage, key, item.id, records)
             return records, True
@@ -129,6 +133,30 @@ def run_items(
     results.records = {item_id: made[item_id] for item_id in sorted(made)}
     results.failures.sort(key=lambda failure: failure.item)
     return results
+
+
+def _compute(items: Sequence[Item[R]], workers: int) -> dict[str, Callable[[], list[R]]]:
+    """Make items in processes of their own; each result is returned, or its error raised, when called."""
+    from joblib import Parallel, delayed
+
+    attempts = Parallel(n_jobs=workers)(delayed(_attempt)(item.make) for item in items)
+
+    def outcome(records: list[R] | None, error: Exception | None) -> list[R]:
+        if error is not None:
+            raise error
+        return records or []
+
+    return {
+        item.id: partial(outcome, records, error)
+        for item, (records, error) in zip(items, attempts, strict=True)
+    }
+
+
+def _attempt(make: Callable[[], Sequence[R]]) -> tuple[list[R] | None, Exception | None]:
+    try:
+        return list(make()), None
+    except Exception as error:  # noqa: BLE001 - carried to the parent, where it becomes a Failure
+        return None, error
 
 
 def source_digest(packages: Iterable[str], components: Iterable[Component] = ()) -> str:

@@ -22,7 +22,7 @@ from firefly.records import (
     SubDag,
     Verdict,
 )
-from firefly.replay.records import Record, Recording, Task, digest
+from firefly.replay.records import Record, Recording, Task, canonical_json, digest
 from firefly.store import Store
 
 if TYPE_CHECKING:
@@ -85,9 +85,13 @@ class Run:
         record: type[R],
         *,
         part: str = "",
-        parallel: bool = True,
+        waits: bool = False,
+        computes: bool = False,
     ) -> Results[R]:
-        """Run items of the current stage (or of a named part of it)."""
+        """Run items of the current stage (or of a named part of it).
+
+        Items that wait (on servers) are several in flight; those that compute share the processes.
+        """
         stage = f"{self._stage}-{part}" if part else self._stage
         results = run_items(
             stage,
@@ -95,7 +99,8 @@ class Run:
             record,
             store=self.store,
             shaped_by=self._shaped_by,
-            in_flight=self.config.parallel.in_flight if parallel else 1,
+            in_flight=self.config.parallel.in_flight if waits else 1,
+            workers=self.config.parallel.workers if computes else 1,
             redo=self._stage in self.config.redo,
         )
         self.failures += results.failures
@@ -127,6 +132,10 @@ class Run:
                 built = build(described)
             self._components[group] = built
         return self._components[group]
+
+    def described(self, group: str) -> str:
+        """Return the JSON text of a single group's component."""
+        return canonical_json(self.config.shaping(group))
 
     @cached_property
     def specs(self) -> dict[str, ServerSpec]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from firefly.components import build_described
 from firefly.errors import RunError
 from firefly.items import Item
 from firefly.knowledge import Knowledge
@@ -17,6 +19,7 @@ from firefly.records import (
     ProbeReport,
     Reexecution,
     SubDag,
+    ToolKey,
     Verification,
 )
 from firefly.replay.records import Recording, Task, digest
@@ -40,7 +43,7 @@ def catalog(run: Run) -> None:
         )
         for name, spec in sorted(run.specs.items())
     ]
-    run.listings = run.items_of(items, Listing).all
+    run.listings = run.items_of(items, Listing, waits=True).all
     broken = [listing for listing in run.listings if listing.health.status != "ok"]
     reasons = "\n".join(f"  {one.server}: {one.health.trouble}" for one in broken)
     if broken and run.config.sessions.on_failure == "fail":
@@ -74,12 +77,12 @@ def probing(run: Run) -> None:
         for listing in run.listings
         if listing.health.status == "ok"
     ]
-    run.probe_reports = run.items_of(items, ProbeReport).all
+    run.probe_reports = run.items_of(items, ProbeReport, waits=True).all
 
 
 def graph(run: Run) -> None:
     """Score every parameter-level edge and keep the best."""
-    from firefly.graph import prune, score_source
+    from firefly.graph import prune
 
     knowledge = run.knowledge()
     by_server: dict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -89,25 +92,32 @@ def graph(run: Run) -> None:
         Item(
             id=f"{server}@{run.round}",
             shaped_by=knowledge.digest,
-            make=lambda keys=keys: [  # type: ignore[misc]
-                edge
-                for key in keys
-                for edge in score_source(
-                    knowledge.tools[key],
-                    candidates=run.component("candidates"),
-                    scorer=run.component("scorer"),
-                    knowledge=knowledge,
-                )
-            ],
+            make=partial(_edges_from, keys, run.described("candidates"), run.described("scorer"), knowledge),
         )
         for server, keys in by_server.items()
     ]
     limits = run.config.graph
     run.edges = prune(
-        run.items_of(items, Edge, parallel=False).all,
+        run.items_of(items, Edge, computes=True).all,
         threshold=limits.threshold,
         per_parameter=limits.per_parameter,
     )
+
+
+def _edges_from(keys: Sequence[ToolKey], candidates: str, scorer: str, knowledge: Knowledge) -> list[Edge]:
+    """Score from some sources; takes components as described, since a process makes its own."""
+    from firefly.graph import score_source
+
+    return [
+        edge
+        for key in keys
+        for edge in score_source(
+            knowledge.tools[key],
+            candidates=build_described(candidates),
+            scorer=build_described(scorer),
+            knowledge=knowledge,
+        )
+    ]
 
 
 def sampling(run: Run) -> None:
@@ -134,7 +144,7 @@ def sampling(run: Run) -> None:
                 ),
             )
         )
-    found = {sub_dag.id: sub_dag for sub_dag in run.items_of(items, SubDag, parallel=False).all}
+    found = {sub_dag.id: sub_dag for sub_dag in run.items_of(items, SubDag).all}
     explored = {exploration.sub_dag.id for exploration in run.explorations}
     run.sub_dags = [found[name] for name in sorted(found) if name not in explored]
 
@@ -155,7 +165,7 @@ def exploration(run: Run) -> None:
                 make=lambda sub_dag=sub_dag, known=known: _explore(run, explore_sub_dag, sub_dag, known),  # type: ignore[misc]
             )
         )
-    run.explorations += run.items_of(items, Exploration).all
+    run.explorations += run.items_of(items, Exploration, waits=True).all
 
 
 def _explore(run: Run, explore: object, sub_dag: SubDag, known: Knowledge) -> Sequence[Exploration]:
@@ -212,7 +222,7 @@ def synthesis(run: Run) -> None:
                 ),
             )
         )
-    tasks = {task.id: task for task in run.items_of(items, Task, parallel=False).all}
+    tasks = {task.id: task for task in run.items_of(items, Task).all}
     run.tasks = [tasks[name] for name in sorted(tasks)]
 
 
@@ -241,7 +251,7 @@ def verification(run: Run) -> None:
         shaped_by=[knowledge.digest, digest([task.id for task in run.tasks])],
         make=check_all,
     )
-    (result,) = run.items_of([item], Verification, parallel=False).all
+    (result,) = run.items_of([item], Verification).all
     run.verdicts = list(result.verdicts)
     if not run.reexecutions:
         again = set(result.reexecuted)
@@ -274,7 +284,7 @@ def _reexecute(run: Run, knowledge: Knowledge, tasks: Sequence[Task]) -> Mapping
         )
         for servers, batch in sorted(batches.items())
     ]
-    results = run.items_of(items, Reexecution, part="reexecution")
+    results = run.items_of(items, Reexecution, part="reexecution", waits=True)
     run.reexecutions = {one.task: one.recording for one in results.all}
     return run.reexecutions
 

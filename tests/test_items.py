@@ -111,3 +111,18 @@ def test_two_processes_make_each_item_once(tmp_path: Path) -> None:
     assert [job.wait(60) for job in jobs] == [0, 0]
     made = (tmp_path / "log").read_text(encoding="utf-8").split()
     assert sorted(made) == sorted({f"i{n}" for n in range(12)})
+
+
+def fail_on_purpose() -> Sequence[Failure]:
+    raise ValueError("boom")
+
+
+def make_one() -> Sequence[Failure]:
+    return [record("made elsewhere")]
+
+
+def test_items_that_compute_may_be_shared_by_processes(tmp_path: Path) -> None:
+    items = [item("a", make_one), item("b", fail_on_purpose), item("c", make_one)]
+    results = run(Store(tmp_path), items, workers=2)
+    assert [list(one) for one in results.records.values()] == [[record("made elsewhere")]] * 2
+    assert [(one.item, one.error) for one in results.failures] == [("b", "ValueError")]
