@@ -30,7 +30,18 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert run(find_uv_bin(), "venv", "--python", sys.executable, folder / "venv").returncode == 0
     python = folder / "venv" / "bin" / "python"
     wheels = sorted((folder / "wheels").glob("*.whl"))
-    installed = run(find_uv_bin(), "pip", "install", "--offline", "--no-deps", "--python", python, *wheels)
+    installed = run(
+        find_uv_bin(),
+        "pip",
+        "install",
+        "--offline",
+        "--no-deps",
+        "--link-mode",
+        "copy",
+        "--python",
+        python,
+        *wheels,
+    )
     assert installed.returncode == 0, installed.stderr
     shared = run(
         sys.executable, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"
