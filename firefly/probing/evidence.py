@@ -218,8 +218,9 @@ def _explain(
             open_ones.append(one)
     left = _attribute(open_ones, tools, _only)
     if all(_others(one) & presumed_writes for one in left):
-        # Between reads alone no answer ever changed: of a presumed write and reads, it was the write.
+        # Between reads alone no answer ever changed: it was one of the presumed writes.
         left = _attribute(left, tools, lambda others: _only(others & presumed_writes))
+        return [Unexplained(one.first, frozenset(_others(one) & presumed_writes)) for one in left]
     return [Unexplained(one.first, frozenset(step.call.tool for step in one.between)) for one in left]
 
 

@@ -8,9 +8,13 @@ from pydantic import JsonValue
 
 from firefly.parameters import parameters
 from firefly.replay.records import Step, Tool, ToolCall
-from firefly.values.semantic import words
+from firefly.values.semantic import semantic_type, words
 
 __all__ = ["looks_at"]
+
+
+_SAYINGS = frozenset({"", "prose", "sql", "flag"})
+"""Types of values that name nothing, so that one parameter's is no use for another."""
 
 
 def looks_at(tool: Tool, arguments: Mapping[str, JsonValue], reads: Sequence[Step]) -> list[ToolCall]:
@@ -32,6 +36,9 @@ def looks_at(tool: Tool, arguments: Mapping[str, JsonValue], reads: Sequence[Ste
     for ranked in (near, broad):
         fresh = {step.call.tool: step for step in reversed(ranked) if step.call.tool not in chosen}
         for step in [step for step in ranked if fresh.get(step.call.tool) is step][:count]:
-            aimed = {name: arguments.get(name, value) for name, value in step.call.arguments.items()}
+            aimed = {
+                name: arguments[name] if semantic_type(arguments.get(name)) not in _SAYINGS else value
+                for name, value in step.call.arguments.items()
+            }
             chosen[step.call.tool] = step.call.model_copy(update={"arguments": aimed})
     return list(chosen.values())

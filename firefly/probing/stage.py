@@ -106,7 +106,8 @@ class _Probe:
             self._search.explore(self._reads, until=int(budget * share))
             self._found = tuple(self.laboratory.episodes[-1])
         if self._writes and self.laboratory.begin("writes"):
-            self._contrast(until=int(budget * 0.72))
+            tools = {step.call.tool for step in self._working()}
+            self._contrast(until=min(int(budget * 0.72), budget - 2 * len(tools) - 2))
             harmless = self._harmless()
             self._found += harmless
             self._cleared = frozenset(step.call.tool for step in harmless)
@@ -150,8 +151,9 @@ class _Probe:
     def _repeat(self) -> None:
         """Call every working read twice, in two other orders; the first of each tool when calls are short."""
         working = self._working()
-        firsts = list({step.call.tool: step for step in reversed(working)}.values())
-        rest = [step for step in working if step not in firsts]
+        leading = {step.call.tool: step.call.digest for step in reversed(working)}
+        firsts = [step for step in working if leading[step.call.tool] == step.call.digest]
+        rest = [step for step in working if leading[step.call.tool] != step.call.digest]
         room = (self.laboratory.left - min(_RESERVE, self.laboratory.left // 4)) // 2
         chosen = (firsts + rest)[: max(1, room)]
         order = sorted(chosen, key=lambda step: step.call.digest, reverse=True)
