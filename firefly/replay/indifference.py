@@ -10,12 +10,13 @@ different answers.
 * One counter-example anywhere keeps that kind of T's calls in every state of the scope. Where
   several tools could be to blame, those least expected to be harmless are blamed first, and what
   is left is checked again, until no counter-example is left.
-* Quiet calls of tools *known as reads* are left out for R after `PAIR` witnesses with R itself and
-  `TOTAL` with any tool; past ones only if in `TELLING` of them R's answer is known to have been
-  another one when T was called (where T is R: the very same call), for what T made the server
-  remember would show there. Across two
-  servers of one scope, where only the files connect them, `PAIR` witnesses between the two servers
-  and `TOTAL` of T are enough.
+* Quiet calls of tools *known as reads* are left out for R after witnesses that weigh `PAIR` with R
+  itself and `TOTAL` with any tool. A witness weighs `RELATED` if one of the two calls has no
+  arguments or an argument of one stands in one of the other, else `UNRELATED`: what reading *a*
+  does to *b* says little. Past ones are left out only if in `TELLING` witnesses R's answer is known
+  to have been another one when T was called (where T is R: the very same call), for what T made the
+  server remember would show there. Across two servers of one scope, where only the files connect
+  them, `PAIR` between the two servers and `TOTAL` of T are enough.
 * Quiet calls of other tools are never left out: a write that changes no file may have changed what
   the server remembers.
 * Changing calls are left out, the mark standing for what they did, after `STRONG` witnesses with R
@@ -29,12 +30,16 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, islice
 
+from pydantic import JsonValue
+
 from .cassette import ToolKey
 from .state import CHANGING, QUIET_PAST, QUIET_RECENT, state_id
 from .visits import Visit
 
-PAIR = 2
-TOTAL = 3
+PAIR = 4
+TOTAL = 6
+RELATED = 2
+UNRELATED = 1
 TELLING = 1
 STRONG = 5
 
@@ -61,6 +66,7 @@ class Indifferences:
         self._tools = sorted({event.tool for visit in visits for event in visit.events})
         self._readers = sorted({visit.key for visit in visits})
         self._swayed = _swayed(visits, self._reads)
+        self._texts = {visit.letter: frozenset(_scalars(visit.call.arguments)) for visit in visits}
         self.blamed: set[Kind] = set()
         self.table: Table = {reader: dict(self._eligible()) for reader in self._readers}
         self._learn()
@@ -146,7 +152,7 @@ class Indifferences:
 
     def _withdraw(self, groups: Iterable[_Group]) -> bool:
         """Take back every indifference without enough witnesses; return whether there was one."""
-        witnesses = _Witnesses(groups, self._swayed)
+        witnesses = _Witnesses(groups, self._swayed, self._texts)
         withdrawn = False
         for reader, levels in self.table.items():
             for tool, present in levels.items():
@@ -165,12 +171,18 @@ class Indifferences:
 class _Witnesses:
     """How often each indifference was borne out."""
 
-    def __init__(self, groups: Iterable[_Group], swayed: Mapping[str, frozenset[str]]) -> None:
+    def __init__(
+        self,
+        groups: Iterable[_Group],
+        swayed: Mapping[str, frozenset[str]],
+        texts: Mapping[str, frozenset[str]],
+    ) -> None:
+        self._texts = texts
         self._pairs: Counter[tuple[ToolKey, Kind]] = Counter()
         self._telling: Counter[tuple[ToolKey, Kind]] = Counter()
         self._against_none: set[tuple[ToolKey, Kind]] = set()
         for reader, name, seen in groups:
-            self._count(reader, swayed.get(name, frozenset()), [dropped for _, dropped in seen])
+            self._count(reader, name, swayed.get(name, frozenset()), [dropped for _, dropped in seen])
         self._totals: Counter[Kind] = Counter()
         self._servers: Counter[tuple[str, str]] = Counter()
         for (reader, (tool, level)), count in self._pairs.items():
@@ -178,7 +190,19 @@ class _Witnesses:
             if level == QUIET_RECENT:
                 self._servers[(tool[0], reader[0])] += count
 
-    def _count(self, reader: ToolKey, swayed: frozenset[str], seen: Sequence[Dropped]) -> None:
+    def _weight(self, name: str, items: Sequence[str]) -> int:
+        mine = self._texts[name]
+        for item in items:
+            theirs = self._texts[_letter(item)]
+            if (
+                not mine
+                or not theirs
+                or any(one in other or other in one for one in mine for other in theirs)
+            ):
+                return RELATED
+        return UNRELATED
+
+    def _count(self, reader: ToolKey, name: str, swayed: frozenset[str], seen: Sequence[Dropped]) -> None:
         items: dict[Kind, set[tuple[str, ...]]] = defaultdict(set)
         told: dict[Kind, set[tuple[str, ...]]] = defaultdict(set)
         having: Counter[Kind] = Counter()
@@ -192,7 +216,7 @@ class _Witnesses:
             without = having[kind] < len(seen)
             if kind[1] != CHANGING:
                 if without:
-                    self._pairs[(reader, kind)] += len(distinct)
+                    self._pairs[(reader, kind)] += sum(self._weight(name, one) for one in distinct)
                     self._telling[(reader, kind)] += len(told[kind])
                 continue
             every = sorted(distinct | ({()} if without else set()))
@@ -211,6 +235,23 @@ class _Witnesses:
             enough = self._pairs[pair] >= PAIR and self._totals[(tool, level)] >= TOTAL
             return enough and (level == QUIET_RECENT or self._telling[pair] >= TELLING)
         return self._servers[(tool[0], reader[0])] >= PAIR and self._totals[(tool, QUIET_RECENT)] >= TOTAL
+
+
+def _meet(mine: Collection[str], theirs: Collection[str]) -> bool:
+    if not mine or not theirs:
+        return True
+    return any(one in other or other in one for one in mine for other in theirs)
+
+
+def _scalars(value: JsonValue) -> Iterator[str]:
+    """Yield every scalar below ``value`` as text."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _scalars(one)
+    elif value is not None and value != "":
+        yield str(value)
 
 
 def _letter(item: str) -> str:

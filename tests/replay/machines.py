@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from toys import Json, Machine, Toy, call
+from tests.replay.toys import Json, Machine, Toy, call
 
 KEYS = "abc"
 
@@ -89,7 +89,12 @@ def files_and_memory() -> Toy:
         m.memory[a["k"]] = a["v"]
         return "written"
 
-    tools = {("s", "write"): write, ("s", "get"): _get_memory, ("s", "list"): _list_files, ("s", "delete"): _delete_file}
+    tools = {
+        ("s", "write"): write,
+        ("s", "get"): _get_memory,
+        ("s", "list"): _list_files,
+        ("s", "delete"): _delete_file,
+    }
     calls = [
         *(call("s", "write", k=k, v=v) for k in KEYS for v in (1, 2)),
         *(call("s", "get", k=k) for k in KEYS * 2),
@@ -200,7 +205,12 @@ def cursor(honest: bool = True) -> Toy:
         m.files.pop(m.memory.get("at", "a"), None)
         return "done"
 
-    tools = {**FILES, ("fs", "open"): open_, ("fs", "current"): lambda m, a: m.memory.get("at", "a"), ("fs", "drop"): drop}
+    tools = {
+        **FILES,
+        ("fs", "open"): open_,
+        ("fs", "current"): lambda m, a: m.memory.get("at", "a"),
+        ("fs", "drop"): drop,
+    }
     calls = [*FILE_CALLS, *(call("fs", "open", k=k) for k in KEYS), call("fs", "current"), call("fs", "drop")]
     reads = FILE_READS | {("fs", "current")}
     return Toy(tools, calls, reads if honest else reads | {("fs", "open")})
@@ -213,7 +223,12 @@ def flushing() -> Toy:
         m.files.update(m.memory)
         return "flushed"
 
-    tools = {("s", "set"): _set_memory, ("s", "flush"): flush, ("s", "read"): _read_file, ("s", "list"): _list_files}
+    tools = {
+        ("s", "set"): _set_memory,
+        ("s", "flush"): flush,
+        ("s", "read"): _read_file,
+        ("s", "list"): _list_files,
+    }
     calls = [
         *(call("s", "set", k=k, v=v) for k in KEYS for v in (1, 2)),
         *(call("s", "read", k=k) for k in KEYS * 2),
@@ -244,7 +259,12 @@ def partial_failure() -> Toy:
         m.memory["b"] = a["v"]
         return "stored"
 
-    tools = {("s", "batch"): batch, ("s", "get"): _get_memory, ("s", "write"): _write_file, ("s", "list"): _list_files}
+    tools = {
+        ("s", "batch"): batch,
+        ("s", "get"): _get_memory,
+        ("s", "write"): _write_file,
+        ("s", "list"): _list_files,
+    }
     calls = [
         *(call("s", "batch", v=v) for v in (1, 2, 3)),
         *(call("s", "get", k=k) for k in "ab" * 2),
@@ -308,8 +328,19 @@ def random_machine(rng: Random, *, honest: bool = True) -> Toy:
 HONEST = {
     one.__name__: one
     for one in (
-        files, memory, files_and_memory, counting_reads, counting_writes, dirty_flag, durable_or_not,
-        caching_reads, marking_reads, cursor, flushing, two_servers, partial_failure,
+        files,
+        memory,
+        files_and_memory,
+        counting_reads,
+        counting_writes,
+        dirty_flag,
+        durable_or_not,
+        caching_reads,
+        marking_reads,
+        cursor,
+        flushing,
+        two_servers,
+        partial_failure,
     )
 }
 LYING = {one.__name__: one for one in (counting_reads, caching_reads, marking_reads, cursor)}

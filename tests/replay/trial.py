@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from toys import Toy
-
 from firefly.replay.freezing import make_cassette
 from firefly.replay.records import Step, ToolCall, canonical_json
 from firefly.replay.simulator import StrictSimulator
+from tests.replay.toys import Toy
 
 
 @dataclass
