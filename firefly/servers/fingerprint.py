@@ -16,7 +16,15 @@ from pathlib import Path
 
 from firefly.plugins import register
 from firefly.replay.records import digest
-from firefly.servers.formats import GIT_NOISE, git_file, office_file, sqlite_file
+from firefly.servers.formats import (
+    GIT_NOISE,
+    LARGE,
+    Placeless,
+    git_file,
+    office_file,
+    placeless,
+    sqlite_file,
+)
 
 __all__ = ["FileTree"]
 
@@ -38,16 +46,12 @@ class FileTree:
     def digest(self, workspace: Path) -> str:
         """Return the digest of the file tree below ``workspace``."""
         entries: list[list[str]] = []
-        self._walk(os.fspath(workspace), "", entries)
+        self._walk(os.fspath(workspace), "", entries, placeless(workspace))
         return digest(entries)
 
-    def forget(self, workspace: Path) -> None:
-        """Drop what is remembered of the files below ``workspace``."""
-        prefix = f"{os.fspath(workspace)}{os.sep}"
-        for path in [one for one in list(self._known) if one.startswith(prefix)]:
-            self._known.pop(path, None)
-
-    def _walk(self, folder: str, inner: str, entries: list[list[str]], git: bool = False) -> None:
+    def _walk(
+        self, folder: str, inner: str, entries: list[list[str]], shown: Placeless, git: bool = False
+    ) -> None:
         try:
             with os.scandir(folder) as scan:
                 children = sorted(scan, key=lambda entry: entry.name)
@@ -62,16 +66,23 @@ class FileTree:
                 continue
             try:
                 if entry.is_symlink():
-                    entries.append([path, "link", str(Path(entry.path).readlink())])
+                    target = shown(os.fsencode(Path(entry.path).readlink()))
+                    entries.append([path, "link", os.fsdecode(target)])
                 elif entry.is_dir(follow_symlinks=False):
                     entries.append([path, "folder", ""])
                     inside = git or (entry.name == ".git" and Path(entry.path, "HEAD").exists())
-                    self._walk(entry.path, path, entries, inside)
+                    self._walk(entry.path, path, entries, shown, inside)
                 elif entry.is_file(follow_symlinks=False):
                     info = entry.stat(follow_symlinks=False)
                     kind = "program" if info.st_mode & stat.S_IXUSR else "file"
                     entries.append(
-                        [path, kind, self._content(entry.path, info, path, git, f"{entry.name}-wal" in names)]
+                        [
+                            path,
+                            kind,
+                            self._content(
+                                entry.path, info, shown, path if git else "", f"{entry.name}-wal" in names
+                            ),
+                        ]
                     )
                 else:
                     entries.append([path, "special", ""])
@@ -83,7 +94,7 @@ class FileTree:
     def _ignored(self, name: str, path: str) -> bool:
         return any(fnmatch.fnmatchcase(path, one) or fnmatch.fnmatchcase(name, one) for one in self._ignore)
 
-    def _content(self, path: str, info: os.stat_result, inner: str, git: bool, logged: bool) -> str:
+    def _content(self, path: str, info: os.stat_result, shown: Placeless, in_git: str, logged: bool) -> str:
         stamp = _stamp(info)
         with_log = logged and _filled(f"{path}-wal")
         if with_log:
@@ -91,7 +102,7 @@ class FileTree:
         known = self._known.get(path)
         if known is not None and known[0] == stamp:
             return known[1]
-        found = _file_digest(path, inner, git)
+        found = _file_digest(path, info.st_size, shown, in_git)
         newest = max(info.st_mtime_ns, info.st_ctime_ns, *(stamp[5:7] if with_log else ()))
         if time.time_ns() - newest > _RACY:
             self._known[path] = (stamp, found)
@@ -114,23 +125,25 @@ def _is_side_file(name: str, names: set[str]) -> bool:
     return name.endswith(_SIDE) and name.rpartition("-")[0] in names
 
 
-_FORMATS: tuple[tuple[bytes, Callable[[str], str | None]], ...] = (
+_FORMATS: tuple[tuple[bytes, Callable[[str, Placeless], str | None]], ...] = (
     (b"SQLite format 3\x00", sqlite_file),
     (b"PK\x03\x04", office_file),
 )
 
 
-def _file_digest(path: str, inner: str, git: bool) -> str:
-    if git:
-        special = git_file(path, inner)
+def _file_digest(path: str, size: int, shown: Placeless, in_git: str) -> str:
+    if in_git:
+        special = git_file(path, in_git, shown)
         if special is not None:
             return special
     with open(path, "rb") as file:  # noqa: PTH123 - a plain path is what scandir gives
         head = file.read(16)
         for magic, normalised in _FORMATS:
             if head.startswith(magic):
-                found = normalised(path)
+                found = normalised(path, shown)
                 if found is not None:
                     return found
         file.seek(0)
-        return hashlib.file_digest(file, "sha256").hexdigest()[:32]
+        if size > LARGE:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:32]
+        return hashlib.sha256(shown(file.read())).hexdigest()[:32]

@@ -7,18 +7,26 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
 import shutil
 import sqlite3
 import struct
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["GIT_NOISE", "git_file", "office_file", "sqlite_file"]
+__all__ = ["GIT_NOISE", "LARGE", "Placeless", "git_file", "office_file", "placeless", "sqlite_file"]
 
-_LARGE = 64 * 1024 * 1024
+Placeless = Callable[[bytes], bytes]
+"""Takes the place of the sandbox out of a content."""
+
+LARGE = 64 * 1024 * 1024
 """Bytes; a larger file is not taken apart."""
+
+_SHORTEST_PLACE = 4
+"""Bytes of a path; ``/`` stands everywhere."""
 
 GIT_NOISE = (".lock", "gc.log", "gc.pid")
 """Ends of names inside ``.git`` that are no state."""
@@ -29,9 +37,17 @@ _STAMPS = re.compile(
 _LOG_TIME = re.compile(rb"(> )\d+ [+-]\d{4}")
 
 
-def sqlite_file(path: str) -> str | None:
+def placeless(workspace: Path) -> Placeless:
+    """Return what takes the place of ``workspace`` out of a content: servers write absolute paths."""
+    base = os.fsencode(workspace.parent)
+    if len(base) < _SHORTEST_PLACE:
+        return lambda content: content
+    return lambda content: content.replace(base, b"/sandbox")
+
+
+def sqlite_file(path: str, shown: Placeless) -> str | None:
     """Return the digest of a database's schema and rows, its write-ahead log included."""
-    if Path(path).stat().st_size > _LARGE:
+    if Path(path).stat().st_size > LARGE:
         return None
     log = f"{path}-wal"
     try:
@@ -40,10 +56,10 @@ def sqlite_file(path: str) -> str | None:
                 copy = str(Path(folder) / "db")
                 shutil.copyfile(path, copy)
                 shutil.copyfile(log, f"{copy}-wal")
-                return _rows(f"file:{_quoted(copy)}")
+                return _rows(f"file:{_quoted(copy)}", shown)
         if _filled(f"{path}-journal"):
             return None  # in the middle of a transaction
-        return _rows(f"file:{_quoted(path)}?mode=ro&immutable=1")
+        return _rows(f"file:{_quoted(path)}?mode=ro&immutable=1", shown)
     except (sqlite3.Error, OSError, UnicodeError):
         return None
 
@@ -56,7 +72,7 @@ def _quoted(path: str) -> str:
     return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
-def _rows(uri: str) -> str:
+def _rows(uri: str, shown: Placeless) -> str:
     found = hashlib.sha256()
     with contextlib.closing(sqlite3.connect(uri, uri=True)) as database:
         database.text_factory = bytes
@@ -66,7 +82,7 @@ def _rows(uri: str) -> str:
             "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
         ).fetchall()
         for row in schema:
-            found.update(repr(row).encode())
+            found.update(shown(repr(row).encode()))
         tables = [name.decode() for kind, name, _, sql in schema if kind == b"table" and not _is_virtual(sql)]
         for table in tables:
             quoted = table.replace('"', '""')
@@ -76,7 +92,7 @@ def _rows(uri: str) -> str:
                 rows = database.execute(f'SELECT * FROM "{quoted}"')
             found.update(f"\n{table}\n".encode())
             for row in rows:
-                found.update(repr(row).encode())
+                found.update(shown(repr(row).encode()))
     return f"sqlite:{found.hexdigest()[:32]}"
 
 
@@ -85,21 +101,18 @@ def _is_virtual(sql: bytes | None) -> bool:
     return sql is not None and sql.lstrip().upper().startswith(b"CREATE VIRTUAL")
 
 
-def office_file(path: str) -> str | None:
+def office_file(path: str, shown: Placeless) -> str | None:
     """Return the digest of an OOXML file's parts, whatever the order, compression and times of saving."""
-    if Path(path).stat().st_size > _LARGE:
+    if Path(path).stat().st_size > LARGE:
         return None
     try:
         with zipfile.ZipFile(path) as archive:
             names = sorted(archive.namelist())
-            if (
-                "[Content_Types].xml" not in names
-                or sum(one.file_size for one in archive.infolist()) > _LARGE
-            ):
+            if "[Content_Types].xml" not in names or sum(one.file_size for one in archive.infolist()) > LARGE:
                 return None
             found = hashlib.sha256()
             for name in names:
-                content = archive.read(name)
+                content = shown(archive.read(name))
                 if name.startswith("docProps/"):
                     content = _STAMPS.sub(b"", content)
                 found.update(f"{name}\n{len(content)}\n".encode())
@@ -109,13 +122,13 @@ def office_file(path: str) -> str | None:
         return None
 
 
-def git_file(path: str, inner: str) -> str | None:
+def git_file(path: str, inner: str, shown: Placeless) -> str | None:
     """Return the digest of a file inside ``.git`` whose bytes hold more than state."""
     part = inner[inner.rindex(".git/") + 5 :]
     if part == "index":
         return _index(path)
     if part.startswith("logs/"):
-        content = _LOG_TIME.sub(rb"\1", Path(path).read_bytes())
+        content = shown(_LOG_TIME.sub(rb"\1", Path(path).read_bytes()))
         return f"log:{hashlib.sha256(content).hexdigest()[:32]}"
     if part.startswith("objects/") and not part.startswith("objects/info/"):
         return "object"  # its name is the hash of its content

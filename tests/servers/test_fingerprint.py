@@ -49,6 +49,23 @@ def test_times_and_places_do_not_change_it(tmp_path: Path) -> None:
     assert mark(tmp_path / "one") == mark(tmp_path / "two")
 
 
+def test_where_a_sandbox_lies_is_no_state_even_if_files_name_it(tmp_path: Path) -> None:
+    marks = set()
+    for name in ("one", "two"):
+        folder = tmp_path / name / "workspace"
+        folder.mkdir(parents=True)
+        (folder / "state.json").write_text(f'{{"last": "{folder}/a.csv", "home": "{tmp_path / name}/home"}}')
+        (folder / "link").symlink_to(folder / "state.json")
+        office(folder / "f.xlsx", text=f"{folder}/x")
+        connection = sqlite3.connect(folder / "d.db")
+        connection.execute("create table t(path)")
+        connection.execute("insert into t values (?)", (f"{folder}/b",))
+        connection.commit()
+        connection.close()
+        marks.add(mark(folder))
+    assert len(marks) == 1
+
+
 def test_a_change_that_keeps_size_and_time_is_seen(tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_text("aa")

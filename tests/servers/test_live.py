@@ -135,6 +135,26 @@ def test_states_chain_the_history_and_fingerprint_the_files(start: Start) -> Non
     assert len({history for history, _ in first}) == 4
 
 
+def test_two_runs_record_the_same_bytes(start: Start) -> None:
+    def run() -> str:
+        backend = start({"m": description(), "n": description(state={"scope": "own"})})
+        with begin(backend) as episode:
+            for tool, arguments in (
+                ("where", {}),
+                ("environment", {}),
+                ("write", {"path": "/workspace/docs/n", "text": "/workspace"}),
+                ("read", {"path": "/workspace/docs/n"}),
+                ("read", {"path": "/workspace/none"}),
+                ("crash", {}),
+                ("recall", {}),
+            ):
+                ask(episode, tool, **arguments)
+                ask(episode, tool, server="n", **arguments)
+        return "\n".join([backend.listing("m").to_json(), *(step.to_json() for step in episode.steps)])
+
+    assert run() == run()
+
+
 def test_a_refused_or_unknown_call_changes_no_state_and_reaches_nobody(start: Start) -> None:
     backend = start({"m": description(deny=["write"])})
     with backend.episode(ToolSet.of(backend.listing("m").tools)) as episode:

@@ -195,6 +195,17 @@ def test_what_a_server_asks_gets_a_sensible_answer(start: Start) -> None:
         assert json.loads(ask(episode, "ask_elicitation").text)["action"] == "decline"
 
 
+def test_a_server_of_the_newest_protocol_may_ask_back_in_a_call(start: Start) -> None:
+    script = str(Path(__file__).with_name("asking.py"))
+    backend = start({"m": {"command": "python", "args": [script], "disposable": True, "mode": "auto"}})
+    with begin(backend) as episode:
+        said = json.loads(ask(episode, "ask").text)
+    assert backend.listing("m").health.protocol_version == "2026-07-28"
+    assert said["form"]["action"] == "decline"
+    assert [root["uri"] for root in said["roots"]["roots"]] == ["file:///workspace"]
+    assert said["state"] == "half-way"
+
+
 def test_an_answer_that_breaks_its_output_schema_is_still_an_answer(start: Start) -> None:
     backend = start({"m": description()})
     with begin(backend) as episode:
