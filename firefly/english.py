@@ -79,6 +79,7 @@ _DOUBLED = re.compile(r"^[^aeiou]*[aeiou][bdgmnprt]$")
 _LONG_FORMS = {
     "qty": "quantity",
     "num": "number",
+    "no": "number",
     "desc": "description",
     "doc": "document",
     "docs": "documents",

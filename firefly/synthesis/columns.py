@@ -69,11 +69,18 @@ class Column:
 
     path: tuple[PathPart, ...]
     values: tuple[JsonValue, ...]
+    title: str = ""
+    """The heading of a table's column, where items are rows without keys."""
+
+    @property
+    def keys(self) -> tuple[PathPart, ...]:
+        """Return the keys that name the field."""
+        return (self.title,) if self.title else self.path
 
     @property
     def name(self) -> str:
         """Return the field's own key; "" for a list of scalars."""
-        return str(self.path[-1]) if self.path else ""
+        return str(self.keys[-1]) if self.keys else ""
 
     @cached_property
     def kind(self) -> Kind:
@@ -108,6 +115,8 @@ class Collection:
     path: tuple[PathPart, ...]
     items: tuple[JsonValue, ...]
     columns: tuple[Column, ...]
+    headed: bool = False
+    """The first item is the heading of a table and no item like the others."""
 
     def column(self, path: tuple[PathPart, ...]) -> Column | None:
         """Return the column at ``path``; None when there is none that all items have."""
@@ -201,11 +210,44 @@ def named(key: PathPart) -> bool:
 def collections(call: str, output: JsonValue, minimum: int = 2) -> list[Collection]:
     """Return every list of at least ``minimum`` like items that is reached through field names alone."""
     found = []
-    for path, items in _lists(output, ()):
-        columns = tuple(_columns(items))
+    lists = list(_lists(output, ()))
+    for path, items in lists:
+        headings = [other for near, other in lists if near[:-1] == path[:-1] and near != path]
+        table = _table(items, headings)
+        columns = table[0] if table else tuple(_columns(items))
         if len(items) >= minimum and columns:
-            found.append(Collection(call, path, tuple(items), columns))
+            found.append(Collection(call, path, tuple(items), columns, headed=bool(table and table[1])))
     return found
+
+
+def _table(
+    items: Sequence[JsonValue], headings: Sequence[list[JsonValue]]
+) -> tuple[tuple[Column, ...], bool] | None:
+    """Return the columns of rows without keys, and whether the first row is their heading.
+
+    The heading stands in a list beside the rows, or in the first row, above another kind of thing.
+    """
+    rows = [row for row in items if isinstance(row, list)]
+    if len(rows) < len(items) or len(rows) < 2 or len({len(row) for row in rows}) != 1 or len(rows[0]) < 2:
+        return None
+    beside = [one for one in headings if len(one) == len(rows[0]) and _is_heading(one)]
+    headed = not beside
+    heading = rows[0] if headed else beside[0]
+    body = rows[1:] if headed else rows
+    columns = tuple(
+        Column((index,), tuple(row[index] for row in body), str(heading[index]))
+        for index in range(len(heading))
+    )
+    if headed:
+        told_apart = any(all(is_number(value) for value in column.values) for column in columns)
+        if not told_apart or len(body) < 2 or not _is_heading(heading):
+            return None
+    return columns, headed
+
+
+def _is_heading(values: Sequence[JsonValue]) -> bool:
+    texts = [value for value in values if isinstance(value, str) and named(value)]
+    return len(texts) == len(values) == len(set(texts))
 
 
 def fields(

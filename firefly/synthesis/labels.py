@@ -34,7 +34,7 @@ def label_of(column: Column) -> str:
     >>> label_of(Column(("lent_to",), ("R-17",)))
     '"lent to" value'
     """
-    label = field_words(column.path)
+    label = field_words(column.keys)
     parts = label.split()
     if not parts:
         return "value"
@@ -55,7 +55,7 @@ def labels(columns: Iterable[Column]) -> dict[tuple[PathPart, ...], str]:
     found = {
         column.path: label_of(column)
         for column in columns
-        if not column.path or not is_machine_field(column.path)
+        if not column.path or not is_machine_field(column.keys)
     }
     names = list(found.values())
     return {path: label for path, label in found.items() if names.count(label) == 1}

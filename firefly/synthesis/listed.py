@@ -180,7 +180,7 @@ class Listed:
                 continue
             if key.kind == column.kind == "identifier" and index is None:
                 continue
-            size = len(self.collection.items)
+            size = len(key.values)
             positions = (
                 [index] if index is not None else sorted(self.rng.sample(range(size), min(size, _ITEM_LIMIT)))
             )

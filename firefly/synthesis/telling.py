@@ -26,6 +26,8 @@ class Told:
     """Arguments that a solver has to be told."""
     scalar: str = ""
     """Noun phrase of the only value that comes back, if so."""
+    is_query: bool = False
+    """The phrase says in words what a query asks for: rows of a table."""
     limited: bool = False
     """The phrase says itself how many items there are at most."""
 
@@ -58,7 +60,7 @@ def told(call: ExploredCall, tool: Tool, launch_values: Collection[JsonValue]) -
         if not tellable(value):
             return None
         found[name] = value
-    return Told(phrase or phrase_of(tool), found, scalar, limited)
+    return Told(phrase or phrase_of(tool), found, scalar, phrase is not None, limited)
 
 
 def tellable(value: JsonValue) -> bool:

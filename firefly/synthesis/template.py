@@ -113,7 +113,8 @@ class _Writer:
         if told.scalar:
             yield from scalar_picks(call.id, output, told.scalar)
             return
-        yield from field_picks(call.id, output)
+        if not told.is_query:
+            yield from field_picks(call.id, output)
         for listed in self._lists(call, minimum=1):
             yield from listed.items()
             yield from listed.folds()
@@ -123,7 +124,9 @@ class _Writer:
         if told is None:
             return
         for collection in collections(call.id, output, minimum):
-            cut_off = may_be_cut(call, tool, output, len(collection.items))
+            if told.is_query and () in (column.path for column in collection.columns):
+                continue  # the names of the columns, beside the rows
+            cut_off = collection.headed or may_be_cut(call, tool, output, len(collection.items))
             noun = item_noun(told.phrase, collection.path)
             yield Listed(collection, noun, cut_off=cut_off, counted=told.limited, rng=self.rng)
 
@@ -191,7 +194,7 @@ class _Writer:
                 value = call.call.arguments[parameter]
                 if value in given:
                     continue
-                pick = None if _trivial(value) else self._select(reference, value)
+                pick = None if _trivial(value) else self._select(reference, value, list(references.values()))
                 if pick is not None and not self._coherent(call, reference.call):
                     return None
                 if pick is not None:
@@ -216,8 +219,11 @@ class _Writer:
             if name not in call.references
         )
 
-    def _select(self, reference: Expression, value: JsonValue) -> Pick | None:
-        """Return a way to single out the referenced value in its parent's output."""
+    def _select(self, reference: Expression, value: JsonValue, beside: Sequence[Pick]) -> Pick | None:
+        """Return a way to single out the referenced value in its parent's output.
+
+        Two values of one item, passed to one call, are singled out alike (``beside``).
+        """
         parent = next(call for call in self.chain.calls if call.id == reference.call)
         options: list[Pick] = []
         told = self.told[parent.id]
@@ -248,6 +254,8 @@ class _Writer:
         ]
         if not usable:
             return None
+        alike = {_selector(pick) for pick in beside}
+        usable = [pick for pick in usable if _selector(pick) in alike] or usable
         kinds = sorted({pick.template for pick in usable})
         kind = self.rng.choices(kinds, [known[kind] for kind in kinds])[0]
         return self.rng.choice([pick for pick in usable if pick.template == kind])
@@ -267,6 +275,11 @@ class _Writer:
     def _world(self, servers: set[str]) -> str:
         fixtures = {self.knowledge.listings[server].fixture for server in servers} - {""}
         return min(fixtures, default="")
+
+
+def _selector(pick: Pick) -> str:
+    """Return what says which item is meant, whatever its field."""
+    return pick.expression.model_copy(update={"field": ()}).to_json()
 
 
 def _renamed(expression: Expression, names: Mapping[str, str]) -> Expression:

@@ -115,7 +115,7 @@ def _idle(task: Task, trial: Trial, found: Recorded, gold: GoldCall) -> list[str
         same_otherwise = [
             parsed.value
             for step in trial.knowledge.successes((gold.server, gold.tool))
-            if step.call.arguments.get(parameter) != made[parameter]
+            if not _alike(step.call.arguments.get(parameter), made[parameter])
             and {**step.call.arguments, parameter: None} == {**made, parameter: None}
             and (parsed := parse(step.observation)) is not None
         ]
@@ -124,6 +124,13 @@ def _idle(task: Task, trial: Trial, found: Recorded, gold: GoldCall) -> list[str
         ):
             faults.append(f"{gold.id}: the value passed as {parameter} makes no difference to what is read")
     return faults
+
+
+def _alike(one: JsonValue, other: JsonValue) -> bool:
+    """Return whether two values may mean one thing: "plan.xlsx" and "/workspace/books/plan.xlsx"."""
+    if isinstance(one, str) and isinstance(other, str):
+        return one.endswith(other) or other.endswith(one) or normal(one) == normal(other)
+    return one == other
 
 
 def _reads_alike(expression: Expression, found: Recorded, output: JsonValue) -> bool:

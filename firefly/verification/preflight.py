@@ -14,7 +14,7 @@ from firefly.records import CheckResult
 from firefly.replay.answers import answer_text
 from firefly.replay.expressions import ExpressionError, evaluate, read
 from firefly.replay.grading import grade
-from firefly.replay.records import PathPart, Rollout, Task, canonical_json, digest
+from firefly.replay.records import GoldCall, PathPart, Rollout, Task, canonical_json, digest
 from firefly.verification.replay import replayed
 from firefly.verification.rule import SIMULATOR, Rule
 
@@ -85,9 +85,13 @@ class Preflight(Rule):
 
 def group_of(task: Task) -> tuple[object, ...]:
     """Return what tasks of one family share: the last tool and the kind of answer."""
-    last = next(gold for gold in task.gold_calls if gold.id == task.expression.call)
+    last = _last(task)
     keys = tuple(part for part in (*task.expression.path, *task.expression.field) if isinstance(part, str))
     return (last.server, last.tool, task.expression.op, keys)
+
+
+def _last(task: Task) -> GoldCall:
+    return next(gold for gold in task.gold_calls if gold.id == task.expression.call)
 
 
 def spot(task: Task, output: JsonValue) -> tuple[PathPart, ...] | None:
@@ -121,11 +125,8 @@ def _same_datum(task: Task, other: Task, output: JsonValue) -> bool:
     if task.id == other.id:
         return True
 
-    def asked(one: Task) -> tuple[str, str, str]:
-        last = next(gold for gold in one.gold_calls if gold.id == one.expression.call)
-        return (last.server, last.tool, canonical_json(last.arguments))
-
-    if asked(task) != asked(other):
+    mine, theirs = _last(task), _last(other)
+    if (mine.server, mine.tool, mine.arguments) != (theirs.server, theirs.tool, theirs.arguments):
         return False
     here = spot(task, output)
     return other.expression.model_copy(update={"call": ""}) == task.expression.model_copy(

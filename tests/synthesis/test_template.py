@@ -12,9 +12,9 @@ from firefly.exploration import explore_sub_dag
 from firefly.exploration.symbolic import Symbolic
 from firefly.knowledge import Knowledge
 from firefly.mentions import mention
-from firefly.records import Exploration, Link, Node, SubDag
+from firefly.records import Exploration, ExploredCall, Link, Node, SubDag
 from firefly.replay.expressions import evaluate
-from firefly.replay.records import Observation, Task
+from firefly.replay.records import Expression, Observation, Task
 from firefly.synthesis import write_tasks
 from firefly.synthesis.template import Template
 from firefly.verification.recorded import agrees, match
@@ -184,8 +184,6 @@ def test_a_value_found_in_one_place_is_not_used_in_another() -> None:
         return {"page": page, "first": "Nobody had seen the ferry"}
 
     servers.functions |= {("catalogue", "find_page"): find_page, ("catalogue", "read_page"): read_page}
-    from firefly.records import ExploredCall
-    from firefly.replay.records import Expression
 
     def of(book: str) -> list[Task]:
         exploration = explored(
@@ -263,3 +261,64 @@ def test_a_place_of_the_launch_line_is_told_only_when_there_are_several(
     knowledge = Knowledge(servers.listings(launch_values), (), [exploration.recording])
     (task,) = write_tasks(exploration, writer=Template(), knowledge=knowledge, rng=Random(0))
     assert ("/workspace/a" in task.question) is is_told
+
+
+def test_rows_below_a_heading_are_asked_about_and_never_folded() -> None:
+    servers = library()
+
+    def read_sheet(sheet: str) -> Any:
+        """Read the cells of a sheet."""
+        return {"values": [["Code", "Pieces"], ["A-17", 40], ["B-23", 55], ["C-31", 72]]}
+
+    servers.functions[("catalogue", "read_sheet")] = read_sheet
+    exploration = explored(("catalogue", "read_sheet", {"sheet": "Stock"}), servers=servers)
+    knowledge = Knowledge(servers.listings(), (), [exploration.recording])
+    found = [
+        task
+        for seed in range(9)
+        for task in write_tasks(exploration, writer=Template(tasks=9), knowledge=knowledge, rng=Random(seed))
+    ]
+    assert found and {task.expression.op for task in found} == {"where"}
+    assert all(
+        agrees(task.answer, match(task, exploration.recording.steps).value(task.expression)) for task in found
+    )
+
+
+def test_two_values_of_one_item_are_singled_out_alike() -> None:
+    servers = library()
+
+    def get_copy(isbn: str, holder: str) -> Any:
+        """Get the copy of a book."""
+        return {"shelf": "North gallery, bay 7"}
+
+    servers.functions[("catalogue", "get_copy")] = get_copy
+    exploration = explored(
+        ("catalogue", "list_books", {}),
+        ("catalogue", "get_copy", {"isbn": "978-0-15", "holder": "R-29"}),
+        servers=servers,
+    )
+
+    def reference(field: str) -> Expression:
+        return Expression(
+            op="sort", call="c1", path=("books",), field=(field,), by=("pages",), descending=True, limit=1
+        )
+
+    second = ExploredCall.model_validate(
+        {
+            **exploration.calls[1].model_dump(),
+            "references": {"isbn": reference("isbn"), "holder": reference("lent_to")},
+        }
+    )
+    exploration = Exploration.model_validate(
+        {**exploration.model_dump(), "id": "", "calls": (exploration.calls[0], second)}
+    )
+    knowledge = Knowledge(servers.listings(), (), [exploration.recording])
+    found = [
+        task
+        for seed in range(9)
+        for task in write_tasks(exploration, writer=Template(), knowledge=knowledge, rng=Random(seed))
+    ]
+    assert found
+    for task in found:
+        isbn, holder = (task.gold_calls[-1].references[name] for name in ("isbn", "holder"))
+        assert isbn.model_copy(update={"field": ()}) == holder.model_copy(update={"field": ()})

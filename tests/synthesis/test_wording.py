@@ -207,3 +207,17 @@ def test_names_of_one_word_are_part_of_the_language() -> None:
     assert identifier("the list orders page", "list_orders") is None
     assert identifier("get current time now", "get_current_time")
     assert same("25", 25) and not same(True, 1)
+
+
+def test_tables_without_keys_are_read_by_their_heading() -> None:
+    rows: Any = [["A1", 3, "x"], ["B2", 5, "y"]]
+    (beside,) = [
+        one
+        for one in collections("c1", {"columns": ["code", "pieces", "bin"], "rows": rows})
+        if one.path == ("rows",)
+    ]
+    assert [column.title for column in beside.columns] == ["code", "pieces", "bin"] and not beside.headed
+    (above,) = collections("c1", {"values": [["Code", "Pieces", "Bin"], *rows]})
+    assert above.headed and [column.values for column in above.columns][1] == (3, 5)
+    assert labels(above.columns)[(1,)] == "number of pieces"
+    assert collections("c1", {"values": [["a", "b"], ["c", "d"], ["e", "f"]]}) == []
