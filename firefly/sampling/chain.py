@@ -31,6 +31,8 @@ _SINGLE_WEIGHT = 0.4
 """How often a single call is wanted, against 1.0 for each greater size."""
 _TOGETHER = 0.9
 """How often parameters that one item can fill are filled together."""
+_FED = 0.1
+"""How much a sub-DAG gains by each link of a call: what is passed on need not be made up."""
 _MISSING_BONUS = 8.0
 """How much an edge that brings in a server not touched yet is preferred."""
 
@@ -63,7 +65,7 @@ class Chain:
         size: int = 4,
         depth: int = 4,
         fan_in: int = 2,
-        count: int = 12,
+        count: int = 24,
         cross_server: float = 0.5,
         temperature: float = 0.3,
     ) -> None:
@@ -195,7 +197,7 @@ class Chain:
         weights = []
         for edge in options:
             weight = exp((edge.score - best) / self.temperature)
-            for key in {edge.source, edge.target} - set(growth.graph):
+            for key in sorted({edge.source, edge.target} - set(growth.graph)):
                 weight *= (_MISSING_BONUS if key[0] in missing else 1.0) / (1 + seen[key])
             weights.append(weight)
         return weights
@@ -243,7 +245,7 @@ def _sub_dag(growth: _Growth) -> SubDag:
 
 
 def _pick(proposals: dict[str, tuple[SubDag, float]], wanted: int, rng: Random) -> list[SubDag]:
-    """Pick greedily: a new set of tools counts most, then tools not covered yet, then strong edges."""
+    """Pick greedily: a new set of tools counts most, then new tools, strong edges and many links."""
     left = [proposals[key] for key in sorted(proposals)]
     rng.shuffle(left)
     picked: list[SubDag] = []
@@ -254,6 +256,7 @@ def _pick(proposals: dict[str, tuple[SubDag, float]], wanted: int, rng: Random) 
         for index, (sub_dag, score) in enumerate(left):
             tools = frozenset(node.tool for node in sub_dag.nodes)
             gain = score - 2.0 * sets.get(tools, 0) + 0.5 * len(tools - covered) / len(tools)
+            gain += _FED * len(sub_dag.links) / len(tools)
             if gain > best_gain:
                 best_index, best_gain = index, gain
         sub_dag, _ = left.pop(best_index)

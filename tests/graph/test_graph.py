@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from firefly.graph import prune, score_source
 from firefly.graph.candidates import AllPairs
 from firefly.graph.combined import Combined
+from firefly.graph.names import name_match
 from firefly.graph.observed import Observed
 from firefly.graph.schema import Schema
 from firefly.knowledge import Knowledge
 from firefly.outputs import expand, general, leaves, says_nothing
 from firefly.records import Edge, Listing, ServerHealth, ToolKey
 from firefly.replay.records import Tool
+from tests.function_servers import FunctionServers
 from tests.shop_servers import probed, shop
 
 
@@ -99,6 +101,58 @@ def test_values_that_were_refused_speak_against_an_edge() -> None:
     ]
     assert right.output_path == ("orders", "*", "customer_id")
     assert all(edge.score < 0.2 for edge in wrong)
+
+
+def list_crates() -> object:
+    """List crates."""
+    return [{"name": name, "hall": "main"} for name in ("north", "south", "attic", "cellar", "loft")]
+
+
+def describe_crate(crate_name: str) -> object:
+    """Describe a crate."""
+    if crate_name not in ("north", "south", "attic", "cellar", "loft"):
+        raise ValueError(f"no crate {crate_name}")
+    return {"boxes": len(crate_name)}
+
+
+def list_racks() -> object:
+    """List the crates of another house."""
+    return {"crates": [{"name": name} for name in ("alpha", "beta", "gamma")], "hall": "main"}
+
+
+def test_values_foreign_to_a_parameters_vocabulary_are_no_edge_and_constants_a_weak_one() -> None:
+    backend = FunctionServers({"store": [list_crates, describe_crate], "racks": [list_racks]})
+    knowledge = backend.knowledge(
+        [
+            ("store", "list_crates", {}),
+            ("store", "describe_crate", {"crate_name": "north"}),
+            ("racks", "list_racks", {}),
+        ]
+    )
+    edges = edges_of(knowledge)
+    target = ("store", "describe_crate")
+    own = best(edges, ("store", "list_crates"), target, "crate_name")
+    foreign = best(edges, ("racks", "list_racks"), target, "crate_name")
+    assert own.output_path == ("*", "name")
+    assert own.score > 0.6
+    assert foreign.score < 0.3
+    assert all(edge.score < 0.3 for edge in edges if edge.output_path == ("*", "hall"))
+
+
+@pytest.mark.parametrize(
+    ("field", "parameter", "least"),
+    [
+        ("landed_cost_expression", "expression", 0.8),
+        ("package_expr", "expression", 0.8),
+        ("customer_name", "customer_id", 0.0),
+        ("email", "customer_id", 0.0),
+    ],
+)
+def test_a_compound_name_is_what_its_last_word_says(field: str, parameter: str, least: float) -> None:
+    lister, getter = Tool(server="s", name="read"), Tool(server="s", name="work_out")
+    score = name_match(("*", field), lister, parameter, getter)
+    assert score >= least
+    assert (score > 0) == (least > 0)
 
 
 def test_volatile_fields_feed_nothing() -> None:

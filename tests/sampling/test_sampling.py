@@ -108,6 +108,7 @@ def test_every_sub_dag_is_acyclic_connected_within_limits_and_made_of_given_edge
             tools = {node.id: node.tool for node in sub_dag.nodes}
             assert nx.is_directed_acyclic_graph(graph)
             assert nx.is_weakly_connected(graph)
+            assert sum(graph.out_degree(node) == 0 for node in graph) == 1
             assert sub_dag.servers == group
             assert len(tools) == len(set(tools.values())) <= 4
             assert nx.dag_longest_path_length(graph) <= 2
@@ -148,6 +149,17 @@ def test_two_parents_may_feed_one_child() -> None:
     edges = [edge(("s", "t0"), ("s", "t2"), "a"), edge(("s", "t1"), ("s", "t2"), "b")]
     found = samples(knowledge, edges, 0)[("s",)]
     assert any(len(set(graph_of(one).predecessors("n3"))) == 2 for one in found if len(one.nodes) == 3)
+
+
+def test_parameters_that_one_item_can_fill_are_mostly_filled_together() -> None:
+    knowledge = knowledge_of({"s": 2})
+    edges = [
+        Edge(source=("s", "t0"), target=("s", "t1"), parameter=name, output_path=("*", name), score=0.5)
+        for name in PARAMETERS
+    ]
+    found = [one for seed in range(20) for one in samples(knowledge, edges, seed, count=1)[("s",)]]
+    chains = [one for one in found if len(one.nodes) == 2]
+    assert sum(len(one.links) == 3 for one in chains) > len(chains) / 2
 
 
 def test_different_sets_of_tools_come_before_variations_of_one() -> None:
