@@ -59,7 +59,8 @@ _LIMIT = 2_000_000
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _KEY = re.compile(r"[^\W\d][\w ./()%#-]{0,39}")
 _LINE = re.compile(r"([^\W\d][\w ./()%#-]{0,39}): (\S.*)")
-_FOREIGN_ESCAPE = re.compile(r"\\(?![\\'\"nrtxuU])")
+_REPR = re.compile(r"(?:[^\\]++|\\[\\'\"nrtxuU])*+")
+"""Text with no escape but those that ``repr`` writes; others would make the compiler warn."""
 
 
 def register(name: str) -> Callable[[Parser], Parser]:
@@ -190,7 +191,7 @@ def parse_json_lines(text: str) -> JsonValue:
 @register("python")
 def parse_python(text: str) -> JsonValue:
     """Read the ``repr`` of a Python list, tuple or dict."""
-    if text[0] + text[-1] not in ("[]", "()", "{}") or _FOREIGN_ESCAPE.search(text):
+    if text[0] + text[-1] not in ("[]", "()", "{}") or not _REPR.fullmatch(text):
         raise OpaqueError("not the repr of a container")
     try:
         value = ast.literal_eval(text)
