@@ -25,7 +25,19 @@ R = TypeVar("R", bound=Record)
 
 log = logging.getLogger("firefly")
 
-SHARED_SOURCES = ("replay", "records.py", "parameters.py", "knowledge.py", "protocols.py")
+SHARED_SOURCES = (
+    "replay",
+    "english.py",
+    "episode.py",
+    "knowledge.py",
+    "mentions.py",
+    "outcomes.py",
+    "outputs.py",
+    "parameters.py",
+    "protocols.py",
+    "records.py",
+    "wording.py",
+)
 """Sources that shape every stage, relative to the package."""
 
 
