@@ -115,6 +115,7 @@ class Listed:
             many,
             have,
             tuple(condition.equals for condition in where),
+            item=self.noun,
         )
 
     def _folded(
@@ -265,7 +266,7 @@ class Listed:
         )
         label = self._label(column)
         noun = f"the {label} {place}" if column.path else f"the {place.removeprefix('of the ')}"
-        return Pick(expression, value, noun, label, template, column, stated=stated)
+        return Pick(expression, value, noun, label, template, column, stated=stated, item=self.noun)
 
     def _checked(
         self,
@@ -280,7 +281,7 @@ class Listed:
             value = evaluate(expression, {self.collection.call: self._output()})
         except ExpressionError:
             return
-        yield Pick(expression, value, noun, label, template, column, stated=stated)
+        yield Pick(expression, value, noun, label, template, column, stated=stated, item=self.noun)
 
     def _output(self) -> JsonValue:
         """Return an output that holds the list alone, at its path."""

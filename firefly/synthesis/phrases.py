@@ -200,12 +200,12 @@ def item_noun(phrase: Phrase, path: Sequence[PathPart]) -> str:
     return singular(last) if last in telling or singular(last) in _ITEMS else "entry"
 
 
-def pool(phrase: Phrase, path: Sequence[PathPart], data: str) -> str:
-    """Return a plural noun phrase for the items of the list at ``path`` ("the columns in ...").
+def pool(phrase: Phrase, noun: str, data: str) -> str:
+    """Return a plural noun phrase for a list's items, each called ``noun`` ("the columns in ...").
 
     ``data`` is the phrase for the whole output, arguments woven in.
     """
-    *before, last = item_noun(phrase, path).split()
+    *before, last = noun.split()
     if phrase.head and singular(phrase.head[-1].lower()) == last.lower():
         return data
     if plural(last).lower() in (word.lower() for word in phrase.head):

@@ -44,6 +44,8 @@ class Pick:
     """For a count: the condition alone, "have the status "open""."""
     stated: tuple[JsonValue, ...] = ()
     """Values that the words state."""
+    item: str = ""
+    """What one item of the list is called, where the value is singled out in a list."""
     order: str = ""
     """For a list: "highest first"."""
 

@@ -118,10 +118,7 @@ def place(pick: Pick, phrase: Phrase, data: str) -> str:
         return ""
     if pick.template == "field":
         return inside(data)
-    path = pick.expression.path[:-1] if pick.template == "only" else pick.expression.path
-    if pick.template == "only":
-        path = tuple(part for part in pick.expression.path[: _index(pick)] if isinstance(part, str))
-    items = pool(phrase, path, data)
+    items = pool(phrase, pick.item, data)
     if pick.template == "all":
         return items if pick.noun == "all" else items.removeprefix("the ")
     if pick.template in ("total", "fold") and not pick.stated:
@@ -143,13 +140,9 @@ def _said(pick: Pick, phrase: Phrase, data: str) -> str:
     return data if pick.template == "field" and _is_all(pick, data) else f"{pick.noun} {where}".strip()
 
 
-def _index(pick: Pick) -> int:
-    return next(index for index, part in enumerate(pick.expression.path) if isinstance(part, int))
-
-
 def _asking(pick: Pick, phrase: Phrase, data: str) -> list[tuple[str, str]]:
     if pick.template == "count":
-        items = pool(phrase, pick.expression.path, data)
+        items = pool(phrase, pick.item, data)
         if pick.condition:
             return [
                 (f"How many of {items} {pick.condition}?", "of"),

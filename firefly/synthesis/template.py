@@ -127,7 +127,8 @@ class _Writer:
             if told.is_query and () in (column.path for column in collection.columns):
                 continue  # the names of the columns, beside the rows
             cut_off = collection.headed or may_be_cut(call, tool, output, len(collection.items))
-            noun = item_noun(told.phrase, collection.path)
+            is_table = any(column.title for column in collection.columns)
+            noun = "row" if is_table else item_noun(told.phrase, collection.path)
             yield Listed(collection, noun, cut_off=cut_off, counted=told.limited, rng=self.rng)
 
     def _worth_asking(self, pick: Pick) -> bool:

@@ -74,11 +74,11 @@ def test_items_are_named_by_the_key_the_phrase_or_the_tool() -> None:
     tables = phrase_of(Tool(server="s", name="x", description="List all tables and views in a database"))
     assert item_noun(tables, ()) == "tables and view"
     assert (
-        pool(tables, ("tables",), "the tables and views in the database")
+        pool(tables, "table", "the tables and views in the database")
         == "the tables and views in the database"
     )
     schema = Phrase("the schema of the table")
-    assert pool(schema, ("columns",), schema.text) == "the columns in the schema of the table"
+    assert pool(schema, "column", schema.text) == "the columns in the schema of the table"
     assert item_noun(Phrase("the result", name=("search", "items")), ("items",)) == "item"
     assert item_noun(Phrase("the report"), ("results",)) == "entry"
     assert inside("the schema of the table") == "in the schema of the table"
