@@ -8,7 +8,7 @@ reference value, in this order:
    line that isn't empty; for lists and objects everything that follows;
 2. else the whole message, if it reads as the type: a number with its unit, a date, a JSON list or
    a list separated by line ends or commas, a JSON object; for strings always;
-3. else, for numbers and dates, the only such value in the message.
+3. else, for numbers (with their unit) and dates, the only such value in the message.
 
 A message that lists candidates therefore has no answer. A fenced code block counts as its content.
 
@@ -41,12 +41,12 @@ class NoAnswerError(ValueError):
     """A message has no answer of the expected type; the text says what was looked for."""
 
 
-_ANSWER = re.compile(r"^[\s*_#>`]*(?:final\s+)?answer[*_`]*\s*:[*_`]*[ \t]*(.*)$", re.IGNORECASE)
+_ANSWER = re.compile(r"^[\s*_#>`]*(?:final\s+)?answer\**\s*:\**[ \t]*(.*)$", re.IGNORECASE)
 _FENCE = re.compile(r"\A```[\w-]*[ \t]*\n(.*?)\n?```\Z", re.DOTALL)
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][+-]?\d{1,3})?"
 _NUMBER = re.compile(rf"[-+−]?{_DIGITS}|[-+−]?\.\d+")
-_NUMBER_WITHIN = re.compile(rf"(?<![\w.,])[-+−]?(?:{_DIGITS}|\.\d+)(?![\w]|[.,]\d)")
+_WITHIN = rf"(?<![\w.,$€£¥])[-+−]?(?:{_DIGITS}|\.\d+)(?!\w|[.,]\d)"
 _ISO = re.compile(
     r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})"
     r"(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?)?",
@@ -91,7 +91,7 @@ def extract_answer(message: JsonValue, expected: Answer) -> JsonValue:
         return _READERS[expected.type](text, expected)
     except NoAnswerError:
         if expected.type == "number":
-            return _only(_NUMBER_WITHIN.findall(text), lambda one: _number(one, expected))
+            return _only(_numbers_within(text, expected.unit), lambda one: _number(one, expected))
         if expected.type == "date":
             found = [match[0] for form in (_ISO, _DAY_FIRST, _MONTH_FIRST) for match in form.finditer(text)]
             return _only(found, lambda one: _date(one, expected))
@@ -156,7 +156,7 @@ def _marked(text: str, kind: str) -> str | None:
         following = lines[number + 1 :]
         if kind in ("list", "object"):
             return "\n".join([match[1], *following])
-        rest = match[1].strip().strip("*_").strip()
+        rest = match[1].strip().removesuffix("**").strip()
         return rest or next((line for line in following if line.strip()), "")
     return None
 
@@ -174,6 +174,21 @@ def _number(text: str, expected: Answer) -> JsonValue:
     plain = plain.replace(",", "").replace("−", "-")
     value = Decimal(plain)
     return int(value) if value == value.to_integral_value() else float(value)
+
+
+def _numbers_within(text: str, unit: str) -> list[str]:
+    if not unit:
+        return re.findall(rf"{_WITHIN}(?!\s?[%‰°€$£¥])", text)
+    name = re.escape(unit)
+    after = rf"{_WITHIN}\s*{name}(?!\w)"
+    before = rf"(?<!\w){name}\s*[-+−]?(?:{_DIGITS}|\.\d+)(?!\w|[.,]\d)"
+    found = re.findall(f"{after}|{before}", text, re.IGNORECASE)
+    if found:
+        return found
+    # Without any unit, a number may stand alone at the end of a phrase, if it is the only one.
+    every = re.findall(_WITHIN, text)
+    alone = re.findall(rf"{_WITHIN}(?=\s*(?:[.!?;)]|$))", text)
+    return alone if len(every) == 1 else every
 
 
 def _string(text: str, expected: Answer) -> JsonValue:
