@@ -9,10 +9,11 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from firefly.components import build, source_digest_targets
+from firefly.components import TARGET, build, source_digest_targets
 from firefly.config import RunConfig
 from firefly.items import Item, Results, run_items, source_digest
 from firefly.knowledge import Knowledge
+from firefly.plugins import resolve
 from firefly.records import (
     Edge,
     Exploration,
@@ -194,9 +195,22 @@ class Run:
     def config_digest(self) -> str:
         """Return the digest of everything in the configuration that shapes the data set."""
         plain = self.config.model_dump(mode="json")
-        for name in ("store", "cache", "parallel", "redo", "mode", "until", "offline", "servers", "dataset"):
+        for name in ("store", "cache", "parallel", "redo", "mode", "until", "offline", "dataset"):
             plain.pop(name)
-        return digest({**plain, "servers": {name: spec.public() for name, spec in self.specs.items()}})
+        plain["world"] = self.public_world
+        plain["servers"] = {name: spec.public() for name, spec in self.specs.items()}
+        return digest(plain)
+
+    @property
+    def public_world(self) -> dict[str, Any]:
+        """Return the world's component and arguments without texts, which may be paths of this machine."""
+        described = self.config.shaping("world")
+        fixtures = {listing.fixture for listing in self.listings if listing.fixture}
+        return {
+            "name": resolve(described[TARGET]).name,
+            **{name: value for name, value in described.items() if not isinstance(value, str)},
+            "fixtures": sorted(fixtures),
+        }
 
     def close(self) -> None:
         """End every server."""

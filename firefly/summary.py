@@ -70,7 +70,7 @@ def facts(run: Run) -> dict[str, Any]:
         "packages": {name: _version(name) for name in PACKAGES},
         "python": ".".join(platform.python_version_tuple()[:2]),
         "seed": run.config.seed,
-        "world": run.config.shaping("world"),
+        "world": run.public_world,
         "config_digest": run.config_digest,
         "synthesis": "template",
         "figures": {name: found[name] for name in kept},
