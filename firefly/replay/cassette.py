@@ -192,13 +192,14 @@ class Cassette:
             scope.name: scope for scope in sorted(scopes, key=lambda scope: scope.name)
         }
         self.versions = dict(versions or {})
-        self.entries: tuple[Entry, ...] = tuple(sorted(entries, key=lambda entry: entry.order))
+        ordered = sorted(((entry.order, entry) for entry in entries), key=lambda pair: pair[0])
+        self.entries: tuple[Entry, ...] = tuple(entry for _, entry in ordered)
         self._index: dict[ToolKey, dict[tuple[str, str], _Answer]] = {key: {} for key in self.tools}
         self._by_tool: dict[ToolKey, list[Entry]] = {key: [] for key in self.tools}
-        for entry in self.entries:
-            self._add(entry)
+        for order, entry in ordered:
+            self._add(entry, order[4])
 
-    def _add(self, entry: Entry) -> None:
+    def _add(self, entry: Entry, arguments: str) -> None:
         key = (entry.server, entry.tool)
         if key not in self.tools:
             raise CassetteError(f"An entry is of {entry.server}/{entry.tool}, which {_TOOLS} lacks. {_AGAIN}")
@@ -208,7 +209,7 @@ class Cassette:
                 f"({entry.schema_digest}) than the one listed ({self._digests[key]}). {_AGAIN}"
             )
         index = self._index[key]
-        place = (canonical_json(entry.arguments), entry.state)
+        place = (arguments, entry.state)
         if place in index:
             raise CassetteError(
                 f"Two entries of {entry.server}/{entry.tool} share one key (state {entry.state or 'any'}, "
@@ -285,13 +286,13 @@ class Cassette:
                     tools.extend(_lines(path, seal, CassetteTool))
                 else:
                     entries.extend(_lines(path, seal, Entry))
+            return cls(tools, entries, manifest.scopes, manifest.versions)
+        except CassetteError as error:
+            text = str(error)
+            raise CassetteError(text if str(folder) in text else f"{folder}: {text}") from None
         finally:
             if collecting:
                 gc.enable()
-        try:
-            return cls(tools, entries, manifest.scopes, manifest.versions)
-        except CassetteError as error:
-            raise CassetteError(f"{folder}: {error}") from None
 
 
 def _manifest(folder: Path) -> Manifest:
