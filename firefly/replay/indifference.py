@@ -59,14 +59,24 @@ _RANK = {CHANGING: 0, QUIET_PAST: 1, QUIET_RECENT: 2}
 class Indifferences:
     """What one scope's visits teach."""
 
-    def __init__(self, visits: Sequence[Visit], reads: Collection[ToolKey]) -> None:
-        """Learn from ``visits`` of deterministic tools; ``reads``: tools known to change nothing."""
+    def __init__(
+        self, visits: Sequence[Visit], reads: Collection[ToolKey], called: Sequence[Visit] = ()
+    ) -> None:
+        """Learn from ``visits`` of deterministic tools.
+
+        Args:
+            visits: of tools that answer alike in one state.
+            reads: tools known to change nothing.
+            called: the scope's other visits; their answers teach nothing, but they precede ``visits``.
+        """
         self._visits = visits
         self._reads = frozenset(reads)
         self._tools = sorted({event.tool for visit in visits for event in visit.events})
         self._readers = sorted({visit.key for visit in visits})
         self._swayed = _swayed(visits, self._reads)
-        self._texts = {visit.letter: frozenset(_scalars(visit.call.arguments)) for visit in visits}
+        self._texts = {
+            visit.letter: frozenset(_scalars(visit.call.arguments)) for visit in (*called, *visits)
+        }
         self.blamed: set[Kind] = set()
         self.table: Table = {reader: dict(self._eligible()) for reader in self._readers}
         self._learn()

@@ -78,7 +78,10 @@ class _Learner:
                 for scope, found in visits.stateful.items()
             }
             usable = {scope: noise[scope].usable(found) for scope, found in visits.stateful.items()}
-            tables = {scope: Indifferences(found, self.reads) for scope, found in usable.items()}
+            tables = {
+                scope: Indifferences(found, self.reads, visits.stateful[scope])
+                for scope, found in usable.items()
+            }
             if not self._filled(usable, visits.stateless, tables):
                 return self._learnt(visits, noise, usable, tables)
 

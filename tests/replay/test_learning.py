@@ -6,7 +6,9 @@ from random import Random
 
 import pytest
 
-from tests.replay.machines import HONEST, LYING, memory, random_machine
+from firefly.replay.freezing import make_cassette
+from tests.replay.machines import HONEST, LYING, counting_reads, memory, random_machine
+from tests.replay.toys import Toy, call
 from tests.replay.trial import trial
 
 
@@ -40,3 +42,18 @@ def test_random_machines_are_replayed_without_a_wrong_answer(honest: bool) -> No
 def test_leaving_out_harmless_reads_answers_far_more_than_the_plain_history() -> None:
     totals = [trial(memory(), Random(seed)) for seed in range(4)]
     assert sum(one.hits_held_out for one in totals) > 1.5 * sum(one.history_hits for one in totals)
+
+
+def test_calls_of_a_volatile_tool_before_the_others_are_no_trouble() -> None:
+    """Volatile tools leave events in the history, though their own answers teach nothing."""
+    toy = counting_reads()
+    calls = [*toy.calls, *(call("fs", "dice", sides=6) for _ in range(3))]
+    rolls = iter(range(100_000))
+    tools = {**toy.tools, ("fs", "dice"): lambda m, a: next(rolls)}
+    dicey = Toy(tools, calls, toy.reads | {("fs", "dice")})
+    recordings = [dicey.recording(one) for one in dicey.episodes(Random(0), 40, 8)]
+    cassette = make_cassette(
+        dicey.tool_set.tools, recordings, reads=dicey.reads, volatile=frozenset({("fs", "dice")})
+    )
+    assert cassette.entries
+    assert not [entry for entry in cassette.entries if entry.tool == "dice"]
