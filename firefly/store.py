@@ -26,7 +26,7 @@ from firefly.replay.records import Record, canonical_json, digest
 
 R = TypeVar("R", bound=Record)
 
-FORMAT = 1
+FORMAT = 2
 
 _SHARD_DIGITS = 3
 
@@ -57,12 +57,14 @@ class Store:
             raise StoreError(f"The store item {path} can't be read: {error}.") from error
 
     def put(self, stage: str, key: str, item: str, records: Sequence[Record]) -> None:
-        """Keep an item's records.
+        """Keep an item's records, the keys of their objects in the order they have.
+
+        Declared parameters are tried in their order: a run that goes on must see what the first saw.
 
         Raises:
             StoreError: the disk is full or not writable; what was kept before stays.
         """
-        body = "".join(record.to_json() + "\n" for record in records)
+        body = "".join(_line(record) + "\n" for record in records)
         header = canonical_json({"stage": stage, "item": item, "key": key, "sha256": _sha256(body)})
         self._write(self._path(stage, key), f"{header}\n{body}")
 
@@ -132,6 +134,11 @@ class Store:
         return StoreError(
             f"The store can't write {path}: {error.strerror or error}. Set store.path to a writable folder."
         )
+
+
+def _line(record: Record) -> str:
+    plain = record.model_dump(mode="json")
+    return json.dumps(plain, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def _sha256(text: str) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import tempfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from firefly.errors import StoreError
 from firefly.records import Failure
+from firefly.replay.records import Tool
 from firefly.store import Store
 
 TEXT = st.text(max_size=40)  # includes U+2028, U+0085 and friends, which str.splitlines would split at
@@ -26,6 +28,14 @@ def test_what_was_put_is_got_back(messages: list[str]) -> None:
         records = [failure(message) for message in messages]
         store.put("graph", "k", "item", records)
         assert store.get("graph", "k", Failure) == records
+
+
+def test_objects_come_back_with_their_keys_in_the_order_they_had(tmp_path: Path) -> None:
+    parameters = {"path": {"type": "string"}, "at": {"type": "string", "enum": ["b", "a"]}}
+    tool = Tool(server="s", name="t", input_schema={"type": "object", "properties": parameters})
+    Store(tmp_path).put("catalog", "k", "item", [tool])
+    (found,) = Store(tmp_path).get("catalog", "k", Tool) or []
+    assert json.dumps(found.model_dump()) == json.dumps(tool.model_dump())
 
 
 def test_an_item_that_was_never_put_is_none_and_an_empty_one_is_a_list(tmp_path: Path) -> None:
