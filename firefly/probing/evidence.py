@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from firefly.outcomes import is_empty
-from firefly.probing.volatility import Path, differing_paths, is_passing, now_paths
+from firefly.probing.volatility import Path, differing_paths, is_passing, measured_paths, now_paths
 from firefly.replay.parsers import parse
 from firefly.replay.records import Step, canonical_json
 
@@ -51,6 +51,8 @@ class Seen:
     """Paths that differed between sessions."""
     now: set[Path] = field(default_factory=set)
     """Paths that hold the present moment."""
+    measured: set[Path] = field(default_factory=set)
+    """Paths that hold how long the call took."""
     parsed: int = 0
     """Non-empty successes that a parser reads without loss."""
     opaque: int = 0
@@ -120,6 +122,7 @@ def _count(step: Step, seen: Seen, now: datetime) -> None:
         return
     seen.successes.append(step)
     seen.now.update(now_paths(step.observation, step.call.arguments, now))
+    seen.measured.update(measured_paths(step.observation))
     if not is_empty(step.observation):
         if parse(step.observation) is None:
             seen.opaque += 1

@@ -20,6 +20,10 @@ __all__ = ["profile"]
 _CALLS = 3
 """Calls without a contradiction that an undeclared read needs."""
 _WORD = re.compile(r"(?=[\w-]*[^\W\d_])[\w-]{3,}")
+_DRAWN = re.compile(
+    r"random|shuffl|(?<![a-z])(?:dice|coin[ _-]?flip|lottery|uuid|guid|nonce)(?![a-z])", re.IGNORECASE
+)
+"""Declarations of tools that draw: among few possible answers, equal ones prove little."""
 _NOVEL = 5
 """Words of answers that stand neither in arguments nor in the declaration, for a data source."""
 
@@ -29,13 +33,13 @@ def profile(tool: Tool, listing: Listing, evidence: Evidence) -> ToolProfile:
     seen = evidence.tools.get(tool.name, Seen())
     why: dict[str, str] = {}
     effect, why["effect"] = _effect(tool, listing, seen, evidence)
-    determinism, volatile, why["determinism"] = _determinism(seen)
+    determinism, volatile, why["determinism"] = _determinism(tool, seen)
     opaque, why["opaque"] = _opaque(seen)
     stateless = listing.scope == "none" and effect == "read" and determinism == "deterministic"
     why["state_independent"] = (
         "the server is configured to have no state, and equal calls answered alike in every session"
         if stateless
-        else _why_not_stateless(listing, seen)
+        else _why_not_stateless(tool, listing, seen)
     )
     pure, why["pure"] = _pure(tool, seen, stateless)
     return ToolProfile(
@@ -119,16 +123,22 @@ def _shown(seen: Seen) -> str:
     return f"in {seen.calls} calls {' and '.join(shown) or 'nothing was seen to change'}"
 
 
-def _determinism(seen: Seen) -> tuple[Any, tuple[tuple[PathPart, ...], ...], str]:
-    paths: set[Path] = seen.unstable | seen.other_sessions | seen.now
+def _determinism(tool: Tool, seen: Seen) -> tuple[Any, tuple[tuple[PathPart, ...], ...], str]:
+    paths: set[Path] = seen.unstable | seen.other_sessions | seen.now | seen.measured
     ordered = tuple(sorted(paths, key=repr))
-    if seen.unstable:
-        return "volatile", ordered, f"equal calls in one session differed at {_paths(seen.unstable)}"
-    if seen.other_sessions:
-        return "volatile", ordered, f"equal calls in two sessions differed at {_paths(seen.other_sessions)}"
-    if seen.now:
-        return "volatile", ordered, f"holds the present date or time at {_paths(seen.now)}"
+    for found, said in (
+        (seen.unstable, "equal calls in one session differed at"),
+        (seen.other_sessions, "equal calls in two sessions differed at"),
+        (seen.now, "holds the present date or time at"),
+        (seen.measured, "holds how long the call took at"),
+    ):
+        if found:
+            return "volatile", ordered, f"{said} {_paths(found)}"
     if seen.sessions and seen.repeats:
+        drawn = _DRAWN.search(f"{tool.name} {tool.title} {tool.description.strip().partition('. ')[0]}")
+        if drawn:
+            why = f'equal calls answered alike, but its declaration says "{drawn.group()}": it may be luck'
+            return "unknown", (), why
         count = len(seen.sessions)
         return "deterministic", (), f"equal calls answered alike in one session and across {count} sessions"
     return "unknown", (), "no call was repeated both in one session and in a fresh one"
@@ -143,19 +153,19 @@ def _opaque(seen: Seen) -> tuple[bool | None, str]:
     return True, f"none of {total} non-empty answers is data that a parser reads without loss"
 
 
-def _why_not_stateless(listing: Listing, seen: Seen) -> str:
+def _why_not_stateless(tool: Tool, listing: Listing, seen: Seen) -> str:
     if seen.moved:
         return f"its answer was another after {_names(seen.moved)}"
     if listing.scope != "none":
         kind = listing.scope.partition(":")[0]
         return f"its server has a state ({kind}), and nothing shows that it does not read it"
-    return "not shown: " + _determinism(seen)[2]
+    return "not shown: " + _determinism(tool, seen)[2]
 
 
 def _pure(tool: Tool, seen: Seen, stateless: bool) -> tuple[bool | None, str]:
     if seen.moved:
         return False, f"its answer was another after {_names(seen.moved)}"
-    if seen.unstable or seen.other_sessions or seen.now:
+    if seen.unstable or seen.other_sessions or seen.now or seen.measured:
         return False, "equal calls do not answer alike"
     novel = _novel_words(tool, seen, lists_only=stateless)
     if len(novel) >= _NOVEL:

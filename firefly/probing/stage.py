@@ -187,7 +187,10 @@ class _Probe:
         return self.laboratory.call(self._tools[step.call.tool], dict(step.call.arguments))
 
     def _isolate(self, evidence: Evidence) -> None:
-        """Look at each answer that changed: twice in a row, then after each suspect alone."""
+        """Look at each answer that changed: twice in a row, then after each suspect alone.
+
+        One answer after the other: where two of them change, calls of one are suspects of the other.
+        """
         looks = list({one.witness.call.tool: one.witness for one in evidence.unexplained}.values())[:_LOOKS]
         looked = {look.call.tool for look in looks}
         suspicion = {"write": 0, "unclear": 1, "read": 2}
@@ -209,10 +212,10 @@ class _Probe:
         for look in looks:
             self._again(look)
             self._again(look)
-        for suspect in calls[:_SUSPECTS]:
-            self._again(suspect)
-            for look in looks:
-                self._again(look)
+            for suspect in calls[:_SUSPECTS]:
+                if suspect.call.tool != look.call.tool:
+                    self._again(suspect)
+                    self._again(look)
 
     # --- writes ------------------------------------------------------------------------------
 

@@ -126,6 +126,48 @@ def test_a_clock_is_volatile_although_its_answers_were_equal() -> None:
     assert "2031" not in found["get_time"].to_json()
 
 
+def test_draws_that_happened_to_agree_are_not_called_deterministic() -> None:
+    def get_random_number(state: dict[str, Any], low: int, high: int) -> Any:
+        return {"number": low}
+
+    number = {"type": "integer"}
+    tools = listing([LIST, tool("get_random_number", "low", "high", low=number, high=number)])
+    toy = Toy({"list_notes": list_notes, "get_random_number": get_random_number}, start=notes)
+    _, found = probe(toy, tools)
+    assert found["get_random_number"].determinism == "unknown"
+    assert '"random"' in found["get_random_number"].evidence["determinism"]
+    assert found["list_notes"].usable
+
+
+def test_one_restless_answer_does_not_make_the_others_suspect() -> None:
+    picks = itertools.count()
+
+    def get_tip(state: dict[str, Any]) -> Any:
+        return {"tip": f"tip {next(picks) % 5}"}
+
+    def get_visits(state: dict[str, Any]) -> Any:
+        return {"visits": state.get("visits", 0)}
+
+    def get_page(state: dict[str, Any], page: int) -> Any:
+        state["visits"] = state.get("visits", 0) + 1
+        return {"page": page, "title": f"Chapter {page}"}
+
+    hinted = [
+        tool(name, *named, read_only=True, **{one: {"type": "integer"} for one in named})
+        for name, named in (("get_tip", ()), ("get_visits", ()), ("get_page", ("page",)), ("list_notes", ()))
+    ]
+    functions = {
+        "get_tip": get_tip,
+        "get_visits": get_visits,
+        "get_page": get_page,
+        "list_notes": list_notes,
+    }
+    _, found = probe(Toy(functions, start=notes), listing(hinted, scope="remote:toy", disposable=False))
+    assert found["get_page"].effect == "write"
+    assert found["list_notes"].usable
+    assert found["get_tip"].determinism == "volatile"
+
+
 def test_days_of_the_data_are_not_taken_for_a_clock() -> None:
     def list_orders(state: dict[str, Any]) -> Any:
         return [{"day": "2031-05-17"}, {"day": "2031-05-02"}, {"day": "2031-04-30"}]
