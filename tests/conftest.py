@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.command_line import Run, firefly
 
 _SCRATCH = tempfile.TemporaryDirectory(prefix="firefly-tests-")
 os.environ["HF_HOME"] = str(Path(_SCRATCH.name) / "huggingface")
@@ -23,6 +27,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 for _name in [name for name in os.environ if name.endswith("_API_KEY")]:
     del os.environ[_name]
+
+# a busy machine draws inputs slowly; that is no fault of the code under test
+settings.register_profile("firefly", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("firefly")
 
 _connect = socket.socket.connect
 _connect_ex = socket.socket.connect_ex
@@ -79,6 +87,20 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder / ".cache"))
     monkeypatch.delenv("FIREFLY_CACHE", raising=False)
     return folder
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
+    """One finished smoke run and its folder, for all tests that only look at it."""
+    folder = tmp_path_factory.mktemp("smoke")
+    return folder, firefly("+experiment=smoke", cwd=folder)
+
+
+@pytest.fixture
+def going_on(smoke: tuple[Path, Run], tmp_path: Path) -> Path:
+    """A folder whose store holds all that the smoke run finished, for a test that goes on from there."""
+    shutil.copytree(smoke[0] / "multirun" / "store", tmp_path / "multirun" / "store")
+    return tmp_path
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-Run = subprocess.CompletedProcess[str]
-
-
-def firefly(*arguments: str, cwd: Path, **environment: str) -> Run:
-    return subprocess.run(
-        [sys.executable, "-m", "firefly", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, **environment},
-        check=False,
-        timeout=110,
-    )
+from tests.command_line import Run, content_of, firefly, plan_of, printed, summary_of
 
 
 def assert_one_message(done: Run, *parts: str) -> None:
@@ -89,32 +76,9 @@ def test_help_and_config_load_nothing_heavy(tmp_path: Path) -> None:
         assert "sampler" in done.stdout
 
 
-@pytest.fixture(scope="module")
-def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
-    """One finished smoke run, shared by the tests that only look at it."""
-    folder = tmp_path_factory.mktemp("smoke")
-    return folder, firefly("+experiment=smoke", cwd=folder)
-
-
-def paths_of(done: Run) -> tuple[Path, Path]:
-    assert done.returncode == 0, done.stdout + done.stderr
-    summary, dataset = done.stdout.splitlines()[-2:]
-    assert summary.startswith("summary: ")
-    assert dataset.startswith("dataset: ")
-    return Path(summary.removeprefix("summary: ")), Path(dataset.removeprefix("dataset: "))
-
-
-def content_of(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
 def test_the_smoke_run_ends_with_a_data_set_and_says_where(smoke: tuple[Path, Run]) -> None:
-    summary_path, dataset = paths_of(smoke[1])
-    summary = json.loads(summary_path.read_text(encoding="utf-8"))
+    assert [line.partition(": ")[0] for line in smoke[1].stdout.splitlines()[-2:]] == ["summary", "dataset"]
+    summary, dataset = summary_of(smoke[1]), printed(smoke[1])["dataset"]
     assert smoke[1].stderr == "", "quiet when piped"
     assert summary["verified"] >= 10
     assert summary["calls"]["ok"] / summary["calls"]["total"] >= 0.75
@@ -131,50 +95,39 @@ def test_the_smoke_run_ends_with_a_data_set_and_says_where(smoke: tuple[Path, Ru
     assert (dataset / "cassette" / "manifest.json").is_file()
 
 
-def test_the_same_command_again_recomputes_nothing_and_gives_the_same_bytes(smoke: tuple[Path, Run]) -> None:
-    folder, first = smoke
-    again = firefly("+experiment=smoke", cwd=folder)
-    summary = json.loads(paths_of(again)[0].read_text(encoding="utf-8"))
+def test_the_same_command_again_recomputes_nothing_and_gives_the_same_bytes(
+    smoke: tuple[Path, Run], going_on: Path
+) -> None:
+    again = firefly("+experiment=smoke", cwd=going_on)
+    summary = summary_of(again)
     assert sum(counts["made"] for counts in summary["items"].values()) == 0
     assert not any(counts["total"] for counts in summary["calls_this_run"].values())
-    assert content_of(paths_of(again)[1]) == content_of(paths_of(first)[1])
+    assert content_of(printed(again)["dataset"]) == content_of(printed(smoke[1])["dataset"])
 
 
 def test_two_runs_of_one_seed_with_stores_of_their_own_are_byte_equal(
     smoke: tuple[Path, Run], tmp_path: Path
 ) -> None:
     other = firefly("+experiment=smoke", "parallel.in_flight=3", cwd=tmp_path)
-    assert content_of(paths_of(other)[1]) == content_of(paths_of(smoke[1])[1])
+    assert content_of(printed(other)["dataset"]) == content_of(printed(smoke[1])["dataset"])
 
 
-def test_until_stops_and_redo_makes_again(smoke: tuple[Path, Run]) -> None:
-    folder, _ = smoke
-    done = firefly("+experiment=smoke", "until=graph", "redo=[graph]", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    path = Path(done.stdout.strip().splitlines()[-1].removeprefix("summary: "))
-    summary = json.loads(path.read_text(encoding="utf-8"))
+def test_until_stops_and_redo_makes_again(going_on: Path) -> None:
+    summary = summary_of(firefly("+experiment=smoke", "until=graph", "redo=[graph]", cwd=going_on))
     assert summary["items"]["probing"]["made"] == 0
     assert summary["items"]["graph"]["made"] == summary["items"]["catalog"]["reused"]
     assert "sampling" not in summary["items"]
 
 
-def test_rounds_explore_more_and_reuse_the_first(smoke: tuple[Path, Run]) -> None:
-    folder, first = smoke
-    done = firefly("+experiment=smoke", "rounds=2", "until=exploration", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    path = Path(done.stdout.strip().splitlines()[-1].removeprefix("summary: "))
-    summary = json.loads(path.read_text(encoding="utf-8"))
-    before = json.loads(paths_of(first)[0].read_text(encoding="utf-8"))
+def test_rounds_explore_more_and_reuse_the_first(smoke: tuple[Path, Run], going_on: Path) -> None:
+    summary = summary_of(firefly("+experiment=smoke", "rounds=2", "until=exploration", cwd=going_on))
+    before = summary_of(smoke[1])
     assert summary["items"]["exploration"]["reused"] >= before["items"]["exploration"]["made"] > 0
     assert summary["sub_dags"] >= before["sub_dags"]
 
 
 def test_plan_connects_and_calls_nothing(tmp_path: Path) -> None:
-    done = firefly("+experiment=smoke", "mode=plan", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    plan = json.loads(
-        Path(done.stdout.strip().splitlines()[-1].removeprefix("plan: ")).read_text(encoding="utf-8")
-    )
+    plan = plan_of(firefly("+experiment=smoke", "mode=plan", cwd=tmp_path))
     assert plan["tools"]
     assert set(plan["tools"][0]) == {
         "server",
@@ -188,22 +141,20 @@ def test_plan_connects_and_calls_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "multirun" / "store" / "probing").exists()
 
 
-def test_one_failed_job_of_a_sweep_does_not_hide_the_others(smoke: tuple[Path, Run]) -> None:
-    folder, _ = smoke
-    done = firefly("-m", "+experiment=smoke", "until=graph", "probing.budget=0,40", cwd=folder)
+def test_one_failed_job_of_a_sweep_does_not_hide_the_others(going_on: Path) -> None:
+    done = firefly("-m", "+experiment=smoke", "until=graph", "probing.budget=0,40", cwd=going_on)
     assert_one_message(done, "job 0: The configuration has faults", "probing.budget")
-    (sweep,) = (folder / "multirun" / "sweeps").glob("*/*")
+    (sweep,) = (going_on / "multirun" / "sweeps").glob("*/*")
     assert not (sweep / "0" / "summary.json").exists()
     assert json.loads((sweep / "1" / "summary.json").read_text(encoding="utf-8"))["edges"] > 0
 
 
-def test_a_sweep_over_sampling_shares_what_comes_before(smoke: tuple[Path, Run]) -> None:
-    folder, _ = smoke
-    done = firefly("-m", "+experiment=smoke", "until=sampling", "sampler.size=2,3", cwd=folder)
+def test_a_sweep_over_sampling_shares_what_comes_before(going_on: Path) -> None:
+    done = firefly("-m", "+experiment=smoke", "until=sampling", "sampler.size=2,3", cwd=going_on)
     assert done.returncode == 0, done.stderr
-    sweeps = sorted((folder / "multirun" / "sweeps").glob("*/*"))
+    (sweep,) = (going_on / "multirun" / "sweeps").glob("*/*")
     for number in ("0", "1"):
-        summary = json.loads((sweeps[-1] / number / "summary.json").read_text(encoding="utf-8"))
+        summary = json.loads((sweep / number / "summary.json").read_text(encoding="utf-8"))
         assert summary["items"]["probing"]["made"] == 0
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from firefly.replay.grading import grade
 from firefly.replay.parsers import parse
 from firefly.replay.records import Rollout, Task
 from firefly.replay.simulator import StrictSimulator
+from tests.command_line import Run, printed
 
 pytestmark = pytest.mark.slow
 
@@ -40,13 +39,9 @@ CHECKS = {
 }
 
 
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bundled")
-    command = [sys.executable, "-m", "firefly", "+experiment=smoke", "hydra.run.dir=run"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=110, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder / "run" / "dataset"
+@pytest.fixture
+def dataset(smoke: tuple[Path, Run]) -> Path:
+    return printed(smoke[1])["dataset"]
 
 
 def rows(file: Path) -> list[dict[str, Any]]:

@@ -1,0 +1,51 @@
+"""Firefly as a user starts it, and what a finished run leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+Run = subprocess.CompletedProcess[str]
+
+SMOKE = (sys.executable, "-m", "firefly", "+experiment=smoke")
+
+
+def firefly(*arguments: str, cwd: Path, **environment: str) -> Run:
+    return subprocess.run(
+        [sys.executable, "-m", "firefly", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, **environment},
+        check=False,
+        timeout=110,
+    )
+
+
+def printed(done: Run) -> dict[str, Path]:
+    """Return the paths that a run's last lines name: ``summary``, ``dataset`` or ``plan``."""
+    assert done.returncode == 0, done.stdout + done.stderr
+    pairs = (line.partition(": ") for line in done.stdout.splitlines()[-2:])
+    return {name: Path(path) for name, _, path in pairs if name in ("summary", "dataset", "plan")}
+
+
+def summary_of(done: Run) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(printed(done)["summary"].read_text(encoding="utf-8"))
+    return found
+
+
+def plan_of(done: Run) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(printed(done)["plan"].read_text(encoding="utf-8"))
+    return found
+
+
+def content_of(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
