@@ -20,6 +20,8 @@ _DECIMALS = 6
 def answer_of(pick: Pick) -> tuple[Answer, str] | None:  # noqa: PLR0911 - one return for each type
     """Return the answer and its format sentence; None where it can't be typed.
 
+    A number that is reported beside its unit is asked for in that unit.
+
     >>> from firefly.replay.records import Expression
     >>> pick = Pick(Expression(op="sum", call="c1"), 12.5, "", "combined total", "total", None)
     >>> answer_of(pick)[1]
@@ -52,15 +54,19 @@ def answer_of(pick: Pick) -> tuple[Answer, str] | None:  # noqa: PLR0911 - one r
 
 
 def _number(pick: Pick, value: int | float) -> tuple[Answer, str]:
+    unit = f"in {pick.unit}, " if pick.unit else ""
     if isinstance(value, int) and (pick.column is None or _whole(pick.column)):
         word = "whole number" if pick.template == "count" else "number"
-        return Answer(type="number", value=value), f"Answer with the {word} alone, in digits."
+        return (
+            Answer(type="number", value=value, unit=pick.unit),
+            f"Answer with the {word} alone, {unit}in digits.",
+        )
     places = min(max(2, _places(value)), _DECIMALS)
     rounded: JsonValue = round(float(value), places)
     tolerance = 0.5 * 10.0**-places
     return (
-        Answer(type="number", value=rounded, tolerance=tolerance),
-        f"Answer with the number alone, rounded to {places} decimal places.",
+        Answer(type="number", value=rounded, tolerance=tolerance, unit=pick.unit),
+        f"Answer with the number alone, {unit}rounded to {places} decimal places.",
     )
 
 

@@ -26,6 +26,8 @@ class Chain:
     calls: tuple[ExploredCall, ...]
     outputs: Mapping[str, JsonValue]
     tools: Mapping[str, Tool]
+    tables: frozenset[str] = frozenset()
+    """The calls that returned a table in text form: its items are rows."""
 
     @property
     def final(self) -> ExploredCall:
@@ -53,13 +55,16 @@ def chains(exploration: Exploration, knowledge: Knowledge) -> Iterator[Chain]:
         chain = tuple(call for call in calls.values() if call.id in wanted)
         outputs = {}
         tools = {}
+        tables = set()
         for call in chain:
             parsed = parse(call.step.observation)
             tool = knowledge.tools.get(call.call.key)
             if parsed is not None and tool is not None:
                 outputs[call.id], tools[call.id] = parsed.value, tool
+                if parsed.parser == "csv":
+                    tables.add(call.id)
         if len(outputs) == len(chain):
-            yield Chain(chain, outputs, tools)
+            yield Chain(chain, outputs, tools, frozenset(tables))
 
 
 def may_be_cut(call: ExploredCall, tool: Tool, output: JsonValue, size: int) -> bool:

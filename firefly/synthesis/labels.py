@@ -11,30 +11,42 @@ from firefly.synthesis.phrases import CONTAINERS
 
 _DANGLING = vocabulary("to at by on for from in of with since until via")
 _COUNTING = vocabulary("number count total amount sum")
+_FACTS = vocabulary(
+    "properties property metadata meta info information details detail attributes statistics stats summary"
+)
+"""Objects named so hold facts about the whole: "the author", not "the properties' author"."""
 _TIMES = vocabulary("date time day month timestamp datetime week")
 
 
-def field_words(path: Sequence[PathPart]) -> str:
+def field_words(path: Sequence[PathPart], *, full: bool = False) -> str:
     """Return the words of the field at ``path``; "" for an item that is no object.
+
+    An owner that is only a box for facts is named where ``full`` is set.
 
     >>> field_words(("customer", "city")), field_words(("result", "total"))
     ("customer's city", 'total')
+    >>> field_words(("file_info", "size"))
+    'size'
     """
     named = [str(part) for part in path if isinstance(part, str)]
-    kept = [key for key in named[:-1] if not set(words(key)) <= CONTAINERS] + named[-1:]
+    kept = [
+        key
+        for key in named[:-1]
+        if not set(words(key)) <= CONTAINERS and (full or words(key)[-1] not in _FACTS)
+    ] + named[-1:]
     *owner, field = [spoken(key) or key for key in kept][-2:] or [""]
     return f"{owner[0]}'{'' if owner[0].endswith('s') else 's'} {field}" if owner else field
 
 
-def label_of(column: Column) -> str:
-    """Return what the column is called in a question.
+def label_of(column: Column, *, full: bool = False) -> str:
+    """Return what the column is called in a question, every owner named where ``full`` is set.
 
     >>> label_of(Column(("opened_on",), ("2026-01-02",))), label_of(Column(("pages",), (312, 96)))
     ('opened date', 'number of pages')
     >>> label_of(Column(("lent_to",), ("R-17",)))
     '"lent to" value'
     """
-    label = field_words(column.keys)
+    label = field_words(column.keys, full=full)
     parts = label.split()
     if not parts:
         return "value"
@@ -52,10 +64,11 @@ def label_of(column: Column) -> str:
 
 def labels(columns: Iterable[Column]) -> dict[tuple[PathPart, ...], str]:
     """Return the label of each column, only for columns that one can ask about by a label of their own."""
+    asked = [column for column in columns if not column.path or not is_machine_field(column.keys)]
+    short = [label_of(column) for column in asked]
     found = {
-        column.path: label_of(column)
-        for column in columns
-        if not column.path or not is_machine_field(column.keys)
+        column.path: label_of(column, full=short.count(label) > 1)
+        for column, label in zip(asked, short, strict=True)
     }
     names = list(found.values())
     return {path: label for path, label in found.items() if names.count(label) == 1}

@@ -10,13 +10,13 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from firefly.english import number_word
+from firefly.english import number_word, words
 from firefly.mentions import same
 from firefly.replay.expressions import ExpressionError, evaluate
 from firefly.replay.records import Condition, Expression, PathPart
 from firefly.synthesis.columns import Collection, Column
 from firefly.synthesis.labels import labels, verb
-from firefly.synthesis.picks import Pick, Template, many, quoted
+from firefly.synthesis.picks import Pick, Template, many, quoted, unit_of
 
 _ITEM_LIMIT = 8
 """Most items of one list that are asked about by one key."""
@@ -186,7 +186,11 @@ class Listed:
                 [index] if index is not None else sorted(self.rng.sample(range(size), min(size, _ITEM_LIMIT)))
             )
             for position in positions:
-                if not key.is_unique(position) or same(key.values[position], column.values[position]):
+                if (
+                    not _is_natural(key, position)
+                    or not key.is_unique(position)
+                    or same(key.values[position], column.values[position])
+                ):
                     continue
                 equals = key.values[position]
                 expression = Expression(
@@ -266,7 +270,17 @@ class Listed:
         )
         label = self._label(column)
         noun = f"the {label} {place}" if column.path else f"the {place.removeprefix('of the ')}"
-        return Pick(expression, value, noun, label, template, column, stated=stated, item=self.noun)
+        return Pick(
+            expression,
+            value,
+            noun,
+            label,
+            template,
+            column,
+            stated=stated,
+            item=self.noun,
+            unit=self._unit(column),
+        )
 
     def _checked(
         self,
@@ -281,7 +295,20 @@ class Listed:
             value = evaluate(expression, {self.collection.call: self._output()})
         except ExpressionError:
             return
-        yield Pick(expression, value, noun, label, template, column, stated=stated, item=self.noun)
+        yield Pick(
+            expression,
+            value,
+            noun,
+            label,
+            template,
+            column,
+            stated=stated,
+            item=self.noun,
+            unit=self._unit(column),
+        )
+
+    def _unit(self, column: Column) -> str:
+        return unit_of(column, self.collection.columns)
 
     def _output(self) -> JsonValue:
         """Return an output that holds the list alone, at its path."""
@@ -289,6 +316,14 @@ class Listed:
         for part in reversed(self.collection.path):
             output = {str(part): output}
         return output
+
+
+def _is_natural(key: Column, index: int) -> bool:
+    """Return whether a person would name an item by this: an id, a date, words; no formula, no cell range."""
+    text = str(key.values[index])
+    letters = sum(one.isalpha() for one in text)
+    named = "name" in words(key.name) or text.replace("-", "").replace("_", "").isalnum()
+    return key.kind in ("identifier", "date") or named or letters > sum(one.isdigit() for one in text)
 
 
 def _equals(label: str, value: JsonValue) -> str:

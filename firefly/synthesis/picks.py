@@ -14,7 +14,7 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from firefly.english import plural
+from firefly.english import plural, vocabulary, words
 from firefly.replay.records import Expression
 from firefly.synthesis.columns import Column, collections, fields
 from firefly.synthesis.labels import labels
@@ -23,6 +23,10 @@ Template = Literal["field", "find", "extreme", "fold", "total", "count", "top", 
 
 RESULTS = ("", "result", "value", "output", "answer", "product")
 """Names of fields that hold all there is to say; "" for an output that is a bare value."""
+
+_UNIT_WORDS = vocabulary("unit units uom currency dimension dimensions")
+_UNIT_LIMIT = 20
+"""Longest unit, in characters."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class Pick:
     """What one item of the list is called, where the value is singled out in a list."""
     order: str = ""
     """For a list: "highest first"."""
+    unit: str = ""
+    """The unit of a number, where the answer says it."""
 
 
 def many(noun: str) -> str:
@@ -83,13 +89,43 @@ def field_picks(call: str, output: JsonValue) -> Iterator[Pick]:
         column = next(one for one in columns if one.path == path)
         value = column.values[0]
         # How many items a list has is asked of the list.
+        is_unit = bool(words(column.name)) and set(words(column.name)) <= _UNIT_WORDS
+        if is_unit and any(one.kind == "quantity" for one in columns):
+            continue  # said where the quantity is asked for
         if column.kind in ("opaque", "flag") or (isinstance(value, int) and value in sizes):
             continue
         if column in results and len(results) > 1 and not _is_the_number(column, results):
             continue  # which of the "results" is meant can't be said
         yield Pick(
-            Expression(op="value", call=call, path=path), value, f"the {label}", label, "field", column
+            Expression(op="value", call=call, path=path),
+            value,
+            f"the {label}",
+            label,
+            "field",
+            column,
+            unit=unit_of(column, columns),
         )
+
+
+def unit_of(column: Column, columns: Sequence[Column]) -> str:
+    """Return the unit that stands beside a quantity; "" where none or more than one does.
+
+    >>> weight, unit = Column(("weight",), (2.5,)), Column(("unit",), ("kg",))
+    >>> unit_of(weight, [weight, unit])
+    'kg'
+    """
+    beside = [one for one in columns if one.path[:-1] == column.path[:-1]]
+    units = [one for one in beside if set(words(one.name)) & _UNIT_WORDS]
+    quantities = [one for one in beside if one.kind == "quantity"]
+    said = {value for one in units for value in one.values}
+    if column.kind != "quantity" or len(said) != 1:
+        return ""
+    own = [one for one in units if set(words(one.name)) - _UNIT_WORDS <= set(words(column.name))]
+    if len(own) != 1 or (set(words(own[0].name)) <= _UNIT_WORDS and len(quantities) > 1):
+        return ""
+    unit = str(next(iter(said)))
+    telling = any(one.isalpha() or one in "%°€£$¥" for one in unit)  # "1" is no unit
+    return unit if telling and len(unit) <= _UNIT_LIMIT and unit.isprintable() else ""
 
 
 def _is_the_number(column: Column, others: Sequence[Column]) -> bool:

@@ -34,6 +34,9 @@ class Statement:
     """Noun phrase of the only value, where there is but one."""
     limited: bool = False
     """Whether the statement itself says how many rows there are at most."""
+    by: str = ""
+    """The column that decides which rows these are."""
+    limit: int = 0
 
 
 def is_statement(value: object) -> bool:
@@ -82,4 +85,5 @@ def _rows(match: re.Match[str], table: str) -> Statement | None:
     words = spoken(by[1])
     descending = (by[2] or "").upper() == "DESC"
     end = "last" if descending else "first"
-    return Statement(rows=f"the {end} {number_word(int(limit))} rows of {table} by {words}", limited=True)
+    rows = f"the {end} {number_word(int(limit))} rows of {table} by {words}"
+    return Statement(rows=rows, limited=True, by=by[1], limit=int(limit))

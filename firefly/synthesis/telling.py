@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -10,8 +10,9 @@ from pydantic import JsonValue
 from firefly.parameters import parameters
 from firefly.records import ExploredCall
 from firefly.replay.records import Tool
+from firefly.synthesis.columns import Column
 from firefly.synthesis.phrases import Phrase, phrase_of
-from firefly.synthesis.sql import describe, is_statement
+from firefly.synthesis.sql import Statement, describe, is_statement
 
 _LITERAL_LIMIT = 80
 """Longest literal argument that a question quotes, in characters."""
@@ -30,6 +31,9 @@ class Told:
     """The phrase says in words what a query asks for: rows of a table."""
     limited: bool = False
     """The phrase says itself how many items there are at most."""
+    by: str = ""
+    """The column that decides which items these are, where there may be more."""
+    limit: int = 0
 
 
 def told(call: ExploredCall, tool: Tool, launch_values: Collection[JsonValue]) -> Told | None:
@@ -41,7 +45,7 @@ def told(call: ExploredCall, tool: Tool, launch_values: Collection[JsonValue]) -
     declared = {parameter.name: parameter for parameter in parameters(tool)}
     found: dict[str, JsonValue] = {}
     phrase: Phrase | None = None
-    scalar, limited = "", False
+    statement: Statement | None = None
     for name, value in call.call.arguments.items():
         parameter = declared.get(name)
         if name in call.references or value is None:
@@ -55,12 +59,39 @@ def told(call: ExploredCall, tool: Tool, launch_values: Collection[JsonValue]) -
             if statement is None or phrase is not None:
                 return None
             phrase = Phrase(statement.rows or statement.scalar, head=("rows",))
-            scalar, limited = statement.scalar, statement.limited
             continue
         if not tellable(value):
             return None
         found[name] = value
-    return Told(phrase or phrase_of(tool), found, scalar, phrase is not None, limited)
+    if statement is None:
+        return Told(phrase_of(tool), found)
+    return Told(
+        phrase or phrase_of(tool),
+        found,
+        statement.scalar,
+        True,
+        statement.limited,
+        statement.by,
+        statement.limit,
+    )
+
+
+def settled(told: Told, columns: Iterable[Column]) -> bool:
+    """Return whether it is clear which rows "the first five" are: nothing can tie at the cut.
+
+    >>> first = Told(Phrase("the first two rows"), {}, is_query=True, limited=True, by="code", limit=2)
+    >>> settled(first, [Column(("code",), ("a1", "b2"))]), settled(first, [Column(("code",), ("a1", "a1"))])
+    (True, False)
+    """
+    if not told.by:
+        return True
+    by = next((column for column in columns if column.name == told.by), None)
+    if by is None:
+        return False
+    if len(by.values) < told.limit:
+        return True
+    distinct = len(set(by.normals)) == len(by.values)
+    return distinct and by.kind in ("identifier", "text")
 
 
 def tellable(value: JsonValue) -> bool:

@@ -7,12 +7,14 @@ from random import Random
 
 from pydantic import JsonValue
 
+from firefly.domains import few_values
 from firefly.knowledge import Knowledge
-from firefly.mentions import mention, same
+from firefly.mentions import mention, normal, same
 from firefly.outputs import leaves
+from firefly.parameters import parameters
 from firefly.plugins import register
 from firefly.records import Exploration, ExploredCall
-from firefly.replay.expressions import is_number
+from firefly.replay.expressions import ExpressionError, evaluate, is_number
 from firefly.replay.records import Expression, GoldCall, PathPart, Provenance, Task
 from firefly.synthesis.answers import answer_of
 from firefly.synthesis.chains import Chain, chains, may_be_cut
@@ -21,7 +23,7 @@ from firefly.synthesis.listed import Listed
 from firefly.synthesis.phrases import item_noun
 from firefly.synthesis.picks import Pick, field_picks, scalar_picks
 from firefly.synthesis.questions import Hop, compose
-from firefly.synthesis.telling import tellable, told
+from firefly.synthesis.telling import settled, tellable, told
 
 _WEIGHTS = {
     "extreme": 3.0,
@@ -74,6 +76,12 @@ class _Writer:
         self.chain = chain
         self.knowledge = knowledge
         self.rng = rng
+        self.passed = [
+            leaf
+            for call in chain.calls
+            for parameter in call.references
+            for _, leaf in leaves(call.call.arguments[parameter])
+        ]
         self.told = {
             call.id: told(call, chain.tools[call.id], knowledge.listings[call.call.server].launch_values)
             for call in chain.calls
@@ -81,7 +89,7 @@ class _Writer:
 
     def tasks(self, limit: int) -> list[Task]:
         """Return at most ``limit`` tasks with answers of different kinds."""
-        left = [pick for pick in self._answers() if self._worth_asking(pick)]
+        left = [pick for pick in self._answers() if self._worth_asking(pick) and not self._guessable(pick)]
         found: list[Task] = []
         asked: set[tuple[str, tuple[PathPart, ...], tuple[PathPart, ...]]] = set()
         for _ in range(_ATTEMPTS):
@@ -123,11 +131,16 @@ class _Writer:
         output, tool, told = self.chain.outputs[call.id], self.chain.tools[call.id], self.told[call.id]
         if told is None:
             return
+        asked = {normal(leaf) for _, leaf in leaves(dict(call.call.arguments)) if isinstance(leaf, str)}
         for collection in collections(call.id, output, minimum):
+            if not settled(told, collection.columns):
+                continue
             if told.is_query and () in (column.path for column in collection.columns):
                 continue  # the names of the columns, beside the rows
             cut_off = collection.headed or may_be_cut(call, tool, output, len(collection.items))
-            is_table = any(column.title for column in collection.columns)
+            if asked & {normal(part) for part in collection.path if isinstance(part, str)}:
+                continue  # a key that is data: what was asked for, by its name
+            is_table = call.id in self.chain.tables or any(column.title for column in collection.columns)
             noun = "row" if is_table else item_noun(told.phrase, collection.path)
             yield Listed(collection, noun, cut_off=cut_off, counted=told.limited, rng=self.rng)
 
@@ -150,6 +163,19 @@ class _Writer:
         profile = self.knowledge.profiles.get(final.call.key)
         volatile = profile.volatile_paths if profile else ()
         return not any(_below(path, pick.expression) for path in volatile)
+
+    def _guessable(self, pick: Pick) -> bool:
+        """Return whether the answer says how the call was made, or is one of very few."""
+        final = self.chain.final
+        output = self.chain.outputs[final.id]
+        return self._echoes(pick) or bool(few_values(self.knowledge, final.call.key, output, pick.expression))
+
+    def _echoes(self, pick: Pick) -> bool:
+        expression = pick.expression
+        keys = [part for part in expression.path if not isinstance(part, int)]
+        top = expression.op == "value" and len(keys) == len(expression.path) == 1
+        names = {normal(one.name) for one in parameters(self.chain.tools[expression.call])}
+        return top and normal(str(keys[0])) in names
 
     def _task(self, answer: Pick) -> Task | None:
         typed = answer_of(answer)
@@ -196,7 +222,7 @@ class _Writer:
                 if value in given:
                     continue
                 pick = None if _trivial(value) else self._select(reference, value, list(references.values()))
-                if pick is not None and not self._coherent(call, reference.call):
+                if pick is not None and not self._coherent(call, reference):
                     return None
                 if pick is not None:
                     references[parameter] = pick
@@ -208,17 +234,25 @@ class _Writer:
             hops.append(Hop(call.id, told.phrase, literals, references))
         return hops[::-1]
 
-    def _coherent(self, call: ExploredCall, parent: str) -> bool:
+    def _coherent(self, call: ExploredCall, reference: Expression) -> bool:
         """Return whether a call is about the same thing as the one it takes a value from.
 
-        A paragraph's number found in one document says nothing of another document.
+        A paragraph's number found in one document says nothing of another document, nor does a sheet's
+        name found beside the path of one workbook say anything of another workbook.
         """
-        other = next(one for one in self.chain.calls if one.id == parent)
-        return call.call.server != other.call.server or all(
-            other.call.arguments.get(name, value) == value
-            for name, value in call.call.arguments.items()
-            if name not in call.references
-        )
+        other = next(one for one in self.chain.calls if one.id == reference.call)
+        literals = {name: value for name, value in call.call.arguments.items() if name not in call.references}
+        if call.call.server == other.call.server and any(
+            other.call.arguments.get(name, value) != value for name, value in literals.items()
+        ):
+            return False
+        holder = {"path": reference.path[:-1]} if reference.op == "value" else {"field": ()}
+        try:
+            item = evaluate(reference.model_copy(update=holder), self.chain.outputs)
+        except ExpressionError:
+            return True
+        beside = item if isinstance(item, dict) else {}
+        return all(_may_be_one(beside[name], value) for name, value in literals.items() if name in beside)
 
     def _select(self, reference: Expression, value: JsonValue, beside: Sequence[Pick]) -> Pick | None:
         """Return a way to single out the referenced value in its parent's output.
@@ -251,7 +285,7 @@ class _Writer:
             for pick in options
             if pick.value == value
             and not mention(pick.noun, value)
-            and not any(same(one, other) for one in pick.stated for other in given)
+            and not any(same(one, other) for one in pick.stated for other in (*given, *self.passed))
         ]
         if not usable:
             return None
@@ -276,6 +310,13 @@ class _Writer:
     def _world(self, servers: set[str]) -> str:
         fixtures = {self.knowledge.listings[server].fixture for server in servers} - {""}
         return min(fixtures, default="")
+
+
+def _may_be_one(one: JsonValue, other: JsonValue) -> bool:
+    """Return whether two values may mean one thing: "plan.xlsx" and "/workspace/books/plan.xlsx"."""
+    if isinstance(one, str) and isinstance(other, str):
+        return one == other or one.endswith(f"/{other}") or other.endswith(f"/{one}")
+    return one == other
 
 
 def _selector(pick: Pick) -> str:

@@ -115,8 +115,7 @@ def _idle(task: Task, trial: Trial, found: Recorded, gold: GoldCall) -> list[str
         same_otherwise = [
             parsed.value
             for step in trial.knowledge.successes((gold.server, gold.tool))
-            if not _alike(step.call.arguments.get(parameter), made[parameter])
-            and {**step.call.arguments, parameter: None} == {**made, parameter: None}
+            if _is_other_way(step.call.arguments, made, parameter)
             and (parsed := parse(step.observation)) is not None
         ]
         if same_otherwise and all(
@@ -124,6 +123,19 @@ def _idle(task: Task, trial: Trial, found: Recorded, gold: GoldCall) -> list[str
         ):
             faults.append(f"{gold.id}: the value passed as {parameter} makes no difference to what is read")
     return faults
+
+
+def _is_other_way(arguments: Mapping[str, JsonValue], made: Mapping[str, JsonValue], parameter: str) -> bool:
+    """Return whether a call passed another value of ``parameter``, or could do without it.
+
+    Without it, other arguments may be missing too: what fewer arguments give needs none of them.
+    """
+    if parameter not in arguments:
+        return all(name in made and _alike(value, made[name]) for name, value in arguments.items())
+    return not _alike(arguments[parameter], made[parameter]) and {**arguments, parameter: None} == {
+        **made,
+        parameter: None,
+    }
 
 
 def _alike(one: JsonValue, other: JsonValue) -> bool:

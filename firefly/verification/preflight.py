@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from pydantic import JsonValue
 
+from firefly.domains import FEW, few_values
 from firefly.plugins import register
 from firefly.protocols import Trial
 from firefly.records import CheckResult
@@ -28,11 +29,12 @@ class Preflight(Rule):
     name = "preflight"
     cost = SIMULATOR
 
-    def __init__(self, *, guesses: int = 20, required: bool = True) -> None:
+    def __init__(self, *, guesses: int = 20, few: int = FEW, required: bool = True) -> None:
         """Set how many answers of other tasks are tried as guesses.
 
         Args:
             guesses: answers of other tasks of the same type, besides the commonest of the task's group.
+            few: a field that was seen to hold fewer different values, over and over, is guessable.
             required: whether a task that fails is rejected.
 
         """
@@ -40,6 +42,7 @@ class Preflight(Rule):
         if guesses < 0:
             raise ValueError("guesses >= 0 is needed")
         self.guesses = guesses
+        self.few = few
 
     def check(self, task: Task, trial: Trial) -> CheckResult:
         """Grade the gold trajectory and everything that must not pass."""
@@ -58,6 +61,10 @@ class Preflight(Rule):
                 faults.append(f"the answer {answer!r} without a call does not earn 0")
         guessed = []
         output = run.outputs.get(task.expression.call)
+        last = _last(task)
+        known = few_values(trial.knowledge, (last.server, last.tool), output, task.expression, self.few)
+        if known:
+            faults.append(f"guessable: its field was only ever seen to hold {', '.join(known)}")
         others = [
             peer
             for peer in trial.peers

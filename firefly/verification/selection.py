@@ -1,6 +1,7 @@
 """Which of the sound candidates are kept: no duplicates, no tool and no server above its share.
 
-Both choose by task id, which is a hash: the choice is arbitrary, and the same in every run.
+Longer chains come first, then those across more servers, for they are rarer; among equals the task id
+decides, which is a hash: the choice is arbitrary, and the same in every run.
 """
 
 from __future__ import annotations
@@ -34,6 +35,19 @@ def _work(task: Task) -> str:
 
 def _words(task: Task) -> str:
     return " ".join(task.prompt.casefold().split())
+
+
+def _rank(task: Task) -> tuple[int, int, str]:
+    return (-len(task.gold_calls), -len(task.servers), task.id)
+
+
+def _datum(task: Task) -> str:
+    """Return the digest of what the answer is: a value that one server's tool says of one field."""
+    last = next(gold for gold in task.gold_calls if gold.id == task.expression.call)
+    names = [part for part in (*task.expression.path, *task.expression.field) if isinstance(part, str)]
+    column = names[-1] if names else ""
+    computed = task.expression.op in ("count", "sum")
+    return digest([last.server, last.tool if computed else "", column, task.answer.value])
 
 
 def _survivors(trial: Trial) -> list[Task]:
@@ -84,7 +98,8 @@ class Caps(Rule):
         *,
         per_selector: int = 3,
         per_sequence: int = 6,
-        server_share: float = 0.5,
+        per_datum: int = 1,
+        server_share: float = 0.4,
         at_least: int = 30,
         required: bool = True,
     ) -> None:
@@ -93,6 +108,7 @@ class Caps(Rule):
         Args:
             per_selector: tasks with the same tools in the same order and the same kind of answer.
             per_sequence: tasks with the same tools in the same order.
+            per_datum: tasks that ask for one datum, whichever way there.
             server_share: largest share of tasks that involve one server; with few servers it is raised to
                 2 / (servers + 1), for one server to all.
             at_least: below this many tasks the share is not enforced.
@@ -100,10 +116,13 @@ class Caps(Rule):
 
         """
         super().__init__(required=required)
-        if per_selector < 1 or per_sequence < 1 or not 0.0 < server_share <= 1.0:
-            raise ValueError("per_selector and per_sequence >= 1 and 0 < server_share <= 1 are needed")
+        if min(per_selector, per_sequence, per_datum) < 1 or not 0.0 < server_share <= 1.0:
+            raise ValueError(
+                "per_selector, per_sequence, per_datum >= 1 and 0 < server_share <= 1 are needed"
+            )
         self.per_selector = per_selector
         self.per_sequence = per_sequence
+        self.per_datum = per_datum
         self.server_share = server_share
         self.at_least = at_least
         self._kept: tuple[frozenset[str], Mapping[str, str]] = (frozenset(), {})
@@ -121,12 +140,16 @@ class Caps(Rule):
         dropped: dict[str, str] = {}
         by_sequence: Counter[object] = Counter()
         by_selector: Counter[object] = Counter()
+        by_datum: Counter[str] = Counter()
         kept: list[Task] = []
-        for task in sorted(tasks, key=lambda one: one.id):
+        for task in sorted(tasks, key=_rank):
             tools = sequence(task)
+            datum = _datum(task)
             selector = (tools, task.expression.op, task.expression.path, task.expression.field)
             kind = (tools, task.expression.op)
-            if by_selector[selector] >= 1 and by_sequence[tools] >= self.per_sequence // 2:
+            if by_datum[datum] >= self.per_datum:
+                dropped[task.id] = "another task asks for the same datum"
+            elif by_selector[selector] >= 1 and by_sequence[tools] >= self.per_sequence // 2:
                 dropped[task.id] = "the same answer field of the same tools was asked for before"
             elif by_selector[kind] >= self.per_selector:
                 dropped[task.id] = (
@@ -135,6 +158,7 @@ class Caps(Rule):
             elif by_sequence[tools] >= self.per_sequence:
                 dropped[task.id] = f"{self.per_sequence} tasks with these tools are kept already"
             else:
+                by_datum[datum] += 1
                 by_sequence[tools] += 1
                 by_selector[kind] += 1
                 by_selector[selector] += 1
@@ -144,13 +168,15 @@ class Caps(Rule):
     def _above_share(self, kept: list[Task]) -> dict[str, str]:
         """Drop tasks of the commonest server, last ids first, until no server is above its share.
 
-        A task that joins servers counts for each of them in part, and goes last: such tasks are rarer.
+        A task that joins servers counts for each of them in part, and goes last: such tasks are rarer. Of the
+        others, those of the commonest tool sequence go first.
         """
         dropped: dict[str, str] = {}
         servers = {server for task in kept for server in task.servers}
         share = max(self.server_share, 2 / (len(servers) + 1))
         while len(kept) > self.at_least:
             weights: dict[str, Fraction] = defaultdict(Fraction)
+            by_tools = Counter(sequence(task) for task in kept)
             for task in kept:
                 for server in task.servers:
                     weights[server] += Fraction(1, len(task.servers))
@@ -159,7 +185,12 @@ class Caps(Rule):
                 break
             last = max(
                 (task for task in kept if server in task.servers),
-                key=lambda task: (-len(task.servers), -len(task.gold_calls), task.id),
+                key=lambda task: (
+                    -len(task.servers),
+                    -len(task.gold_calls),
+                    by_tools[sequence(task)],
+                    task.id,
+                ),
             )
             kept.remove(last)
             dropped[last.id] = f"{server} has more than {share:.0%} of the tasks"

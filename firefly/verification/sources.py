@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from pydantic import JsonValue
 
+from firefly.english import vocabulary
 from firefly.knowledge import Knowledge
 from firefly.mentions import dates, tokens
 from firefly.outputs import expand, leaves
@@ -138,6 +139,14 @@ class ClosedForm(Rule):
         return self.result("unknown", why="nothing shows that any of the tools reads data")
 
 
+_CALENDAR = vocabulary(
+    """
+    monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thur thurs fri sat sun
+    january february march april may june july august september october november december
+    jan feb mar apr jun jul aug sep sept oct nov dec utc gmt
+    """
+)
+"""Words that a function of a date says by itself: they vary with the argument and are no data."""
 _NEWS = 5
 """Words of answers that can't come from the arguments, for a tool to count as a data source."""
 
@@ -156,6 +165,7 @@ def _news(knowledge: Knowledge, key: ToolKey) -> frozenset[str]:
         {word for word in tokens(step.observation.visible) if word.isalpha() and len(word) > 2}
         - set(tokens(canonical_json(step.call.arguments)))
         - declared
+        - _CALENDAR
         for step in knowledge.successes(key)
     ]
     common = set.intersection(*answers) if answers else set()

@@ -120,7 +120,10 @@ def test_two_fields_with_the_same_words_have_no_label() -> None:
     columns = [Column(("unit_price",), (1.5,)), Column(("unitPrice",), (1.5,)), Column(("city",), ("Oslo",))]
     assert labels(columns) == {("city",): "city"}
     assert label_of(Column(("due",), ("2026-01-02",))) == "due date"
-    assert label_of(Column(("document_properties", "title"), ("Plans",))) == "document properties' title"
+    facts = Column(("document_properties", "title"), ("Plans",))
+    assert label_of(facts) == "title"
+    named = labels([facts, Column(("title",), ("plans.xlsx",))])
+    assert named == {("document_properties", "title"): "document properties' title", ("title",): "title"}
 
 
 def test_fields_that_describe_the_answer_itself_are_left_out() -> None:
