@@ -8,20 +8,21 @@ from __future__ import annotations
 import secrets
 import sys
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from firefly.bundled.serving import (
+    DATE,
     READ_ONLY,
     Arguments,
     BundledTool,
     Reply,
     ToolError,
+    as_date,
     as_json,
     as_lines,
     serve,
 )
 
-_DATE = {"type": "string", "format": "date", "description": "Date as YYYY-MM-DD"}
 _CLOSED = "Sunday"
 
 
@@ -40,7 +41,7 @@ def tools() -> list[BundledTool]:
             "describe_date",
             "Get the calendar page of a date: weekday, ISO week, day of the year, quarter.",
             _describe_date,
-            properties={"date": _DATE},
+            properties={"date": DATE},
             required=["date"],
             hints=READ_ONLY,
         ),
@@ -48,7 +49,7 @@ def tools() -> list[BundledTool]:
             "days_between",
             "Count the days from one date to another, and those on which the workshop is open.",
             _days_between,
-            properties={"start": _DATE, "end": _DATE},
+            properties={"start": DATE, "end": DATE},
             required=["start", "end"],
             output={"days": {"type": "integer"}, "open_days": {"type": "integer"}},
             hints=READ_ONLY,
@@ -57,7 +58,7 @@ def tools() -> list[BundledTool]:
             "add_days",
             "Get the calendar day some days after (or before) a date.",
             _add_days,
-            properties={"date": _DATE, "days": {"type": "integer", "minimum": -3660, "maximum": 3660}},
+            properties={"date": DATE, "days": {"type": "integer", "minimum": -3660, "maximum": 3660}},
             required=["date", "days"],
             output={"date": {"type": "string"}, "weekday": {"type": "string"}},
         ),
@@ -86,7 +87,7 @@ def _draw_ticket(arguments: Arguments) -> Reply:
 
 
 def _describe_date(arguments: Arguments) -> Reply:
-    day = _date(arguments["date"])
+    day = as_date(arguments["date"])
     return as_lines(
         {
             "date": day.isoformat(),
@@ -99,7 +100,7 @@ def _describe_date(arguments: Arguments) -> Reply:
 
 
 def _days_between(arguments: Arguments) -> Reply:
-    start, end = _date(arguments["start"]), _date(arguments["end"])
+    start, end = as_date(arguments["start"]), as_date(arguments["end"])
     days = (end - start).days
     if days < 0:
         raise ToolError("The end is before the start")
@@ -111,7 +112,7 @@ def _days_between(arguments: Arguments) -> Reply:
 
 def _add_days(arguments: Arguments) -> Reply:
     try:
-        day = _date(arguments["date"]) + timedelta(days=arguments["days"])
+        day = as_date(arguments["date"]) + timedelta(days=arguments["days"])
     except OverflowError as error:
         raise ToolError("That date is out of the calendar") from error
     return as_json({"date": day.isoformat(), "weekday": day.strftime("%A")})
@@ -122,13 +123,6 @@ def _loan_cost(arguments: Arguments) -> Reply:
     reduced = max(0, days - 7)
     cost = arguments["daily_fee"] * (days - reduced) + arguments["daily_fee"] * reduced * 0.9
     return as_json({"cost": round(cost, 2), "reduced_days": reduced})
-
-
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise ToolError(f"{text!r} is no date of the form YYYY-MM-DD") from error
 
 
 def main(arguments: Sequence[str]) -> None:

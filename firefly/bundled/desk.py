@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from firefly.bundled.serving import (
+    DATE,
     READ_ONLY,
     WRITES,
     Arguments,
     BundledTool,
     Reply,
     ToolError,
+    as_date,
     as_json,
     serve,
 )
@@ -27,7 +29,6 @@ _LOAN_DAYS = 14
 _MEMBER = {"type": "string", "description": "Member number, e.g. MEM-1234"}
 _LOAN = {"type": "string", "description": "Loan number"}
 _ITEM = {"type": "string", "description": "Identifier of the item in the catalogue"}
-_DATE = {"type": "string", "format": "date", "description": "Date as YYYY-MM-DD"}
 
 _LOAN_FIELDS = {
     "loan_id": {"type": "string"},
@@ -106,7 +107,7 @@ class Desk:
                 "check_out",
                 f"Lend an item to a member for {_LOAN_DAYS} days. An item can be lent once at a time.",
                 self._check_out,
-                properties={"item_id": _ITEM, "member_id": _MEMBER, "lent_on": _DATE},
+                properties={"item_id": _ITEM, "member_id": _MEMBER, "lent_on": DATE},
                 required=["item_id", "member_id", "lent_on"],
                 hints=WRITES,
             ),
@@ -114,7 +115,7 @@ class Desk:
                 "return_item",
                 "Close a loan. The member earns ten points when the item is back in time.",
                 self._return_item,
-                properties={"loan_id": _LOAN, "returned_on": _DATE},
+                properties={"loan_id": _LOAN, "returned_on": DATE},
                 required=["loan_id", "returned_on"],
                 hints=WRITES,
             ),
@@ -181,7 +182,7 @@ class Desk:
     def _check_out(self, arguments: Arguments) -> Reply:
         if arguments["member_id"] not in self._members:
             return Reply(f"Error: member {arguments['member_id']} is unknown")
-        lent = _date(arguments["lent_on"])
+        lent = as_date(arguments["lent_on"])
         for loan in self._loans.values():
             if loan["item_id"] == arguments["item_id"] and loan["status"] == "open":
                 return Reply(f"Error: item {arguments['item_id']} is already lent, see {loan['loan_id']}")
@@ -201,7 +202,7 @@ class Desk:
         loan = self._loans.get(arguments["loan_id"])
         if loan is None or loan["status"] != "open":
             raise ToolError(f"Loan {arguments['loan_id']!r} is not open")
-        returned = _date(arguments["returned_on"])
+        returned = as_date(arguments["returned_on"])
         if returned < date.fromisoformat(loan["lent_on"]):
             raise ToolError("An item can't come back before it was lent")
         loan["status"] = "returned"
@@ -222,13 +223,6 @@ class Desk:
     def _list_holds(self, arguments: Arguments) -> Reply:
         line = [hold["member_id"] for hold in self._holds if hold["item_id"] == arguments["item_id"]]
         return Reply(json.dumps({"item_id": arguments["item_id"], "count": len(line), "members": line}))
-
-
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise ToolError(f"{text!r} is no date of the form YYYY-MM-DD") from error
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import anyio
@@ -71,8 +72,22 @@ class BundledTool:
         return _result(reply.text, structured=reply.structured)
 
 
+DATE = {"type": "string", "format": "date", "description": "Date as YYYY-MM-DD"}
+"""Schema of a parameter that `as_date` reads."""
 READ_ONLY = types.ToolAnnotations(read_only_hint=True)
 WRITES = types.ToolAnnotations(read_only_hint=False, destructive_hint=False)
+
+
+def as_date(text: str) -> date:
+    """Return the date that an argument names.
+
+    Raises:
+        ToolError: it is not of the form YYYY-MM-DD.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ToolError(f"{text!r} is no date of the form YYYY-MM-DD") from error
 
 
 def as_json(value: dict[str, Any]) -> Reply:
