@@ -36,14 +36,15 @@ class Indifference(Record):
     """Preceding calls of one tool that do not matter to the answers of another.
 
     A call is *changing* when the mark after it differs from the mark before, else *quiet*. A quiet
-    call is *recent* while no changing call and no call that matters came after it.
+    call is *recent* while no changing call and no call that matters came after it, *past* if such
+    calls came, but only of its own server, and *foreign* if one of another server did.
     """
 
     server: str
     tool: str
     recent: bool = False
     past: bool = False
-    """Quiet calls further back; only together with ``recent``."""
+    foreign: bool = False
     changing: bool = False
 
 

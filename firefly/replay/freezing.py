@@ -15,6 +15,7 @@ def make_cassette(
     *,
     independent: Collection[ToolKey] = (),
     reads: Collection[ToolKey] = (),
+    declared: Collection[ToolKey] = (),
     volatile: Collection[ToolKey] = (),
     versions: Mapping[str, str] | None = None,
 ) -> Cassette:
@@ -24,12 +25,15 @@ def make_cassette(
         tools: every tool that may be asked for, recorded or not.
         recordings: episodes as they happened, each from the fixture's state on.
         independent: tools proven to neither read nor change the state of their scope.
-        reads: tools proven, or declared, to change nothing.
+        reads: tools proven by experiment to change nothing.
+        declared: tools that are only said to change nothing; it takes more to believe it.
         volatile: tools whose answers are known to vary.
         versions: of whatever made the recordings, for the manifest.
     """
     known = sorted(tools, key=lambda tool: tool.key)
-    learnt = learn(known, recordings, independent=independent, reads=reads, volatile=volatile)
+    learnt = learn(
+        known, recordings, independent=independent, reads=reads, declared=declared, volatile=volatile
+    )
     return Cassette(
         [CassetteTool(tool=tool, rule=learnt.rules.get(tool.key, ToolRule())) for tool in known],
         learnt.entries,

@@ -1,7 +1,7 @@
 """Finds out which preceding calls do not matter to which tool, from evidence and never by default.
 
-Between a tool T that was called before and a tool R that answers, three kinds of calls of T are
-told apart (`Indifference`): quiet and recent, quiet and past, changing. For each kind:
+Between a tool T that was called before and a tool R that answers, four kinds of calls of T are
+told apart (`Indifference`): quiet and recent, past, or foreign; changing. For each kind:
 
 A *witness* is a recorded call of R, made twice in what would be one state if such calls of T were
 left out, once with and once without them, and answered alike. A *counter-example* is the same with
@@ -10,13 +10,16 @@ different answers.
 * One counter-example anywhere keeps that kind of T's calls in every state of the scope. Where
   several tools could be to blame, those least expected to be harmless are blamed first, and what
   is left is checked again, until no counter-example is left.
-* Quiet calls of tools *known as reads* are left out for R after witnesses that weigh `PAIR` with R
-  itself and `TOTAL` with any tool. A witness weighs `RELATED` if one of the two calls has no
-  arguments or an argument of one stands in one of the other, else `UNRELATED`: what reading *a*
-  does to *b* says little. Past ones are left out only if in `TELLING` witnesses R's answer is known
-  to have been another one when T was called (where T is R: the very same call), for what T made the
-  server remember would show there. Across two servers of one scope, where only the files connect
-  them, `PAIR` between the two servers and `TOTAL` of T are enough.
+* Quiet calls of tools *proven* to be reads are left out after witnesses that weigh `TOTAL`, with
+  whichever tool. Foreign ones (another server has changed something since) only if in one witness
+  with its own server R's answer is known to have been another one when T was called (where T is R:
+  the very same call); a server that remembers what it once read would show there.
+* Quiet calls of tools only *declared* to be reads must moreover have witnesses that weigh `PAIR`
+  with R itself, and past ones such a telling one as well. A witness weighs `RELATED` if one of the
+  two calls has no arguments or an argument of one stands in one of the other, else `UNRELATED`:
+  what reading *a* does to *b* says little.
+* Across two servers of one scope only the files connect them: what T's server remembers can't show
+  in R's answers. `PAIR` between the two servers and `TOTAL` of T's recent calls are enough.
 * Quiet calls of other tools are never left out: a write that changes no file may have changed what
   the server remembers.
 * Changing calls are left out, the mark standing for what they did, after `STRONG` witnesses with R
@@ -33,43 +36,50 @@ from itertools import combinations, islice
 from pydantic import JsonValue
 
 from .cassette import ToolKey
-from .state import CHANGING, QUIET_PAST, QUIET_RECENT, state_id
+from .state import CHANGING, QUIET_FOREIGN, QUIET_PAST, QUIET_RECENT, kind_of, state_id
 from .visits import Visit
 
 PAIR = 4
 TOTAL = 6
 RELATED = 2
 UNRELATED = 1
-TELLING = 1
 STRONG = 5
 
 _COMPARED = 400
 """Most pairs of histories compared within one state."""
 
 Kind = tuple[ToolKey, int]
-"""A tool and one of the three level constants."""
+"""A tool and one of the four level constants."""
 Dropped = tuple[tuple[Kind, tuple[str, ...], bool], ...]
 """What is left out of a state: kind, items, and whether the answer is known to have changed since then."""
 _Group = tuple[ToolKey, str, list[tuple[tuple[str, str], Dropped]]]
 """A tool, a call of it, and each distinct (result, what is left out) in one state."""
 Table = dict[ToolKey, dict[ToolKey, int]]
-_RANK = {CHANGING: 0, QUIET_PAST: 1, QUIET_RECENT: 2}
+_QUIET = QUIET_RECENT | QUIET_PAST | QUIET_FOREIGN
+_RANK = {CHANGING: 0, QUIET_FOREIGN: 1, QUIET_PAST: 2, QUIET_RECENT: 3}
 
 
 class Indifferences:
     """What one scope's visits teach."""
 
     def __init__(
-        self, visits: Sequence[Visit], reads: Collection[ToolKey], called: Sequence[Visit] = ()
+        self,
+        visits: Sequence[Visit],
+        *,
+        proven: Collection[ToolKey],
+        reads: Collection[ToolKey],
+        called: Sequence[Visit] = (),
     ) -> None:
-        """Learn from ``visits`` of deterministic tools.
+        """Learn from ``visits``.
 
         Args:
             visits: of tools that answer alike in one state.
-            reads: tools known to change nothing.
+            proven: tools proven to change nothing.
+            reads: these, and those only declared to change nothing.
             called: the scope's other visits; their answers teach nothing, but they precede ``visits``.
         """
         self._visits = visits
+        self._proven = frozenset(proven)
         self._reads = frozenset(reads)
         self._tools = sorted({event.tool for visit in visits for event in visit.events})
         self._readers = sorted({visit.key for visit in visits})
@@ -84,7 +94,7 @@ class Indifferences:
     def _eligible(self) -> Iterator[tuple[ToolKey, int]]:
         changing = {event.tool for visit in self._visits for event in visit.events if event.changing}
         for tool in self._tools:
-            level = QUIET_RECENT | QUIET_PAST if tool in self._reads else 0
+            level = _QUIET if tool in self._reads else 0
             yield tool, level | (CHANGING if tool in changing else 0)
 
     def _learn(self) -> None:
@@ -123,22 +133,21 @@ class Indifferences:
         levels = self.table[visit.key]
         found: dict[Kind, list[str]] = {}
         oldest: dict[Kind, int] = {}
-        recent = True
+        later: set[str] = set()
         for index in range(visit.at - 1, -1, -1):
             event = visit.trail[index]
-            level = levels.get(event.tool, 0)
-            recent = recent and not event.changing
-            kind = CHANGING if event.changing else QUIET_RECENT if recent else QUIET_PAST
-            if level & kind:
+            kind = kind_of(event, later)
+            leaves_out = levels.get(event.tool, 0) & kind
+            if event.changing or not leaves_out:
+                later.add(event.tool[0])
+            if leaves_out:
                 found.setdefault((event.tool, kind), []).append(event.item)
                 if event.tool != visit.key or _letter(event.item) == visit.letter:
                     oldest[(event.tool, kind)] = index
-            else:
-                recent = False
         parts = []
         for one, items in sorted(found.items()):
             telling = False
-            if one[1] == QUIET_PAST and one in oldest:
+            if one[1] in (QUIET_PAST, QUIET_FOREIGN) and one in oldest:
                 mark = visit.trail[oldest[one]].item.partition("@")[2]
                 state = state_id(visit.root, mark, visit.events[: oldest[one]], levels)
                 then = answers.get((visit.key, visit.letter, state))
@@ -167,11 +176,15 @@ class Indifferences:
         for reader, levels in self.table.items():
             for tool, present in levels.items():
                 keep = 0
-                for level in (QUIET_RECENT, QUIET_PAST, CHANGING):
-                    if present & level and witnesses.suffice(reader, tool, level):
-                        keep |= level
-                if not keep & QUIET_RECENT:
-                    keep &= ~QUIET_PAST
+                for level in (QUIET_RECENT, QUIET_PAST, QUIET_FOREIGN):
+                    # Each kind makes sense only together with those before it.
+                    if not present & level or not witnesses.suffice(
+                        reader, tool, level, tool in self._proven
+                    ):
+                        break
+                    keep |= level
+                if present & CHANGING and witnesses.suffice_for_changes(reader, tool):
+                    keep |= CHANGING
                 if keep != present:
                     levels[tool] = keep
                     withdrawn = True
@@ -194,9 +207,12 @@ class _Witnesses:
         for reader, name, seen in groups:
             self._count(reader, name, swayed.get(name, frozenset()), [dropped for _, dropped in seen])
         self._totals: Counter[Kind] = Counter()
+        self._told: Counter[Kind] = Counter()
         self._servers: Counter[tuple[str, str]] = Counter()
         for (reader, (tool, level)), count in self._pairs.items():
             self._totals[(tool, level)] += count
+            if tool[0] == reader[0]:
+                self._told[(tool, level)] += self._telling[(reader, (tool, level))]
             if level == QUIET_RECENT:
                 self._servers[(tool[0], reader[0])] += count
 
@@ -236,15 +252,22 @@ class _Witnesses:
                     if not one or not other:
                         self._against_none.add((reader, kind))
 
-    def suffice(self, reader: ToolKey, tool: ToolKey, level: int) -> bool:
-        """Return whether calls of ``tool`` of this level may be left out for ``reader``."""
+    def suffice(self, reader: ToolKey, tool: ToolKey, level: int, proven: bool) -> bool:
+        """Return whether quiet calls of ``tool`` of this level may be left out for ``reader``."""
         pair = (reader, (tool, level))
-        if level == CHANGING:
-            return self._pairs[pair] >= STRONG and pair in self._against_none
-        if tool[0] == reader[0]:
-            enough = self._pairs[pair] >= PAIR and self._totals[(tool, level)] >= TOTAL
-            return enough and (level == QUIET_RECENT or self._telling[pair] >= TELLING)
-        return self._servers[(tool[0], reader[0])] >= PAIR and self._totals[(tool, QUIET_RECENT)] >= TOTAL
+        if tool[0] != reader[0]:
+            between = self._servers[(tool[0], reader[0])]
+            return between >= PAIR and self._totals[(tool, QUIET_RECENT)] >= TOTAL
+        if proven:
+            enough = self._totals[(tool, QUIET_RECENT)] >= TOTAL
+            return enough and (level != QUIET_FOREIGN or self._told[(tool, level)] > 0)
+        enough = self._pairs[pair] >= PAIR and self._totals[(tool, level)] >= TOTAL
+        return enough and (level == QUIET_RECENT or self._telling[pair] > 0)
+
+    def suffice_for_changes(self, reader: ToolKey, tool: ToolKey) -> bool:
+        """Return whether changing calls of ``tool`` may be left out for ``reader``."""
+        pair = (reader, (tool, CHANGING))
+        return self._pairs[pair] >= STRONG and pair in self._against_none
 
 
 def _meet(mine: Collection[str], theirs: Collection[str]) -> bool:
@@ -269,8 +292,8 @@ def _letter(item: str) -> str:
 
 
 def _with_above(level: int) -> int:
-    """Return ``level`` and what makes no sense without it."""
-    return QUIET_RECENT | QUIET_PAST if level == QUIET_RECENT else level
+    """Return ``level`` and the kinds that make no sense without it."""
+    return level if level == CHANGING else _QUIET & ~(level - 1)
 
 
 def _differing(one: Dropped, other: Dropped) -> set[Kind]:

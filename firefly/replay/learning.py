@@ -19,7 +19,7 @@ from .defaults import alike_defaults
 from .indifference import Indifferences
 from .noise import Noise
 from .records import Recording, Tool
-from .state import CHANGING, QUIET_PAST, QUIET_RECENT, kept, state_id
+from .state import CHANGING, QUIET_FOREIGN, QUIET_PAST, QUIET_RECENT, kept, state_id
 from .validation import missing_arguments
 from .visits import Visit, Visits, visits_of
 
@@ -39,6 +39,7 @@ def learn(
     *,
     independent: Collection[ToolKey] = (),
     reads: Collection[ToolKey] = (),
+    declared: Collection[ToolKey] = (),
     volatile: Collection[ToolKey] = (),
 ) -> Learnt:
     """Return rules, entries and scopes; see `freezing.make_cassette` for the arguments."""
@@ -46,7 +47,8 @@ def learn(
         tools={tool.key: tool for tool in tools},
         recordings=sorted(recordings, key=lambda one: one.id),
         independent=set(independent),
-        reads=frozenset(reads),
+        proven=frozenset(reads),
+        reads=frozenset(reads) | frozenset(declared),
         given_volatile=frozenset(volatile),
     )
     return learner.learn()
@@ -57,7 +59,9 @@ class _Learner:
     tools: Mapping[ToolKey, Tool]
     recordings: Sequence[Recording]
     independent: set[ToolKey]
+    proven: frozenset[ToolKey]
     reads: frozenset[ToolKey]
+    """The proven and the declared ones."""
     given_volatile: frozenset[ToolKey]
     unmarked: dict[str, str] = field(default_factory=dict)
     """Scope -> why its fingerprints are not used."""
@@ -79,7 +83,9 @@ class _Learner:
             }
             usable = {scope: noise[scope].usable(found) for scope, found in visits.stateful.items()}
             tables = {
-                scope: Indifferences(found, self.reads, visits.stateful[scope])
+                scope: Indifferences(
+                    found, proven=self.proven, reads=self.reads, called=visits.stateful[scope]
+                )
                 for scope, found in usable.items()
             }
             if not self._filled(usable, visits.stateless, tables):
@@ -236,6 +242,7 @@ class _Learner:
                     tool=tool[1],
                     recent=bool(level & QUIET_RECENT),
                     past=bool(level & QUIET_PAST),
+                    foreign=bool(level & QUIET_FOREIGN),
                     changing=bool(level & CHANGING),
                 )
                 for tool, level in sorted(levels.items())
@@ -286,7 +293,12 @@ class _Learner:
         )
 
 
-_KINDS = {QUIET_RECENT: "recent quiet calls", QUIET_PAST: "past quiet calls", CHANGING: "changing calls"}
+_KINDS = {
+    QUIET_RECENT: "recent quiet calls",
+    QUIET_PAST: "past quiet calls",
+    QUIET_FOREIGN: "foreign quiet calls",
+    CHANGING: "changing calls",
+}
 
 
 def _settled_by_servers(group: Sequence[Visit]) -> bool:

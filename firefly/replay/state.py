@@ -13,7 +13,7 @@ left out only if the tool's rule says, by evidence, that it is indifferent to su
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from .cassette import Indifference, ToolKey
@@ -36,16 +36,20 @@ class Event(NamedTuple):
 
 QUIET_RECENT = 1
 QUIET_PAST = 2
-CHANGING = 4
+QUIET_FOREIGN = 4
+CHANGING = 8
 
 Levels = Mapping[ToolKey, int]
-"""Tool -> which of its calls do not matter: a sum of the three constants above."""
+"""Tool -> which of its calls do not matter: a sum of the four constants above."""
 
 
 def levels_of(indifferences: Iterable[Indifference]) -> dict[ToolKey, int]:
     """Return the levels that a rule's ``indifferent_to`` says."""
     return {
-        (one.server, one.tool): one.recent * QUIET_RECENT + one.past * QUIET_PAST + one.changing * CHANGING
+        (one.server, one.tool): one.recent * QUIET_RECENT
+        + one.past * QUIET_PAST
+        + one.foreign * QUIET_FOREIGN
+        + one.changing * CHANGING
         for one in indifferences
     }
 
@@ -64,16 +68,26 @@ def state_id(start: str, mark: str, events: Sequence[Event], levels: Levels) -> 
 def kept(events: Sequence[Event], levels: Levels) -> list[Event]:
     """Return the events that matter, oldest first."""
     found: list[Event] = []
-    recent = True
+    later: set[str] = set()
     for event in reversed(events):
-        level = levels.get(event.tool, 0)
-        if event.changing:
-            recent = False
-            if level & CHANGING:
-                continue
-        elif level & QUIET_RECENT if recent else level & QUIET_PAST:
-            continue
-        recent = False
-        found.append(event)
+        matters = not levels.get(event.tool, 0) & kind_of(event, later)
+        if matters:
+            found.append(event)
+        if matters or event.changing:
+            later.add(event.tool[0])
     found.reverse()
     return found
+
+
+def kind_of(event: Event, later: Set[str]) -> int:
+    """Return which of the four kinds of calls ``event`` is.
+
+    Args:
+        event: a past call.
+        later: the servers of the calls after it that are changing or matter.
+    """
+    if event.changing:
+        return CHANGING
+    if not later:
+        return QUIET_RECENT
+    return QUIET_PAST if later == {event.tool[0]} else QUIET_FOREIGN

@@ -23,12 +23,21 @@ class Trial:
     calls_held_out: int = 0
 
 
-def trial(toy: Toy, rng: Random, *, recorded: int = 40, held_out: int = 20, length: int = 8) -> Trial:
+def trial(
+    toy: Toy, rng: Random, *, recorded: int = 40, held_out: int = 20, length: int = 8, proven: bool = True
+) -> Trial:
+    """``proven``: whether the toy's reads are given as proven or as only declared."""
     episodes = toy.episodes(rng, recorded + held_out, length)
     runs = [toy.run(calls) for calls in episodes]
     recordings = [toy.recording(calls) for calls in episodes[:recorded]]
     tools = toy.tool_set
-    cassette = make_cassette(tools.tools, recordings, reads=toy.reads, independent=toy.independent)
+    cassette = make_cassette(
+        tools.tools,
+        recordings,
+        reads=toy.reads if proven else (),
+        declared=toy.reads,
+        independent=toy.independent,
+    )
     simulator = StrictSimulator(cassette)
     found = Trial(calls_recorded=recorded * length, calls_held_out=held_out * length)
     for calls, run in zip(episodes[:recorded], runs[:recorded], strict=True):
