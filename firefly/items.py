@@ -27,6 +27,7 @@ log = logging.getLogger("firefly")
 
 SHARED_SOURCES = (
     "replay",
+    "contents.py",
     "english.py",
     "episode.py",
     "knowledge.py",

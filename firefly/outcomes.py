@@ -9,21 +9,18 @@ sentence, by what it says as a whole. Every verdict names the rule that fired an
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import JsonValue
-
+from firefly.contents import MESSAGE, SUCCESS, content
 from firefly.replay.records import Observation, Tool
-from firefly.wording import error_line, error_page, failure_sentence, is_nothing, transient
+from firefly.wording import error_line, error_page, failure_sentence, transient
 
-__all__ = ["RULES", "Rule", "classify", "decode", "is_empty"]
+__all__ = ["RULES", "Rule", "classify"]
 
-_NOTHING = object()
 _QUOTED = 120
 
 
@@ -57,7 +54,7 @@ def classify(observation: Observation, tool: Tool | None = None) -> Observation:
     """
     if observation.outcome in ("transient", "refused", "miss"):
         return observation
-    text, data = _content(observation)
+    text, data = content(observation)
     answer = Answer(
         text=text,
         data=data,
@@ -78,90 +75,23 @@ def classify(observation: Observation, tool: Tool | None = None) -> Observation:
     return observation.model_copy(update={"outcome": "success", "reason": ""})
 
 
-def decode(text: str) -> JsonValue | object:
-    """Return the JSON document, sequence of JSON documents (as a list) or Python literal in ``text``.
-
-    Only objects, arrays and quoted strings count as data: a bare number or word is text. The sentinel
-    ``decode("")`` stands for "not data".
-    """
-    text = text.strip()
-    if not text or text[0] not in "[{\"'(":
-        return _NOTHING
-    documents = _json_documents(text)
-    if documents is not None:
-        return documents[0] if len(documents) == 1 else documents
-    if len(text) > 200_000:
-        return _NOTHING
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return _NOTHING
-    return value if isinstance(value, dict | list | tuple | str) else _NOTHING
-
-
-def is_empty(observation: Observation) -> bool:
-    """Return whether a successful answer holds nothing ("[]", "No results found", a lone heading)."""
-    if observation.attachments:
-        return False
-    text, data = _content(observation)
-    if data:
-        return all(_is_empty_value(value) for value in data)
-    return _is_empty_text(text)
-
-
 # --- data ------------------------------------------------------------------------------------
 
-_SUCCESS = {"success", "succeeded", "successful", "ok", "is_success", "issuccess"}
 _FLAGS = {"iserror", "is_error", "haserror", "has_error", "failed"}
 _ERROR = {"error", "error_message", "errormessage", "err", "exception", "traceback", "error_msg"}
 _STATUS = {"status", "state", "result", "outcome"}
 _BAD_STATUS = {"error", "failed", "failure", "fail", "exception", "not_found", "invalid"}
 _CODE = {"status", "code", "statuscode", "status_code", "http_status", "httpstatus"}
-_MESSAGE = {"message", "msg", "detail", "details", "reason", "description", "hint", "suggestion"}
 _ENVELOPE = (
-    _SUCCESS
+    SUCCESS
     | _FLAGS
     | _ERROR
     | _STATUS
     | _CODE
-    | _MESSAGE
+    | MESSAGE
     | {"type", "title", "path", "timestamp", "instance", "name", "request_id", "requestid", "help", "errors"}
 )
-_WRAPPERS = {"result", "output", "content", "text", "response", "message", "data", "value", "answer"}
 _JUDGE = re.compile(r"valid|lint|check|verif|diagnos|inspect|error|log|test|compile|parse", re.IGNORECASE)
-
-
-def _content(observation: Observation) -> tuple[str, tuple[Any, ...]]:
-    """Return (plain text, decoded values), wrappers such as ``{"result": ...}`` taken off."""
-    data: list[Any] = []
-    text = observation.text.strip()
-    decoded = decode(text)
-    if decoded is not _NOTHING:
-        text = ""
-        data.append(decoded)
-    if observation.structured is not None:
-        data.append(observation.structured)
-    values: list[Any] = []
-    for value in data:
-        inner = _unwrapped(value)
-        if isinstance(inner, str):
-            again = decode(inner)
-            if again is _NOTHING or isinstance(again, str):
-                text = text or inner.strip()
-                continue
-            inner = _unwrapped(again)
-        if not any(inner is known or inner == known for known in values):
-            values.append(inner)
-    return text, tuple(values)
-
-
-def _unwrapped(value: Any) -> Any:
-    while isinstance(value, Mapping) and len(value) == 1:
-        key, inner = next(iter(value.items()))
-        if str(key).lower() not in _WRAPPERS:
-            return value
-        value = inner
-    return value
 
 
 def _lower(value: Mapping[Any, Any]) -> dict[str, Any]:
@@ -169,7 +99,7 @@ def _lower(value: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _claims_success(fields: Mapping[str, Any]) -> bool:
-    return any(fields.get(name) is True for name in _SUCCESS) or str(fields.get("status", "")).lower() in (
+    return any(fields.get(name) is True for name in SUCCESS) or str(fields.get("status", "")).lower() in (
         "ok",
         "success",
         "succeeded",
@@ -193,7 +123,7 @@ def _objects(answer: Answer) -> list[dict[str, Any]]:
 
 def _says_no_success(answer: Answer) -> str | None:
     for fields in _objects(answer):
-        for name in sorted(_SUCCESS & fields.keys()):
+        for name in sorted(SUCCESS & fields.keys()):
             if fields[name] is False or str(fields[name]).lower() == "false":
                 return f'"{name}": false {_message(fields)}'
         for name in sorted(_FLAGS & fields.keys()):
@@ -278,7 +208,7 @@ def _failed_item(item: Any) -> str | None:
     if not isinstance(item, Mapping):
         return None
     fields = _lower(item)
-    if any(fields.get(name) is False for name in _SUCCESS):
+    if any(fields.get(name) is False for name in SUCCESS):
         return f"success false {_message(fields)}"
     error = fields.get("error")
     if isinstance(error, str) and error.strip():
@@ -347,65 +277,6 @@ RULES: Sequence[Rule] = (
     Rule("failure sentence", _is_sentence),
 )
 """Tried in this order; the first that fires decides."""
-
-
-# --- empty -----------------------------------------------------------------------------------
-
-_COUNT = re.compile(
-    r"(?:count|total|n|num|matches|hits|size|length|rows?_?count|total_\w+|\w+_count|\w+count)$",
-    re.IGNORECASE,
-)
-
-
-def _is_empty_value(value: Any) -> bool:
-    if value is None or (isinstance(value, str | list | tuple | Mapping) and not value):
-        return True
-    if isinstance(value, str):
-        return _is_empty_text(value)
-    if isinstance(value, list | tuple):
-        return all(_is_empty_value(item) for item in value)
-    if not isinstance(value, Mapping):
-        return False
-    lists = [inner for inner in value.values() if isinstance(inner, list | Mapping)]
-    zero = any(
-        inner == 0 and not isinstance(inner, bool) and _COUNT.match(str(key)) for key, inner in value.items()
-    )
-    figures = any(
-        isinstance(inner, int | float) and inner and not isinstance(inner, bool) for inner in value.values()
-    )
-    if lists:
-        blank = [not inner for inner in lists]
-        return (any(blank) and zero) or (all(blank) and not figures)
-    rest = [
-        inner
-        for key, inner in value.items()
-        if str(key).lower() not in _SUCCESS | _MESSAGE | {"query", "status"} and not (zero and inner == 0)
-    ]
-    return all(inner is None or inner == "" for inner in rest) and (zero or bool(rest))
-
-
-def _is_empty_text(text: str) -> bool:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if not lines:
-        return True
-    return len(lines) == 1 and (lines[0].endswith(":") or is_nothing(lines[0]))
-
-
-def _json_documents(text: str) -> list[Any] | None:
-    decoder = json.JSONDecoder()
-    documents: list[Any] = []
-    position = 0
-    try:
-        while position < len(text):
-            value, position = decoder.raw_decode(text, position)
-            documents.append(value)
-            while position < len(text) and text[position] in " \t\r\n":
-                position += 1
-    except (json.JSONDecodeError, RecursionError):
-        return None
-    if len(documents) > 1 and not all(isinstance(document, dict | list) for document in documents):
-        return None
-    return documents
 
 
 def _quote(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from firefly.outcomes import is_empty
+from firefly.contents import is_empty
 from firefly.replay.parsers import parse
 from firefly.replay.records import Observation, PathPart, ToolCall
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from firefly.outcomes import is_empty
+from firefly.contents import is_empty
 from firefly.probing.volatility import Path, differing_paths, is_passing, measured_paths, now_paths
 from firefly.replay.parsers import parse
 from firefly.replay.records import Step, canonical_json

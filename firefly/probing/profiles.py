@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from firefly.outcomes import is_empty
+from firefly.contents import is_empty
 from firefly.parameters import parameters
 from firefly.probing.evidence import Evidence, Seen
 from firefly.probing.order import presumed

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from firefly.outcomes import is_empty
+from firefly.contents import is_empty
 from firefly.probing.laboratory import Laboratory
 from firefly.protocols import ValueSource
 from firefly.replay.records import Step, Tool, canonical_json

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from random import Random
 
-from firefly.outcomes import is_empty
+from firefly.contents import is_empty
 from firefly.probing.evidence import Evidence, gather
 from firefly.probing.laboratory import Laboratory
 from firefly.probing.looks import looks_at

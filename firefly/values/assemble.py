@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from firefly.contents import is_empty
 from firefly.knowledge import Knowledge
-from firefly.outcomes import is_empty
 from firefly.parameters import Parameter, inner_parameters, item_parameter, parameters
 from firefly.protocols import Proposal, ValueSource
 from firefly.replay.records import Tool, canonical_json

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from firefly.outcomes import classify, is_empty
+from firefly.contents import is_empty
+from firefly.outcomes import classify
 from firefly.replay.records import Observation, Tool
 
 ANSWERS: list[dict[str, Any]] = [

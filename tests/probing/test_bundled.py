@@ -11,7 +11,7 @@ import pytest
 from test_probing import SOURCES
 
 from firefly.catalog import list_server
-from firefly.outcomes import is_empty
+from firefly.contents import is_empty
 from firefly.probing import probe_server
 from firefly.records import ProbeReport, ToolProfile
 from firefly.servers.live import LiveBackend
