@@ -32,6 +32,8 @@ _REPEATED = 3
 """Most calls of one tool that are repeated."""
 _LOOKS = 2
 """Changed answers that are looked into."""
+_IN_A_ROW = 4
+"""Times that a changed answer is looked at with nothing in between: few draws agree so often."""
 _SUSPECTS = 8
 _RESERVE = 14
 """Calls kept back for isolation."""
@@ -187,7 +189,7 @@ class _Probe:
         return self.laboratory.call(self._tools[step.call.tool], dict(step.call.arguments))
 
     def _isolate(self, evidence: Evidence) -> None:
-        """Look at each answer that changed: twice in a row, then after each suspect alone.
+        """Look at each answer that changed: several times in a row, then after each suspect alone.
 
         One answer after the other: where two of them change, calls of one are suspects of the other.
         """
@@ -210,8 +212,8 @@ class _Probe:
             for name in names
         ]
         for look in looks:
-            self._again(look)
-            self._again(look)
+            for _ in range(_IN_A_ROW):
+                self._again(look)
             for suspect in calls[:_SUSPECTS]:
                 if suspect.call.tool != look.call.tool:
                     self._again(suspect)

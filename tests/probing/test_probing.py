@@ -140,32 +140,28 @@ def test_draws_that_happened_to_agree_are_not_called_deterministic() -> None:
 
 
 def test_one_restless_answer_does_not_make_the_others_suspect() -> None:
-    picks = itertools.count()
+    rng = Random(3)
 
-    def get_tip(state: dict[str, Any]) -> Any:
-        return {"tip": f"tip {next(picks) % 5}"}
+    def pick_note(state: dict[str, Any]) -> Any:
+        return rng.choice(list_notes(state))
 
-    def get_visits(state: dict[str, Any]) -> Any:
-        return {"visits": state.get("visits", 0)}
+    def read_note(state: dict[str, Any], note_id: str) -> Any:
+        state["reads"] = state.get("reads", 0) + 1
+        return get_note(state, note_id)
 
-    def get_page(state: dict[str, Any], page: int) -> Any:
-        state["visits"] = state.get("visits", 0) + 1
-        return {"page": page, "title": f"Chapter {page}"}
-
-    hinted = [
-        tool(name, *named, read_only=True, **{one: {"type": "integer"} for one in named})
-        for name, named in (("get_tip", ()), ("get_visits", ()), ("get_page", ("page",)), ("list_notes", ()))
-    ]
     functions = {
-        "get_tip": get_tip,
-        "get_visits": get_visits,
-        "get_page": get_page,
         "list_notes": list_notes,
+        "get_note": read_note,
+        "pick_note": pick_note,
+        "note_stats": lambda state: {"reads": state.get("reads", 0)},
     }
-    _, found = probe(Toy(functions, start=notes), listing(hinted, scope="remote:toy", disposable=False))
-    assert found["get_page"].effect == "write"
-    assert found["list_notes"].usable
-    assert found["get_tip"].determinism == "volatile"
+    hinted = [tool(name, read_only=True) for name in ("list_notes", "pick_note", "note_stats")]
+    hinted.append(tool("get_note", "note_id", read_only=True, note_id=TEXT))
+    toy = Toy(functions, start=notes)
+    _, found = probe(toy, listing(hinted, scope="remote:toy", disposable=False))
+    assert found["get_note"].effect == "write"
+    assert found["list_notes"].effect == found["note_stats"].effect == "read"
+    assert found["pick_note"].determinism == "volatile"
 
 
 def test_days_of_the_data_are_not_taken_for_a_clock() -> None:
