@@ -28,6 +28,7 @@ log = logging.getLogger("firefly")
 SHARED_SOURCES = (
     "replay",
     "contents.py",
+    "domains.py",
     "english.py",
     "episode.py",
     "knowledge.py",

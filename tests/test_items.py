@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 import textwrap
@@ -10,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from firefly.errors import RunError, StoreError
-from firefly.items import Item, Results, run_items
+from firefly.items import SHARED_SOURCES, Item, Results, run_items
+from firefly.pipeline import STAGES, Stage
 from firefly.records import Failure
 from firefly.store import Store
+
+PACKAGE = Path(__file__).parent.parent / "firefly"
 
 
 def record(message: str) -> Failure:
@@ -126,3 +130,24 @@ def test_items_that_compute_may_be_shared_by_processes(tmp_path: Path) -> None:
     results = run(Store(tmp_path), items, workers=2)
     assert [list(one) for one in results.records.values()] == [[record("made elsewhere")]] * 2
     assert [(one.item, one.error) for one in results.failures] == [("b", "ValueError")]
+
+
+def imported(place: Path) -> set[str]:
+    """Return the files and packages below ``firefly/`` that a file or package imports."""
+    found = set()
+    for file in [place] if place.is_file() else place.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            module = node.module if isinstance(node, ast.ImportFrom) and not node.level else None
+            if module and module.startswith("firefly."):
+                name = module.split(".")[1]
+                found.add(name if (PACKAGE / name).is_dir() else f"{name}.py")
+    return found
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_the_key_of_an_item_covers_every_source_that_its_stage_is_made_of(stage: Stage) -> None:
+    covered = {*SHARED_SOURCES, *stage.sources}
+    assert stage.name in covered
+    needed = set().union(*(imported(PACKAGE / name) for name in covered))
+    builds_and_reports = {"components.py", "errors.py", "plugins.py"}
+    assert needed <= covered | builds_and_reports
