@@ -8,6 +8,7 @@ from string import Template
 from typing import Any
 
 from firefly.export.figures import checks, disjointness, figures, verified_results, verified_tasks
+from firefly.export.privacy import LEFT_OUT
 from firefly.plugins import components
 from firefly.protocols import DatasetContent
 
@@ -161,6 +162,10 @@ def _limitations(content: DatasetContent, rows: Rows) -> Iterator[str]:
     ]
     if written and (missing := len(tasks) - sum(written)):
         yield f"{_plural(missing, 'task')} without a trajectory: gold calls the cassette does not answer."
+    left_out = content.facts.get(LEFT_OUT)
+    if isinstance(left_out, Mapping):
+        counts = " and ".join(_plural(count, name) for name, count in sorted(left_out.items()))
+        yield f"{counts} left out: they named the home folder of whoever made this data set."
     decimal = sum(any(_has_decimal(call.arguments) for call in task.gold_calls) for task in tasks)
     if decimal:
         yield f"{_plural(decimal, 'task')} with decimal numbers in gold arguments: mind JSON columns."

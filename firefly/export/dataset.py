@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from firefly.errors import RunError, StoreError
+from firefly.export.privacy import publishable
 from firefly.protocols import DatasetContent, Exporter
 
 MANIFEST = "manifest.json"
@@ -23,7 +24,7 @@ def write_dataset(content: DatasetContent, folder: Path, exporters: Sequence[Exp
 
     Exporters run in the order of their ``order`` attribute (0 where there is none): those that write
     tables (0), the card (1), the manifest (2); within it, as given. An earlier data set at ``folder``
-    is replaced as a whole.
+    is replaced as a whole. What names the home folder of whoever runs this is left out.
 
     Raises:
         RunError: ``folder`` holds something else, two splits share a task, or an exporter writes
@@ -32,6 +33,7 @@ def write_dataset(content: DatasetContent, folder: Path, exporters: Sequence[Exp
 
     """
     _check_splits(content)
+    content = publishable(content)
     partial = folder.with_name(f".{folder.name}.partial")
     previous = folder.with_name(f".{folder.name}.previous")
     try:

@@ -1,0 +1,63 @@
+"""Keeps the home folder of whoever ran Firefly, and with it their account's name, out of a data set.
+
+Servers tell more than they are asked for: their environment, where Python is installed. No verified
+task rests on such an answer (the safety check), but the cassette and the rejected candidates hold all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from firefly.protocols import DatasetContent
+from firefly.replay.cassette import Cassette
+
+__all__ = ["LEFT_OUT", "publishable"]
+
+LEFT_OUT = "left_out_for_privacy"
+"""Name of the fact that says how much was left out."""
+
+
+def publishable(content: DatasetContent) -> DatasetContent:
+    """Return ``content`` without recorded answers and rejected candidates that name the home folder.
+
+    Where a verified task itself names it (the safety check is off), nothing is left out: that was
+    somebody's choice, and the task could not be replayed.
+    """
+    home = str(Path.home())
+    if len(home) < 3:  # "/": no account of its own
+        return content
+    named = re.compile(rf"(?<![\w.-]){re.escape(home)}(?![\w.-])")
+    if any(_names(task, named) for tasks in content.tasks.values() for task in tasks):
+        return content
+    entries = [entry for entry in content.cassette.entries if not _names(entry, named)]
+    rejected = [pair for pair in content.rejected if not any(_names(one, named) for one in pair)]
+    answers = len(content.cassette.entries) - len(entries)
+    candidates = len(content.rejected) - len(rejected)
+    if not answers and not candidates:
+        return content
+    cassette = Cassette(
+        content.cassette.tools.values(), entries, content.cassette.scopes.values(), content.cassette.versions
+    )
+    left_out = {"recorded answer": answers, "rejected candidate": candidates}
+    facts = {**content.facts, LEFT_OUT: {name: count for name, count in left_out.items() if count}}
+    return replace(content, cassette=cassette, rejected=rejected, facts=facts)
+
+
+def _names(record: Any, named: re.Pattern[str]) -> bool:
+    return any(named.search(text) for text in _texts(record.model_dump(mode="json")))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
+    elif isinstance(value, dict):
+        yield from value
+        for one in value.values():
+            yield from _texts(one)
