@@ -3,83 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from random import Random
 from weakref import WeakKeyDictionary
 
 from pydantic import JsonValue
 
-from firefly.exploration.arguments import Known, admits, draw
-from firefly.exploration.references import Reference, list_of, references
+from firefly.exploration.arguments import Known, draw
+from firefly.exploration.choices import Choice, together, ways_to_fill
+from firefly.exploration.walk import Draft, Walk
 from firefly.knowledge import Knowledge
-from firefly.outputs import Path, expand, leaves, parsed_output, useful_output
+from firefly.outputs import expand, parsed_output, useful_output
 from firefly.parameters import Parameter, parameters
 from firefly.plugins import register
 from firefly.protocols import Episode, ValueSource
 from firefly.records import ExploredCall, Link, Node, SubDag
-from firefly.replay.records import Expression, Observation, Tool, ToolCall
+from firefly.replay.records import Observation, Tool, ToolCall
 from firefly.values import proposals
-
-_Choice = Mapping[str, Reference]
-"""Linked parameter -> the reference that fills it."""
-
-
-@dataclass
-class _Walk:
-    """One execution of a sub-DAG while it goes on."""
-
-    sub_dag: SubDag
-    episode: Episode
-    known: Known
-    rng: Random
-    calls: list[ExploredCall] = field(default_factory=list)
-    done: dict[str, ExploredCall] = field(default_factory=dict)
-    """Node -> its call that succeeded."""
-    picked: dict[tuple[str, Path], str] = field(default_factory=dict)
-    """(Node, list in its output) -> selector of the item that later calls are about."""
-    in_vain: int = 0
-    """Calls that were of no use."""
-
-    def into(self, node: Node) -> list[Link]:
-        return [link for link in self.sub_dag.links if link.target == node.id]
-
-    def out_of(self, node: Node) -> list[Link]:
-        return [link for link in self.sub_dag.links if link.source == node.id]
-
-    def given(self) -> set[str]:
-        """Return the values, as ``repr``, that nobody needs to find out: literal arguments, launch values."""
-        return self.known.constants(self.sub_dag.servers) | {
-            repr(leaf)
-            for call in self.calls
-            for name, value in call.call.arguments.items()
-            if name not in call.references
-            for _, leaf in leaves(value)
-        }
-
-    def elsewhere(self, node: str) -> set[str]:
-        """Return the values, as ``repr``, that the outputs of calls other than the node's hold."""
-        return {
-            repr(leaf)
-            for other, call in self.done.items()
-            if other != node
-            for _, leaf in leaves(parsed_output(call.step.observation))
-        }
-
-    def pick(self, node: Node, draft: _Draft) -> None:
-        for link in self.into(node):
-            where = list_of(link.output_path)
-            if where is not None:
-                self.picked.setdefault((link.source, where), draft.selectors.get(link.parameter, ""))
-
-
-@dataclass
-class _Draft:
-    """The arguments of a call about to be made, with their origins."""
-
-    arguments: dict[str, JsonValue] = field(default_factory=dict)
-    references: dict[str, Expression] = field(default_factory=dict)
-    sources: dict[str, str] = field(default_factory=dict)
-    selectors: dict[str, str] = field(default_factory=dict)
 
 
 @register("explorer", "symbolic")
@@ -120,7 +59,7 @@ class Symbolic:
     ) -> tuple[Sequence[ExploredCall], str]:
         """Return every call made, and why it did not complete ("" when it did)."""
         known = self._known.setdefault(knowledge, Known(knowledge))
-        walk = _Walk(sub_dag, episode, known, rng)
+        walk = Walk(sub_dag, episode, known, rng)
         reason = ""
         for _ in range(1 + self._restarts):
             walk.done.clear()
@@ -130,21 +69,21 @@ class Symbolic:
                 break
         return walk.calls, reason
 
-    def _once(self, walk: _Walk) -> str:
+    def _once(self, walk: Walk) -> str:
         for node in walk.sub_dag.nodes:
             reason = self._node(walk, node)
             if reason:
                 return reason
         return ""
 
-    def _node(self, walk: _Walk, node: Node) -> str:
+    def _node(self, walk: Walk, node: Node) -> str:
         """Call the node's tool until it says something that the links out of it can use."""
         tool = walk.known.tool(node.tool)
         if tool is None:
             return f"{node.tool[0]}.{node.tool[1]} is no longer there"
-        choices: list[list[_Choice]] = []
-        for links in _together(walk.into(node)):
-            found = self._choices(walk, tool, links)
+        choices: list[list[Choice]] = []
+        for links in together(walk.into(node)):
+            found = ways_to_fill(walk, tool, links)
             if not found:
                 parent = next(one for one in walk.sub_dag.nodes if one.id == links[0].source)
                 names = " and ".join(link.parameter for link in links)
@@ -178,73 +117,15 @@ class Symbolic:
                 return ""
         return f"{tool.name} {reason}"
 
-    def _choices(self, walk: _Walk, tool: Tool, links: Sequence[Link]) -> list[_Choice]:
-        """Return ways to fill the parameters of ``links`` together, in the order in which to try them.
-
-        Each value once, under one of its names, drawn by value first: what can be named in many
-        ways is no more worth asking about. Once a call was about one item of a list, later ones are
-        about the same item.
-        """
-        by_link = {link.parameter: self._references(walk, tool, link) for link in links}
-        by_value: dict[str, list[_Choice]] = {}
-        possible = _same_item(by_link)
-        where = list_of(links[0].output_path)
-        picked = walk.picked.get((links[0].source, where)) if where is not None else None
-        again = [choice for choice in possible if next(iter(choice.values())).selector == picked]
-        for choice in again or possible:
-            by_value.setdefault(repr([one.value for one in choice.values()]), []).append(choice)
-        named = [
-            draw(choices, [_least_weight(choice) for choice in choices], walk.rng)[0]
-            for choices in by_value.values()
-        ]
-        worked = {link.parameter: walk.known.worked(tool.key, link.parameter) for link in links}
-        elsewhere = walk.elsewhere(links[0].source)
-        weights = [
-            _least_weight(choice)
-            * (_WORKED if all(repr(one.value) in worked[name] for name, one in choice.items()) else 1.0)
-            * (_KNOWN if all(repr(one.value) in elsewhere for one in choice.values()) else 1.0)
-            for choice in named
-        ]
-        return draw(named, weights, walk.rng)
-
-    def _references(self, walk: _Walk, tool: Tool, link: Link) -> list[Reference]:
-        """Return every way to name a value for the linked parameter that is worth trying."""
-        parent = next(node for node in walk.sub_dag.nodes if node.id == link.source)
-        source = walk.done[link.source]
-        parameter = next((one for one in parameters(tool) if one.name == link.parameter), None)
-        if parameter is None:
-            return []
-        as_list = "array" in parameter.types and "string" not in parameter.types
-        found = references(
-            parsed_output(source.step.observation),
-            link.output_path,
-            call=source.id,
-            volatile=walk.known.volatile(parent.tool),
-            as_list=as_list,
-            rng=walk.rng,
-        )
-        refused = walk.known.refused(tool.key, link.parameter)
-        given = walk.given() | {
-            repr(leaf) for value in source.call.arguments.values() for _, leaf in leaves(value)
-        }
-        return [
-            one
-            for one in found
-            if admits(parameter, one.value)
-            and repr(one.value) not in given
-            and repr(one.value) not in refused
-            and not (parameter.has_default and parameter.default == one.value)
-        ]
-
     def _draft(
         self,
-        walk: _Walk,
+        walk: Walk,
         node: Node,
         tool: Tool,
-        choices: Sequence[Sequence[_Choice]],
+        choices: Sequence[Sequence[Choice]],
         attempt: int,
-    ) -> _Draft:
-        draft = _Draft()
+    ) -> Draft:
+        draft = Draft()
         for options in choices:
             # All move on together; the shorter list begins again.
             for name, chosen in options[attempt % len(options)].items():
@@ -267,7 +148,7 @@ class Symbolic:
             self._propose(walk, tool, parameter, draft)
         return draft
 
-    def _inherit(self, walk: _Walk, node: Node, tool: Tool, draft: _Draft) -> None:
+    def _inherit(self, walk: Walk, node: Node, tool: Tool, draft: Draft) -> None:
         """Give parameters that a linked parent of the same server has too the parent's values.
 
         A sheet that was found in one workbook is asked about in that workbook.
@@ -294,7 +175,7 @@ class Symbolic:
                     draft.sources[name] = parent.sources.get(name, "worked")
 
     def _base(
-        self, walk: _Walk, node: Node, decided: Mapping[str, JsonValue], attempt: int
+        self, walk: Walk, node: Node, decided: Mapping[str, JsonValue], attempt: int
     ) -> Mapping[str, JsonValue]:
         """Return arguments that worked before, for the parameters that are not decided.
 
@@ -310,7 +191,7 @@ class Symbolic:
             return {}
         return walk.rng.choice(others) if attempt == 0 else others[0]
 
-    def _propose(self, walk: _Walk, tool: Tool, parameter: Parameter, draft: _Draft) -> None:
+    def _propose(self, walk: Walk, tool: Tool, parameter: Parameter, draft: Draft) -> None:
         """Give the parameter a value from the value sources, a likelier one rather than another.
 
         A value found together with an argument that is already decided is much preferred.
@@ -336,12 +217,8 @@ class Symbolic:
 
 
 _PROPOSALS = 8
-_KNOWN = 0.1
-"""How little a value is wanted that another call returned too: this one would not be needed for it."""
 _LIKELY = 0.5
 """Least weight of a value that replaces one known to work."""
-_WORKED = 1.5
-"""How much a value is preferred that the tool is known to take."""
 
 
 def _useless(observation: Observation, call: ToolCall, out: Sequence[Link]) -> str:
@@ -357,30 +234,3 @@ def _useless(observation: Observation, call: ToolCall, out: Sequence[Link]) -> s
         if next(expand(output, link.output_path), None) is None:
             return f"returned nothing at {'.'.join(map(str, link.output_path))}"
     return ""
-
-
-def _together(links: Sequence[Link]) -> list[list[Link]]:
-    """Return the links grouped by the list that they read: their values belong to one item of it."""
-    groups: dict[object, list[Link]] = {}
-    for link in links:
-        where = list_of(link.output_path)
-        key = link.parameter if where is None else (link.source, where)
-        groups.setdefault(key, []).append(link)
-    return list(groups.values())
-
-
-def _same_item(by_link: Mapping[str, Sequence[Reference]]) -> list[_Choice]:
-    """Return one reference for each parameter, all of them picking the same item."""
-    first, *others = by_link
-    if not others:
-        return [{first: one} for one in by_link[first]]
-    picks = {name: {one.selector: one for one in by_link[name]} for name in others}
-    return [
-        {first: one, **{name: picks[name][one.selector] for name in others}}
-        for one in by_link[first]
-        if all(one.selector in picks[name] for name in others)
-    ]
-
-
-def _least_weight(choice: _Choice) -> float:
-    return max(0.1, min(one.weight for one in choice.values()))
