@@ -164,7 +164,7 @@ def _limitations(content: DatasetContent, rows: Rows) -> Iterator[str]:
         yield f"{_plural(missing, 'task')} without a trajectory: gold calls the cassette does not answer."
     left_out = content.facts.get(LEFT_OUT)
     if isinstance(left_out, Mapping):
-        counts = " and ".join(_plural(count, name) for name, count in sorted(left_out.items()))
+        counts = " and ".join(_plural(int(str(count)), name) for name, count in sorted(left_out.items()))
         yield f"{counts} left out: they named the home folder of whoever made this data set."
     decimal = sum(any(_has_decimal(call.arguments) for call in task.gold_calls) for task in tasks)
     if decimal:

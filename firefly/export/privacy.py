@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import JsonValue
+
 from firefly.protocols import DatasetContent
 from firefly.replay.cassette import Cassette
 
@@ -42,8 +44,9 @@ def publishable(content: DatasetContent) -> DatasetContent:
     cassette = Cassette(
         content.cassette.tools.values(), entries, content.cassette.scopes.values(), content.cassette.versions
     )
-    left_out = {"recorded answer": answers, "rejected candidate": candidates}
-    facts = {**content.facts, LEFT_OUT: {name: count for name, count in left_out.items() if count}}
+    counts = {"recorded answer": answers, "rejected candidate": candidates}
+    left_out: dict[str, JsonValue] = {name: count for name, count in counts.items() if count}
+    facts = {**content.facts, LEFT_OUT: left_out}
     return replace(content, cassette=cassette, rejected=rejected, facts=facts)
 
 
