@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import combinations
 from random import Random
 from typing import Literal
 
@@ -22,6 +24,49 @@ _ITEM_LIMIT = 8
 """Most items of one list that are asked about by one key."""
 _GROUP_LIMIT = 6
 """Most values of one category that are asked about."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """The items that share a value; with no condition, all of them."""
+
+    kept: tuple[int, ...]
+    """Their positions."""
+    where: tuple[Condition, ...] = ()
+    said: tuple[str, ...] = ()
+    """Each condition as a clause: "status is "open""."""
+    have: tuple[str, ...] = ()
+    """Each condition as what the items have: ""open" as status"."""
+
+    @property
+    def fields(self) -> tuple[tuple[PathPart, ...], ...]:
+        """Return the fields that the conditions are about."""
+        return tuple(condition.field for condition in self.where)
+
+    @property
+    def stated(self) -> tuple[JsonValue, ...]:
+        """Return the values that the words state."""
+        return tuple(condition.equals for condition in self.where)
+
+    @property
+    def clause(self) -> str:
+        """Return the conditions after a noun: " whose status is "open""."""
+        return f" whose {' and whose '.join(self.said)}" if self.said else ""
+
+    @property
+    def of_those(self) -> str:
+        """Return the conditions after a superlative: " of those whose status is "open""."""
+        return f" of those{self.clause}" if self.said else ""
+
+    @property
+    def predicate(self) -> str:
+        """Return the conditions as a predicate: "have "open" as status"."""
+        return f"have {' and '.join(self.have)}" if self.have else ""
+
+    def and_also(self, other: Group) -> Group:
+        """Return the items that satisfy the conditions of both."""
+        kept = tuple(index for index in self.kept if index in set(other.kept))
+        return Group(kept, self.where + other.where, self.said + other.said, self.have + other.have)
 
 
 class Listed:
@@ -90,42 +135,40 @@ class Listed:
         """Yield what is said about all items: counts, extremes, totals, the top few."""
         if self.cut_off:
             return
-        groups = list(self._groups())
         size = len(self.collection.items)
-        for where, clause, have, kept in [((), "", "", list(range(size))), *groups]:
-            if len(kept) >= 2 and (where or (size >= 3 and not self.counted)):
-                yield self._count(where, clause, have, kept)
-            if len(kept) < 3:
+        for group in (Group(kept=tuple(range(size))), *self.groups):
+            if len(group.kept) >= 2 and (group.where or (size >= 3 and not self.counted)):
+                yield self._count(group)
+            if len(group.kept) < 3:
                 continue
             for column in self.columns:
-                yield from self._folded(column, where, clause, kept)
+                yield from self._folded(column, group)
         if size >= 5:
             yield from self._top()
 
-    def _count(self, where: tuple[Condition, ...], clause: str, have: str, kept: list[int]) -> Pick:
-        expression = Expression(op="count", call=self.collection.call, path=self.collection.path, where=where)
-        many = self.nouns + clause
+    def _count(self, group: Group) -> Pick:
+        expression = Expression(
+            op="count", call=self.collection.call, path=self.collection.path, where=group.where
+        )
+        many = self.nouns + group.clause
         return Pick(
             expression,
-            len(kept),
+            len(group.kept),
             f"the number of {many}",
             f"number of {self.nouns}",
             "count",
             None,
             many,
-            have,
-            tuple(condition.equals for condition in where),
+            group.predicate,
+            group.stated,
             item=self.noun,
         )
 
-    def _folded(
-        self, column: Column, where: tuple[Condition, ...], clause: str, kept: list[int]
-    ) -> Iterator[Pick]:
-        values = [column.values[index] for index in kept]
+    def _folded(self, column: Column, group: Group) -> Iterator[Pick]:
+        values = [column.values[index] for index in group.kept]
         if column.kind not in ("quantity", "date") or len({str(value) for value in values}) < 2:
             return
         label = self.labels[column.path]
-        stated = tuple(condition.equals for condition in where)
         ops: list[tuple[Literal["min", "max", "sum"], str, Template]] = (
             [("max", "highest", "fold"), ("min", "lowest", "fold")]
             if column.kind == "quantity"
@@ -137,41 +180,52 @@ class Listed:
             )
         for op, word, template in ops:
             expression = Expression(
-                op=op, call=self.collection.call, path=self.collection.path, field=column.path, where=where
+                op=op,
+                call=self.collection.call,
+                path=self.collection.path,
+                field=column.path,
+                where=group.where,
             )
-            over = f" of the {self.nouns}{clause}" if clause else ""
+            over = f" of the {self.nouns}{group.clause}" if group.clause else ""
             yield from self._checked(
-                expression, f"the {word} {label}{over}", f"{word} {label}", template, column, stated
+                expression, f"the {word} {label}{over}", f"{word} {label}", template, column, group.stated
             )
 
     def _extremes(self, column: Column, index: int | None) -> Iterator[Pick]:
         if self.cut_off:
             return
+        everything = range(len(self.collection.items))
         for by in self.columns:
             if by.path == column.path and by.path:
                 continue
-            if by.kind not in ("quantity", "date") and not (not by.path and _plainly_ordered(by)):
+            measured = by.kind in ("quantity", "date")
+            if not measured and not (not by.path and _plainly_ordered(by)):
                 continue
-            for descending in (True, False):
-                position = _extreme(by, descending)
-                if position is None or (index is not None and index != position):
+            groups = [group for group in self.groups if len(group.kept) >= 3] if measured else []
+            for group in (Group(kept=tuple(everything)), *groups):
+                if column.path in group.fields:
                     continue
-                expression = Expression(
-                    op="sort",
-                    call=self.collection.call,
-                    path=self.collection.path,
-                    field=column.path,
-                    by=by.path,
-                    descending=descending,
-                    limit=1,
-                )
-                if by.kind in ("quantity", "date"):
-                    word = _superlative(by, descending)
-                    place = f"of the {self.noun} with the {word} {self.labels[by.path]}"
-                else:
-                    end = "last" if descending else "first"
-                    place = f"of the {self.noun} that comes {end} in alphabetical order"
-                yield self._pick(expression, place, "extreme", column)
+                for descending in (True, False):
+                    position = _extreme([by.values[one] for one in group.kept], descending)
+                    if position is None or (index is not None and index != group.kept[position]):
+                        continue
+                    expression = Expression(
+                        op="sort",
+                        call=self.collection.call,
+                        path=self.collection.path,
+                        field=column.path,
+                        where=group.where,
+                        by=by.path,
+                        descending=descending,
+                        limit=1,
+                    )
+                    if measured:
+                        word = _superlative(by, descending)
+                        place = f"of the {self.noun} with the {word} {self.labels[by.path]}{group.of_those}"
+                    else:
+                        end = "last" if descending else "first"
+                        place = f"of the {self.noun} that comes {end} in alphabetical order"
+                    yield self._pick(expression, place, "extreme", column, stated=group.stated)
 
     def _found(self, column: Column, index: int | None) -> Iterator[Pick]:
         for key in self.columns:
@@ -230,26 +284,37 @@ class Listed:
                     for pick in self._checked(expression, noun, label, "top", column, ()):
                         yield replace(pick, order=f"{word} first")
 
-    def _groups(self) -> Iterator[tuple[tuple[Condition, ...], str, str, list[int]]]:
-        """Yield conditions that part of the items satisfy, in words as a clause and as a predicate."""
-        for column in self.columns:
-            if column.kind not in ("category", "flag") or not column.path:
-                continue
-            values = sorted({json.dumps(value) for value in column.values})
-            if not 2 <= len(values) <= _GROUP_LIMIT * 2 or len(set(column.normals)) < len(values):
-                continue
-            label = self.labels[column.path]
-            for text in values[:_GROUP_LIMIT]:
-                value = json.loads(text)
-                kept = [index for index, one in enumerate(column.values) if one == value]
-                where = (Condition(field=column.path, equals=value),)
-                clause = f" whose {_equals(label, value)}"
-                said = (
-                    f"{label} set to {quoted(value)}"
-                    if column.kind == "flag"
-                    else f"{quoted(value)} as {label}"
-                )
-                yield where, clause, f"have {said}", kept
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """The parts of the list that share a value of one column, or of two."""
+        by_column = [found for column in self.columns if (found := tuple(self._groups_of(column)))]
+        pairs = [
+            both
+            for one, other in combinations(by_column, 2)
+            for left in one
+            for right in other
+            if 3 <= len((both := left.and_also(right)).kept) < min(len(left.kept), len(right.kept))
+        ]
+        return (*(group for found in by_column for group in found), *pairs)
+
+    def _groups_of(self, column: Column) -> Iterator[Group]:
+        if column.kind not in ("category", "flag") or not column.path:
+            return
+        values = sorted({json.dumps(value) for value in column.values})
+        if not 2 <= len(values) <= _GROUP_LIMIT * 2 or len(set(column.normals)) < len(values):
+            return
+        label = self.labels[column.path]
+        for text in values[:_GROUP_LIMIT]:
+            value = json.loads(text)
+            said = (
+                f"{label} set to {quoted(value)}" if column.kind == "flag" else f"{quoted(value)} as {label}"
+            )
+            yield Group(
+                kept=tuple(index for index, one in enumerate(column.values) if one == value),
+                where=(Condition(field=column.path, equals=value),),
+                said=(_equals(label, value),),
+                have=(said,),
+            )
 
     def _label(self, column: Column) -> str:
         return self.labels[column.path] if column.path else self.noun
@@ -336,13 +401,13 @@ def _superlative(by: Column, descending: bool) -> str:
     return "highest" if descending else "lowest"
 
 
-def _extreme(by: Column, descending: bool) -> int | None:
-    """Return the only item with the highest (lowest) value; None when there is a tie or no order."""
+def _extreme(values: Sequence[JsonValue], descending: bool) -> int | None:
+    """Return the place of the only highest (lowest) value; None when there is a tie or no order."""
     try:
-        order = sorted(range(len(by.values)), key=lambda index: by.values[index], reverse=descending)  # type: ignore[arg-type,return-value]
+        order = sorted(range(len(values)), key=lambda index: values[index], reverse=descending)  # type: ignore[arg-type,return-value]
     except TypeError:
         return None
-    if len(order) < 2 or same(by.values[order[0]], by.values[order[1]]):
+    if len(order) < 2 or same(values[order[0]], values[order[1]]):
         return None
     return order[0]
 

@@ -89,8 +89,7 @@ def field_picks(call: str, output: JsonValue) -> Iterator[Pick]:
         column = next(one for one in columns if one.path == path)
         value = column.values[0]
         # How many items a list has is asked of the list.
-        is_unit = bool(words(column.name)) and set(words(column.name)) <= _UNIT_WORDS
-        if is_unit and any(one.kind == "quantity" for one in columns):
+        if _is_unit(column, columns):
             continue  # said where the quantity is asked for
         if column.kind in ("opaque", "flag") or (isinstance(value, int) and value in sizes):
             continue
@@ -126,6 +125,13 @@ def unit_of(column: Column, columns: Sequence[Column]) -> str:
     unit = str(next(iter(said)))
     telling = any(one.isalpha() or one in "%°€£$¥" for one in unit)  # "1" is no unit
     return unit if telling and len(unit) <= _UNIT_LIMIT and unit.isprintable() else ""
+
+
+def _is_unit(column: Column, columns: Sequence[Column]) -> bool:
+    own = set(words(column.name))
+    return bool(own & _UNIT_WORDS) and any(
+        own - _UNIT_WORDS <= set(words(one.name)) for one in columns if one.kind == "quantity"
+    )
 
 
 def _is_the_number(column: Column, others: Sequence[Column]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from random import Random
 
 from pydantic import JsonValue
@@ -46,7 +46,7 @@ _SMALL = 12
 class Template:
     """Writes plainly worded tasks without a language model."""
 
-    def __init__(self, *, tasks: int = 3) -> None:
+    def __init__(self, *, tasks: int = 4) -> None:
         """Set the limit.
 
         Args:
@@ -140,8 +140,10 @@ class _Writer:
             cut_off = collection.headed or may_be_cut(call, tool, output, len(collection.items))
             if asked & {normal(part) for part in collection.path if isinstance(part, str)}:
                 continue  # a key that is data: what was asked for, by its name
-            is_table = call.id in self.chain.tables or any(column.title for column in collection.columns)
-            noun = "row" if is_table else item_noun(told.phrase, collection.path)
+            noun = item_noun(told.phrase, collection.path)
+            unnamed = noun == "entry" and call.id in self.chain.tables
+            if unnamed or any(column.title for column in collection.columns):
+                noun = "row"
             yield Listed(collection, noun, cut_off=cut_off, counted=told.limited, rng=self.rng)
 
     def _worth_asking(self, pick: Pick) -> bool:
@@ -222,8 +224,6 @@ class _Writer:
                 if value in given:
                     continue
                 pick = None if _trivial(value) else self._select(reference, value, list(references.values()))
-                if pick is not None and not self._coherent(call, reference):
-                    return None
                 if pick is not None:
                     references[parameter] = pick
                     wanted.add(pick.expression.call)
@@ -231,17 +231,21 @@ class _Writer:
                     literals[parameter] = value
                 else:
                     return None
+            if not all(self._coherent(call, call.references[name], references) for name in references):
+                return None
             hops.append(Hop(call.id, told.phrase, literals, references))
         return hops[::-1]
 
-    def _coherent(self, call: ExploredCall, reference: Expression) -> bool:
+    def _coherent(self, call: ExploredCall, reference: Expression, passed: Collection[str]) -> bool:
         """Return whether a call is about the same thing as the one it takes a value from.
+
+        ``passed`` are the parameters whose values are found on the way; the others are told.
 
         A paragraph's number found in one document says nothing of another document, nor does a sheet's
         name found beside the path of one workbook say anything of another workbook.
         """
         other = next(one for one in self.chain.calls if one.id == reference.call)
-        literals = {name: value for name, value in call.call.arguments.items() if name not in call.references}
+        literals = {name: value for name, value in call.call.arguments.items() if name not in passed}
         if call.call.server == other.call.server and any(
             other.call.arguments.get(name, value) != value for name, value in literals.items()
         ):

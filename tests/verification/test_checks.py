@@ -21,6 +21,7 @@ from firefly.verification.safety import Safety
 from firefly.verification.schema import Schema
 from firefly.verification.sources import ClosedForm, Provenance, Structured, Volatile
 from firefly.verification.uniqueness import Uniqueness
+from tests.function_servers import FunctionServers
 from tests.library_servers import BOOKS, EXPLORATION, TASK, explored, gold, known, library, task
 
 OFFLINE = (Schema, Structured, Volatile, ClosedForm, Provenance, Flow, Leakage, Safety, Uniqueness)
@@ -525,3 +526,93 @@ def test_preflight_lets_another_question_about_the_same_datum_pass() -> None:
         }
     )
     assert Preflight().check(one, trial(one, elsewhere)).status == "fail"
+
+
+def opening(exploration: Exploration, servers: FunctionServers, *others: Exploration) -> Knowledge:
+    """The library's knowledge, with what was seen of `opening_hours`."""
+    base = known()
+    profile = base.profiles[("readers", "get_reader")].model_copy(update={"tool": "opening_hours"})
+    recordings = [*base.recordings, exploration.recording, *(one.recording for one in others)]
+    return Knowledge(servers.listings(), [*base.profiles.values(), profile], recordings)
+
+
+def test_necessity_rejects_a_passed_value_that_could_be_left_out() -> None:
+    servers = library()
+
+    def opening_hours(day: str, town: str = "", style: str = "") -> Any:
+        """Tell when the branches open."""
+        return {"day": day, "opens": "half past nine"}
+
+    servers.functions[("readers", "opening_hours")] = opening_hours
+    calls = [
+        (step.call.server, step.call.tool, step.call.arguments) for step in EXPLORATION.recording.steps[:2]
+    ]
+    made = {"day": "Monday", "town": "Leeds", "style": "long"}
+    exploration = explored(*calls, ("readers", "opening_hours", made), servers=servers)
+    plainer = explored(("readers", "opening_hours", {"day": "Monday"}), servers=servers)
+    elsewhere = explored(("readers", "opening_hours", {"day": "Sunday"}), servers=servers)
+    idle = task(
+        gold_calls=gold(3, tool="opening_hours", arguments=made),
+        expression=Expression(op="value", call="c3", path=("opens",)),
+        answer=Answer(type="string", value="half past nine"),
+    )
+    result = Necessity().check(
+        idle, trial(knowledge=opening(exploration, servers, plainer), exploration=exploration)
+    )
+    assert result.status == "fail" and "makes no difference" in evidence(result)
+    seen = opening(exploration, servers, elsewhere)
+    assert Necessity().check(idle, trial(knowledge=seen, exploration=exploration)).status == "pass"
+
+
+def test_preflight_rejects_an_answer_that_is_one_of_very_few() -> None:
+    servers = library()
+
+    def opening_hours(town: str) -> Any:
+        """Tell when the branches in a town open."""
+        return {"door": f"{town} gate", "season": "summer" if len(town) > 4 else "winter"}
+
+    servers.functions[("readers", "opening_hours")] = opening_hours
+    calls = [
+        (step.call.server, step.call.tool, step.call.arguments) for step in EXPLORATION.recording.steps[:2]
+    ]
+    exploration = explored(*calls, ("readers", "opening_hours", {"town": "Leeds"}), servers=servers)
+    others = [
+        explored(("readers", "opening_hours", {"town": town}), servers=servers)
+        for town in ("Lund", "Oslo", "Lisbon", "Porto", "Rome")
+    ]
+    knowledge = opening(exploration, servers, *others)
+
+    def of(field: str, value: str) -> CheckResult:
+        asking = task(
+            gold_calls=gold(3, tool="opening_hours"),
+            expression=Expression(op="value", call="c3", path=(field,)),
+            answer=Answer(type="string", value=value),
+        )
+        return Preflight().check(asking, trial(knowledge=knowledge, exploration=exploration))
+
+    assert "only ever seen to hold" in evidence(of("season", "summer"))
+    assert of("door", "Leeds gate").status == "pass"
+
+
+def test_closed_form_takes_no_calendar_for_data() -> None:
+    servers = library()
+    days = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+
+    def weekday(number: int) -> Any:
+        """Tell the weekday of a day."""
+        return {"weekday": days[number], "month": ("March", "April", "May", "June", "July", "August")[number]}
+
+    servers.functions[("numbers", "weekday")] = weekday
+    explorations = [explored(("numbers", "weekday", {"number": n}), servers=servers) for n in range(6)]
+    base = known()
+    profile = base.profiles[("numbers", "multiply")].model_copy(update={"tool": "weekday", "pure": None})
+    listings = [one.model_copy(update={"scope": "workspace"}) for one in servers.listings()]
+    knowledge = Knowledge(listings, [profile], [one.recording for one in explorations])
+    asking = task(
+        gold_calls=({"id": "c1", "server": "numbers", "tool": "weekday", "arguments": {"number": 0}},),
+        servers=("numbers",),
+        expression=Expression(op="value", call="c1", path=("weekday",)),
+        answer=Answer(type="string", value="Monday"),
+    )
+    found = ClosedForm().check(asking, trial(knowledge=knowledge, exploration=explorations[0]))
+    assert found.status == "unknown"

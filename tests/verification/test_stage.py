@@ -268,6 +268,22 @@ def test_caps_limit_a_server_that_has_most_of_the_tasks() -> None:
     assert sum(one.verified for one in judged(tasks[:60], caps)) == 60
 
 
+def test_caps_keep_the_longer_of_two_ways_to_one_datum() -> None:
+    answer = Answer(type="number", value=332)
+    short = variant(
+        1,
+        answer=answer,
+        gold_calls=(TASK["gold_calls"][2].model_copy(update={"id": "c1", "references": {}}),),
+        expression={**TASK["expression"].model_dump(), "call": "c1"},
+    )
+    long = variant(2, answer=answer)
+    verdicts = {one.task: one.verified for one in judged([short, long], Caps())}
+    assert verdicts == {short.id: False, long.id: True}
+    other = variant(3, answer=Answer(type="number", value=333))
+    assert all(one.verified for one in judged([long, other], Caps()))
+    assert all(one.verified for one in judged([short, long], Caps(per_datum=2)))
+
+
 def test_the_funnel_counts_first_and_all_rejections() -> None:
     one, two, three = variant(1), variant(2), variant(3)
     verdicts = judged(
