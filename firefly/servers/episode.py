@@ -13,10 +13,11 @@ from firefly.protocols import Fingerprint
 from firefly.replay.records import Observation, State, Step, Tool, ToolCall, digest
 from firefly.replay.tool_set import ToolSet
 from firefly.servers.guard import refusals
+from firefly.servers.handshake import CallEnded
 from firefly.servers.loop import EventLoop
 from firefly.servers.observe import failed_call, observe
 from firefly.servers.pool import Place, Pool
-from firefly.servers.session import CallEnded, Session
+from firefly.servers.session import Session
 from firefly.servers.spec import Probes, ServerSpec
 
 __all__ = ["LiveEpisode", "Owner", "history_after"]

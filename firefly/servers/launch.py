@@ -13,11 +13,12 @@ from pathlib import Path
 
 from mcp.client.stdio import get_default_environment
 
+from firefly.servers.handshake import CallEnded
 from firefly.servers.prepare import Prepared, prepare
 from firefly.servers.rate import RateLimit
 from firefly.servers.reaper import Reaper
 from firefly.servers.sandbox import Sandbox
-from firefly.servers.session import CallEnded, Session
+from firefly.servers.session import Session
 from firefly.servers.spec import ServerSpec
 from firefly.servers.transport import Connection, Launch, Streams, stdio_connection
 

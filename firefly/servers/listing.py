@@ -82,7 +82,7 @@ class Lister:
     def _describe(self, spec: ServerSpec, session: Session, package: str, warnings: list[str]) -> Listing:
         listed = session.listed
         tools, faults = declared_tools(spec.name, listed.tools)
-        warnings += [*listed.warnings, *faults, *unknown_names(spec, tools)]
+        warnings += [*faults, *unknown_names(spec, tools)]
         if session.connection.noise:
             warnings.append("it writes to stdout what is no MCP message; that is skipped")
         scrub = scrubber(spec.secrets)

@@ -15,11 +15,12 @@ from pathlib import Path
 
 from firefly.errors import ServerError, StartError
 from firefly.servers.fingerprint import FileTree
+from firefly.servers.handshake import CallEnded
 from firefly.servers.launch import Launcher
 from firefly.servers.loop import EventLoop
 from firefly.servers.reaper import Reaper
 from firefly.servers.sandbox import INSTALLED, Sandbox, scrubber
-from firefly.servers.session import CallEnded, Session
+from firefly.servers.session import Session
 from firefly.servers.spec import ServerSpec
 
 __all__ = ["Place", "Pool"]

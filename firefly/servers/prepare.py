@@ -8,31 +8,22 @@ environment and nothing that could download.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from firefly.errors import PrepareError, StartError, nearest
 from firefly.replay.records import digest
 from firefly.servers.command import Npm, Plain, Python, understand
+from firefly.servers.install import install_once, run
 from firefly.servers.spec import ServerSpec
 
 __all__ = ["Prepared", "default_cache", "prepare"]
-
-log = logging.getLogger("firefly.servers")
-
-_READY = "ready.json"
-_INSTALL_SECONDS = 1800
-_TAIL = 2500
-"""Characters of an installer's output that a message shows."""
 
 
 @dataclass(frozen=True)
@@ -134,17 +125,17 @@ def _python(spec: ServerSpec, meant: Python, cache: Path, offline: bool) -> Prep
         from uv import find_uv_bin
 
         uv = str(find_uv_bin())
-        _run(
+        run(
             [uv, "venv", "--quiet", "--no-project", "--python", interpreter, str(folder / "venv")],
             spec,
             folder,
         )
         target = ["--python", str(binaries / "python")]
-        _run([uv, "pip", "install", *target, *meant.options, *requirements], spec, folder)
-        frozen = _run([uv, "pip", "freeze", *target], spec, folder)
+        run([uv, "pip", "install", *target, *meant.options, *requirements], spec, folder)
+        frozen = run([uv, "pip", "freeze", *target], spec, folder)
         report["resolved"] = frozen.split()
 
-    _ensure(spec, folder, " ".join(requirements), install, offline)
+    install_once(spec, folder, " ".join(requirements), install, offline)
     program = binaries / meant.command
     if not program.exists():
         own = ("python", "activate", "pydoc", "deactivate")
@@ -197,10 +188,10 @@ def _npm(spec: ServerSpec, meant: Npm, cache: Path, offline: bool) -> Prepared:
             "--no-update-notifier",
             "--loglevel=error",
         ]
-        _run([npm, "install", *common, *meant.options, *meant.packages], spec, folder, extra)
+        run([npm, "install", *common, *meant.options, *meant.packages], spec, folder, extra)
         report["resolved"] = sorted(_installed_versions(folder))
 
-    _ensure(spec, folder, " ".join(meant.packages), install, offline)
+    install_once(spec, folder, " ".join(meant.packages), install, offline)
     program = _npm_program(folder, meant)
     argv = (node, str(program)) if _runs_in_node(program) else (str(program),)
     better = " ".join(f"{package.removesuffix('@latest')}@VERSION" for package in meant.packages)
@@ -258,61 +249,3 @@ def _runs_in_node(program: Path) -> bool:
     with program.open("rb") as file:
         first = file.readline(200)
     return (first.startswith(b"#!") and b"node" in first) or program.suffix in (".js", ".mjs", ".cjs")
-
-
-# --- installing ------------------------------------------------------------------------------
-
-
-def _ensure(spec: ServerSpec, folder: Path, what: str, install: Any, offline: bool) -> None:
-    """Install into ``folder`` unless its marker says that it is complete; one installer at a time."""
-    marker = folder / _READY
-    if marker.exists():
-        return
-    if offline:
-        raise PrepareError(
-            f"{spec.name}: {what} is not installed and `offline: true` forbids to install it. "
-            f"Prepare it once with the network on: python -m firefly until=catalog offline=false"
-        )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
-        if marker.exists():
-            return
-        if folder.exists():
-            shutil.rmtree(folder)  # an earlier installation did not come to its end
-        folder.mkdir()
-        log.info("installing %s for %s", what, spec.name)
-        report: dict[str, Any] = {"server": spec.name, "package": what}
-        install(report)
-        draft = folder / f"{_READY}.new"
-        draft.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n")
-        draft.replace(marker)
-
-
-def _run(
-    command: Sequence[str], spec: ServerSpec, folder: Path, extra: Mapping[str, str] | None = None
-) -> str:
-    """Run one step of an installation with the user's whole environment; return its stdout."""
-    environment = {
-        key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")
-    }
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env={**environment, **(extra or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_INSTALL_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise PrepareError(f"{spec.name}: the installer did not end within {_INSTALL_SECONDS} s.") from None
-    if done.returncode:
-        said = (done.stderr.strip() + "\n" + done.stdout.strip()).strip()[-_TAIL:]
-        step = " ".join([Path(command[0]).name, *command[1:]]).replace(str(folder), "ENVIRONMENT")
-        raise PrepareError(
-            f"{spec.name}: `{step}` failed with exit code {done.returncode}:\n{said or '(it said nothing)'}"
-        )
-    return done.stdout

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -19,12 +19,13 @@ import mcp_types as types
 from mcp import ClientSession, MCPError
 from pydantic import FileUrl, ValidationError
 
+from firefly.servers.handshake import CallEnded, Listed, list_tools, shake_hands
 from firefly.servers.rate import RateLimit
 from firefly.servers.raw import Exchange, Raw, RawDispatcher, current
 from firefly.servers.stderr import essence
 from firefly.servers.transport import OVERSIZED, Connection, Streams
 
-__all__ = ["CallEnded", "Listed", "ServerAnswer", "Session"]
+__all__ = ["CAPABILITIES", "ServerAnswer", "Session"]
 
 log = logging.getLogger("firefly.servers")
 
@@ -33,18 +34,11 @@ CAPABILITIES = ("elicitation", "roots", "sampling")
 
 logging.getLogger("mcp").setLevel(logging.CRITICAL)  # what it has to say comes as the reason of a failure
 
-PAGE_CAP = 200
-"""Pages of ``tools/list``; a server with more lists for ever."""
-TOOL_CAP = 10_000
 _ROUNDS = 4
 """How often a call may ask back (MCP 2026-07-28: input required)."""
 _PING_SECONDS = 2.0
 _END_SECONDS = 2.0
 """How long to wait for the reason of a broken connection."""
-
-
-class CallEnded(Exception):  # noqa: N818 - no error of ours: it says how a call ended without an answer
-    """A call got no answer of the server: it timed out, crashed, or was turned away."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +48,6 @@ class ServerAnswer:
     result: dict[str, Any] | None = None
     code: int | None = None
     message: str = ""
-
-
-@dataclass
-class Listed:
-    """A server's own account of itself, raw."""
-
-    tools: list[dict[str, Any]] = field(default_factory=list)
-    protocol_version: str = ""
-    server_name: str = ""
-    server_version: str = ""
-    warnings: list[str] = field(default_factory=list)
 
 
 class Session:
@@ -256,9 +239,11 @@ class Session:
                     message_handler=self._on_message,
                     client_info=types.Implementation(name="firefly", version="1"),
                 ) as client:
-                    await self._shake_hands(client)
+                    self.listed.protocol_version, self.listed.server_version = await shake_hands(
+                        client, self._mode
+                    )
                     self._client = client
-                    await self._list(client)
+                    self.listed.tools = await list_tools(client, self.server)
                     if not self._ready.done():
                         self._ready.set_result(None)
                     await self._stop.wait()
@@ -276,52 +261,6 @@ class Session:
             self._client = None
             self.connection.closed.set()
             self.connection.ended.set()
-
-    async def _shake_hands(self, client: ClientSession) -> None:
-        if self._mode == "auto":
-            try:
-                await client.discover()
-            except (MCPError, ValidationError, RuntimeError):
-                await client.initialize()
-        else:
-            await client.initialize()
-        info = client.server_info
-        self.listed.protocol_version = client.protocol_version or ""
-        self.listed.server_name = info.name if info else ""
-        self.listed.server_version = info.version if info else ""
-
-    async def _list(self, client: ClientSession) -> None:
-        capabilities = client.server_capabilities
-        cursor: str | None = None
-        seen: set[str] = set()
-        for _ in range(PAGE_CAP):
-            exchange = Exchange()
-            token = current.set(exchange)
-            try:
-                params = types.PaginatedRequestParams(cursor=cursor) if cursor is not None else None
-                await client.list_tools(params=params)
-            except MCPError as error:
-                if error.error.code == types.METHOD_NOT_FOUND and not (capabilities and capabilities.tools):
-                    return  # a server without tools
-                raise
-            except ValidationError as error:
-                if exchange.result is None or not isinstance(exchange.result.get("tools"), list):
-                    raise
-                log.debug("%s: the list of tools is not valid: %s", self.server, error)
-            finally:
-                current.reset(token)
-            page = exchange.result or {}
-            self.listed.tools += page.get("tools") or []
-            cursor = page.get("nextCursor")
-            if cursor is None:
-                return
-            if cursor in seen or len(self.listed.tools) > TOOL_CAP:
-                break
-            seen.add(cursor)
-        raise CallEnded(
-            f"tools/list does not end: {len(seen) + 1} pages and {len(self.listed.tools)} tools so far"
-            + (", and a cursor came twice" if cursor in seen else "")
-        )
 
     def _start_reason(self, error: BaseException) -> str:
         leaf = _leaf(error)

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from firefly.servers.handshake import CallEnded
 from firefly.servers.reaper import Reaper
-from firefly.servers.session import CallEnded, Session
+from firefly.servers.session import Session
 from firefly.servers.transport import Launch, stdio_connection
 from tests.servers.conftest import SERVER, Start, ask, begin, description
 
