@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from firefly.outputs import ANY_INDEX, Path
 from firefly.parameters import parameters
 from firefly.replay.records import Tool
-from firefly.values.semantic import words
+from firefly.values.semantic import overlap, words
 
 _GENERIC = frozenset({"code", "content", "data", "file", "id", "item", "key", "name", "number", "path"})
 """Words that say what form a value has, not what it belongs to."""
@@ -66,17 +66,17 @@ def name_match(path: Path, source: Tool, parameter: str, target: Tool) -> float:
     if not subject:
         about = nouns(target.name) - _GENERIC
         same_form = bool(form & field)
-        near = _share(about, field | around) * (1.0 if same_form or not field else 0.6)
+        near = overlap(about, field | around) * (1.0 if same_form or not field else 0.6)
         return 0.35 * same_form + 0.45 * near
     if asked == last[-len(asked) :]:
         return 0.85  # the last word of a compound says what it is: a ``landed_cost_expression``
-    told = _share(subject, field | around)
+    told = overlap(subject, field | around)
     if not field - _GENERIC:
         # ``tables[*].name`` for ``table_name``: the field says the form, what is around it the subject.
         return told * (0.95 if form & field or not (form and field) else 0.6)
     fits = 1.0 if not form or form & field else 0.8
     stray = len(field - wanted - _GENERIC) / len(field)
-    return (0.45 * told + 0.45 * _share(subject, field)) * fits * (1 - 0.5 * stray)
+    return (0.45 * told + 0.45 * overlap(subject, field)) * fits * (1 - 0.5 * stray)
 
 
 def _spelt(word: str, wanted: frozenset[str]) -> str:
@@ -100,7 +100,3 @@ def _contradicts(field: frozenset[str], wanted: frozenset[str]) -> bool:
     """Return whether both say a form of identity and no common one: ``name`` against ``id``."""
     mine, theirs = field & _IDENTITY, wanted & _IDENTITY
     return bool(mine and theirs and not mine & theirs)
-
-
-def _share(part: frozenset[str], whole: frozenset[str]) -> float:
-    return len(part & whole) / len(part) if part else 0.0

@@ -81,7 +81,6 @@ class _Probe:
         clock: Callable[[], datetime],
     ) -> None:
         self.laboratory = laboratory
-        self._listing = listing
         self._rng = rng
         self._clock = clock
         self._search = Search(laboratory, values, rng, note=self._note_clocks)

@@ -53,7 +53,7 @@ class Examples:
         self, tool: Tool, parameter: Parameter, *, knowledge: Knowledge, rng: Random
     ) -> Iterator[Proposal]:
         """Yield every example of the declared type; an example path seldom exists here."""
-        weight = 0.35 if wants_path(parameter, tool) else 0.88
+        weight = 0.35 if wants_path(parameter) else 0.88
         for value in parameter.examples:
             if admissible(value, parameter):
                 yield Proposal(value=value, source="examples", detail="a declared example", weight=weight)

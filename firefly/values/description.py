@@ -77,7 +77,7 @@ class Description:
         for shown in shown_calls(tool):
             if parameter.name in shown and admissible(shown[parameter.name], parameter):
                 rest = {name: value for name, value in shown.items() if name != parameter.name}
-                made_up = 0.45 if wants_path(parameter, tool) else 1.0
+                made_up = 0.45 if wants_path(parameter) else 1.0
                 yield Proposal(
                     value=shown[parameter.name],
                     source="description",
@@ -85,7 +85,7 @@ class Description:
                     weight=0.86 * made_up,
                     context=rest,
                 )
-        less = 0.4 if wants_path(parameter, tool) else 1.0
+        less = 0.4 if wants_path(parameter) else 1.0
         invented = ("code:", "hash", "uuid", "email", "url")
         seen: set[str] = set()
         for value, weight, how in _in_text(text, parameter):

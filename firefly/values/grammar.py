@@ -41,7 +41,7 @@ class Grammar:
                 _proposal(text, where, weight)
                 for text, weight, where in statements(tool, parameter, knowledge)
             ]
-        elif wants_path(parameter, tool):
+        elif wants_path(parameter):
             found = [*_new_paths(tool, parameter, knowledge), *_joined_paths(tool, parameter, knowledge)]
         else:
             found = [*_expressions(tool, parameter), *_patterns(tool, parameter)]

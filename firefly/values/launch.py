@@ -31,7 +31,7 @@ class Launch:
         """Yield paths for parameters that want one, and other launch values of a fitting type."""
         if "string" not in parameter.types and parameter.types:
             return
-        if wants_path(parameter, tool):
+        if wants_path(parameter):
             yield from self._paths(tool, parameter, knowledge)
             return
         listing = knowledge.listings.get(tool.server)

@@ -114,7 +114,7 @@ def _of_given(found: Found, tool: Tool, parameter: Parameter) -> float:
     theirs = set(found.field) - _FILLER
     if found.kind in ("prose", "sql") or (mine & _FREE and found.kind == "word"):
         return 0.0
-    if mine == theirs and mine and wants_path(parameter, tool) and is_new(parameter, tool):
+    if mine == theirs and mine and wants_path(parameter) and is_new(parameter, tool):
         return 0.35
     if mine == theirs and mine:
         return 0.85 if found.tool[0] == tool.server else 0.6

@@ -50,7 +50,7 @@ _ENDINGS: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = tuple(
 _WORD = re.compile(r"[A-Za-z]{2,}")
 
 
-def wants_path(parameter: Parameter, tool: Tool) -> bool:
+def wants_path(parameter: Parameter) -> bool:
     """Return whether the parameter takes a file or folder."""
     if "string" not in parameter.types and parameter.types:
         return False

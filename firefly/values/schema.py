@@ -125,7 +125,7 @@ def _strings(tool: Tool, parameter: Parameter) -> Iterator[tuple[Any, float]]:
             sure = (1.0 if named[-1] in hints else 0.8) * (0.5 if searches(tool) else 1.0)
             yield from ((value, weight * sure) for value in values)
             break
-    if wants_path(parameter, tool):
+    if wants_path(parameter):
         yield "/workspace", 0.3
         return
     yield "sample", 0.25

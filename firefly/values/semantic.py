@@ -12,11 +12,10 @@ from functools import lru_cache
 
 from pydantic import JsonValue
 
+from firefly import english
 from firefly.parameters import Parameter
 
-__all__ = ["SPECIFIC", "declared_type", "is_specific", "semantic_type", "shape", "words"]
-
-_WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+__all__ = ["SPECIFIC", "declared_type", "is_specific", "overlap", "semantic_type", "shape", "words"]
 
 _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (name, re.compile(pattern))
@@ -88,7 +87,7 @@ def words(name: str) -> tuple[str, ...]:
     >>> words("listOpenOrders_byID")
     ('list', 'open', 'order', 'by', 'id')
     """
-    return tuple(_singular(word.lower()) for word in _WORDS.findall(name))
+    return tuple(_singular(word) for word in english.words(name))
 
 
 def semantic_type(value: JsonValue) -> str:
