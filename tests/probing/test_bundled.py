@@ -8,7 +8,6 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from test_probing import SOURCES
 
 from firefly.catalog import list_server
 from firefly.contents import is_empty
@@ -17,6 +16,7 @@ from firefly.records import ProbeReport, ToolProfile
 from firefly.servers.live import LiveBackend
 from firefly.servers.spec import parse_specs
 from firefly.worlds.workshop import Workshop
+from tests.value_sources import SOURCES
 
 STATES = {
     "catalogue": {},

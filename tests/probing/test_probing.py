@@ -5,24 +5,12 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from bench import Toy, listing, tool
-
 from firefly.probing import probe_server
 from firefly.records import Listing, ProbeReport, ToolProfile
-from firefly.values import declared, description, errors, grammar, launch, observed, schema
+from tests.probing.bench import Toy, listing, tool
+from tests.value_sources import SOURCES
 
 NOW = datetime(2031, 5, 17, 9, 30, tzinfo=UTC)
-SOURCES = [
-    observed.Observed(),
-    declared.Enum(),
-    declared.Default(),
-    declared.Examples(),
-    description.Description(),
-    launch.Launch(),
-    grammar.Grammar(),
-    errors.Errors(),
-    schema.Schema(),
-]
 TEXT = {"type": "string"}
 
 

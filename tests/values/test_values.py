@@ -16,7 +16,6 @@ from firefly.records import Listing, ServerHealth, ToolProfile
 from firefly.replay.records import Observation, Recording, State, Step, Tool, ToolCall
 from firefly.values import (
     arguments,
-    declared,
     description,
     errors,
     grammar,
@@ -27,18 +26,8 @@ from firefly.values import (
 )
 from firefly.values.description import described, shown_calls
 from firefly.values.semantic import semantic_type, shape
+from tests.value_sources import SOURCES
 
-ALL: Sequence[ValueSource] = (
-    observed.Observed(),
-    declared.Enum(),
-    declared.Default(),
-    declared.Examples(),
-    description.Description(),
-    launch.Launch(),
-    grammar.Grammar(),
-    errors.Errors(),
-    schema.Schema(),
-)
 TEXT = {"type": "string"}
 
 
@@ -95,7 +84,7 @@ def values_of(source: ValueSource, of: Tool, name: str, knowledge: Knowledge) ->
 
 
 def best(of: Tool, knowledge: Knowledge) -> dict[str, Any]:
-    return next(arguments(of, ALL, knowledge, Random(0)))[0]
+    return next(arguments(of, SOURCES, knowledge, Random(0)))[0]
 
 
 # --- sources -----------------------------------------------------------------------------------
@@ -242,7 +231,7 @@ def test_errors_name_values_bounds_and_missing_parameters() -> None:
 
 def test_required_parameters_always_and_optional_ones_sometimes() -> None:
     read = tool("read", "name", name={"enum": ["a", "b"]}, mode={"enum": ["x", "y"]}, note=TEXT)
-    made = [given for given, _ in arguments(read, ALL, known([read]), Random(0))]
+    made = [given for given, _ in arguments(read, SOURCES, known([read]), Random(0))]
     assert made[0] == {"name": "a"}
     assert all("name" in given for given in made)
     assert any("mode" in given for given in made)
@@ -251,7 +240,7 @@ def test_required_parameters_always_and_optional_ones_sometimes() -> None:
 
 def test_every_argument_says_which_source_it_came_from() -> None:
     read = tool("read", "kind", "n", kind={"enum": ["a"]}, n={"type": "integer", "default": 4})
-    assert next(arguments(read, ALL, known([read]), Random(0))) == (
+    assert next(arguments(read, SOURCES, known([read]), Random(0))) == (
         {"kind": "a", "n": 4},
         {"kind": "enum", "n": "default"},
     )
@@ -269,7 +258,7 @@ def test_values_found_together_are_tried_together() -> None:
         (info, {"path": "/workspace/a.xlsx"}, "success", '{"sheets": [{"sheet": "Alpha"}]}'),
         (info, {"path": "/workspace/b.xlsx"}, "success", '{"sheets": [{"sheet": "Beta"}]}'),
     ]
-    made = [given for given, _ in arguments(read, ALL, known([info, read], steps), Random(0))][:2]
+    made = [given for given, _ in arguments(read, SOURCES, known([info, read], steps), Random(0))][:2]
     pairs = {(given["path"][-6:], given["sheet"]) for given in made}
     assert pairs == {("a.xlsx", "Alpha"), ("b.xlsx", "Beta")}
 
@@ -288,14 +277,14 @@ def test_a_launch_value_that_works_is_not_varied() -> None:
     ]
     seen = known([status, branch], steps, launched=["/workspace/repo"])
     parameter = parameters(status)[0]
-    ranked = proposals(status, parameter, ALL, seen, Random(0))
+    ranked = proposals(status, parameter, SOURCES, seen, Random(0))
     assert ranked[0].value == "/workspace/repo"
     assert all(one.weight < 0.4 for one in ranked[1:])
 
 
 def test_assembly_is_deterministic() -> None:
     read = tool("find", "query", query=TEXT, limit={"type": "integer"})
-    made = [list(arguments(read, ALL, known([read]), Random(3))) for _ in range(2)]
+    made = [list(arguments(read, SOURCES, known([read]), Random(3))) for _ in range(2)]
     assert made[0] == made[1]
 
 
@@ -355,7 +344,7 @@ anything = st.recursive(
 @given(st.dictionaries(st.sampled_from(["name", "limit", "file", "query", "options"]), anything, max_size=4))
 def test_assembled_arguments_are_valid_by_the_schema(properties: dict[str, Any]) -> None:
     made = tool("anything", *sorted(properties), **properties)
-    for count, (given_, sources) in enumerate(arguments(made, ALL, known([made]), Random(0))):
+    for count, (given_, sources) in enumerate(arguments(made, SOURCES, known([made]), Random(0))):
         Draft202012Validator(made.input_schema).validate(given_)
         assert sources.keys() == given_.keys()
         if count > 5:

@@ -1,0 +1,20 @@
+"""All value sources in the order in which the default configuration lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from firefly.protocols import ValueSource
+from firefly.values import declared, description, errors, grammar, launch, observed, schema
+
+SOURCES: Sequence[ValueSource] = (
+    observed.Observed(),
+    declared.Enum(),
+    declared.Default(),
+    declared.Examples(),
+    description.Description(),
+    launch.Launch(),
+    grammar.Grammar(),
+    errors.Errors(),
+    schema.Schema(),
+)
