@@ -164,7 +164,7 @@ def _bad_status(answer: Answer) -> str | None:
         bare = not _carries_data(fields, set())
         for name in sorted(_STATUS & fields.keys()):
             value = fields[name]
-            if not isinstance(value, str) or value.lower() not in _BAD_STATUS:
+            if not isinstance(value, str) or not _is_bad(value):
                 continue
             message = _message(fields)
             if bare or (value.lower() == "error" and message) or failure_sentence(message):
@@ -174,6 +174,12 @@ def _bad_status(answer: Answer) -> str | None:
             if isinstance(value, int) and not isinstance(value, bool) and 400 <= value < 600 and bare:
                 return f'"{name}": {value} {_message(fields)}'
     return None
+
+
+def _is_bad(status: str) -> bool:
+    """Return whether a status says no: ``error``, ``task_not_found``."""
+    said = re.sub(r"[\s-]+", "_", status.strip().lower())
+    return said in _BAD_STATUS or said.endswith("_not_found")
 
 
 def _message_only(answer: Answer) -> str | None:

@@ -183,5 +183,7 @@ def transient(text: str) -> str | None:
 
 def is_nothing(line: str) -> bool:
     """Return whether the line says no more than that there is nothing ("No tables found.")."""
+    if re.fullmatch(r"[\w-]+", line):
+        line = re.sub(r"[_-]+", " ", line).strip()  # a constant: NO_ITEMS_FOUND
     found = _NOTHING.match(line)
     return found is not None and not line[found.end() :].strip(" .!'\"`)]")

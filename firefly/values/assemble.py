@@ -208,9 +208,16 @@ class _Record:
         self._constant = False
         """A value of the launch line works: it is what the server was set up for."""
         self._launched: frozenset[str] = frozenset()
+        self._files: frozenset[str] = frozenset()
+        """Files below a folder of the launch line: it was set up for them, too."""
         listing = knowledge.listings.get(tool.server)
         if listing is not None:
             self._launched = frozenset(canonical_json(value) for value in listing.launch_values)
+            self._files = frozenset(
+                canonical_json(file)
+                for file in listing.files
+                if any(file.startswith(f"{value}/") for value in listing.launch_values)
+            )
         for key in sorted(knowledge.steps):
             if key[0] != tool.server:
                 continue
@@ -244,7 +251,7 @@ class _Record:
             return 0.4 ** min(3, self._bad.get(mark, 0))
         good, bad = self._shapes.get(shape(value), (0.0, 0.0))
         factor = (good + 1.5) / (good + bad + 1.5)
-        if self._constant and isinstance(value, str) and mark not in self._launched:
+        if self._constant and isinstance(value, str) and mark not in self._launched | self._files:
             factor *= 0.3
         if mark in self._good:
             return min(1.0, factor * 1.05)

@@ -70,7 +70,7 @@ class Description:
         self, tool: Tool, parameter: Parameter, *, knowledge: Knowledge, rng: Random
     ) -> Iterator[Proposal]:
         """Yield members of quoted lists first, then single quoted values and examples."""
-        if parameter.enum or (parameter.types == ("boolean",)):
+        if parameter.enum or "boolean" in parameter.types:
             return
         text = described(parameter, tool)
         names = {other.name for other in parameters(tool)}

@@ -27,6 +27,8 @@ _WANTED = re.compile(
 )
 _QUOTED = re.compile(r"['\"`]([^'\"`\n]{1,80})['\"`]")
 _BARE = re.compile(r"[\w./:-]+(?: [\w./:-]+){0,2}")
+_PROSE = re.compile(r"\W*(?:an?|the|no|some|that|to|with)\s", re.IGNORECASE)
+"""How a description of what is wanted begins, which is no list of it."""
 _LOW = re.compile(
     r"(?:greater than or equal to|at least|>=|minimum(?: is| of)?|between)\s*(-?\d+(?:\.\d+)?)", re.IGNORECASE
 )
@@ -105,7 +107,8 @@ def _named(text: str) -> Iterator[str]:
     for match in _WANTED.finditer(text):
         values = match["values"].split(". ")[0]
         quoted = _QUOTED.findall(values)
-        yield from quoted or (part.strip() for part in _BARE.findall(values.strip("[](){} ")))
+        if quoted or not _PROSE.match(values):
+            yield from quoted or (part.strip() for part in _BARE.findall(values.strip("[](){} ")))
     low, above, high = _LOW.search(text), _ABOVE.search(text), _HIGH.search(text)
     if low:
         yield low[1]

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 from pydantic import JsonValue
 
+from firefly.contents import is_empty
 from firefly.knowledge import Knowledge
 from firefly.parameters import parameters
 from firefly.records import ToolKey
@@ -143,6 +144,8 @@ def _returned(step: Step, tool: Tool) -> Iterator[Found]:
     asked = {repr(value) for value in step.call.arguments.values()}
     count = 0
     parsed = parse(step.observation)
+    if is_empty(step.observation):
+        return  # "No items found": its words name nothing
     pairs = _walk(parsed.value, (), ()) if parsed is not None else _read_lines(step.observation.visible)
     for value, key, outer in pairs:
         if repr(value) in asked or not _worth(value):
@@ -164,7 +167,7 @@ def _worth(value: Any) -> bool:
     if value is None or isinstance(value, bool):
         return False
     if isinstance(value, str):
-        return bool(value.strip()) and len(value) <= _LONGEST and "\n" not in value
+        return len(value) <= _LONGEST and "\n" not in value and any(map(str.isalnum, value))
     return True
 
 
@@ -206,7 +209,7 @@ def _read_lines(text: str) -> Iterator[tuple[JsonValue, str, tuple[str, ...]]]:
         if pair:
             heading = pair["key"]
             yield pair["value"].strip(), heading, ()
-        elif bare and len(bare) <= 120 and bare.count(" ") <= 3:
+        elif bare and len(bare) <= 120 and bare.count(" ") <= 3 and not bare.endswith(":"):
             yield bare, "", ()
         for match in _INLINE.finditer(line):
             value = match.group(match.lastgroup or 0)

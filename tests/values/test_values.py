@@ -120,6 +120,19 @@ def test_observed_reads_keys_that_are_data() -> None:
     assert values_of(observed.Observed(), read, "path", seen) == ["plan.xlsx"]
 
 
+def test_decoration_headings_and_words_for_nothing_are_no_values() -> None:
+    lists = tool("list_collections")
+    get = tool("get_collection", "collection_name", collection_name=TEXT)
+    table = "Collections:\n| Name | Size |\n|------|------|\nIn use:\nalpha\n"
+    found = values_of(
+        observed.Observed(), get, "collection_name", known([lists, get], [(lists, {}, "success", table)])
+    )
+    assert "alpha" in found
+    assert not [one for one in found if one.endswith(":") or "---" in one]
+    nothing = known([lists, get], [(lists, {}, "success", "__NO_COLLECTIONS_FOUND__")])
+    assert values_of(observed.Observed(), get, "collection_name", nothing) == []
+
+
 def test_observed_takes_what_a_sibling_accepted_under_the_same_name_but_no_free_text() -> None:
     one = tool("status", "repo_path", "message", repo_path=TEXT, message=TEXT)
     two = tool("log", "repo_path", "message", repo_path=TEXT, message=TEXT)
@@ -226,6 +239,13 @@ def test_errors_name_values_bounds_and_missing_parameters() -> None:
     assert values_of(errors.Errors(), paint, "level", bounded)[0] == 3
 
 
+def test_an_error_that_describes_what_it_wants_names_no_value() -> None:
+    make = tool("make", "name", name=TEXT)
+    said = "Expected a name containing 3-512 characters from [a-zA-Z0-9._-], starting with a letter"
+    seen = known([make], [(make, {"name": "__x__"}, "failure", said)])
+    assert "a name containing" not in values_of(errors.Errors(), make, "name", seen)
+
+
 # --- assembly ----------------------------------------------------------------------------------
 
 
@@ -280,6 +300,21 @@ def test_a_launch_value_that_works_is_not_varied() -> None:
     ranked = proposals(status, parameter, SOURCES, seen, Random(0))
     assert ranked[0].value == "/workspace/repo"
     assert all(one.weight < 0.4 for one in ranked[1:])
+
+
+def test_files_below_a_launch_value_that_works_are_tried_too() -> None:
+    lists = tool("list_directory", "path", path=TEXT)
+    read = tool("read_file", "path", path=TEXT)
+    steps = [(lists, {"path": "/workspace"}, "success", "[FILE] notes.txt\n[DIR] docs")]
+    seen = known([lists, read], steps, launched=["/workspace"], files=["/workspace/notes.txt"])
+    weights = {one.value: one.weight for one in proposals(read, parameters(read)[0], ALL, seen, Random(0))}
+    assert weights["/workspace/notes.txt"] > 0.4
+
+
+def test_a_flag_that_may_also_be_a_text_gets_a_flag() -> None:
+    said = 'Whether there is more: True until "the end" is reached'
+    think = tool("think", "more", more={"type": ["boolean", "string"], "description": said})
+    assert best(think, known([think]))["more"] in (True, False)
 
 
 def test_assembly_is_deterministic() -> None:
