@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
-from itertools import combinations
 from random import Random
 from typing import Literal
 
@@ -17,56 +15,12 @@ from firefly.mentions import same
 from firefly.replay.expressions import ExpressionError, evaluate
 from firefly.replay.records import Condition, Expression, PathPart
 from firefly.synthesis.columns import Collection, Column
-from firefly.synthesis.labels import labels, verb
-from firefly.synthesis.picks import Pick, Template, many, quoted, unit_of
+from firefly.synthesis.groups import Group, equals, groups_of
+from firefly.synthesis.labels import labels
+from firefly.synthesis.picks import Pick, Template, many, unit_of
 
 _ITEM_LIMIT = 8
 """Most items of one list that are asked about by one key."""
-_GROUP_LIMIT = 6
-"""Most values of one category that are asked about."""
-
-
-@dataclass(frozen=True)
-class Group:
-    """The items that share a value; with no condition, all of them."""
-
-    kept: tuple[int, ...]
-    """Their positions."""
-    where: tuple[Condition, ...] = ()
-    said: tuple[str, ...] = ()
-    """Each condition as a clause: "status is "open""."""
-    have: tuple[str, ...] = ()
-    """Each condition as what the items have: ""open" as status"."""
-
-    @property
-    def fields(self) -> tuple[tuple[PathPart, ...], ...]:
-        """Return the fields that the conditions are about."""
-        return tuple(condition.field for condition in self.where)
-
-    @property
-    def stated(self) -> tuple[JsonValue, ...]:
-        """Return the values that the words state."""
-        return tuple(condition.equals for condition in self.where)
-
-    @property
-    def clause(self) -> str:
-        """Return the conditions after a noun: " whose status is "open""."""
-        return f" whose {' and whose '.join(self.said)}" if self.said else ""
-
-    @property
-    def of_those(self) -> str:
-        """Return the conditions after a superlative: " of those whose status is "open""."""
-        return f" of those{self.clause}" if self.said else ""
-
-    @property
-    def predicate(self) -> str:
-        """Return the conditions as a predicate: "have "open" as status"."""
-        return f"have {' and '.join(self.have)}" if self.have else ""
-
-    def and_also(self, other: Group) -> Group:
-        """Return the items that satisfy the conditions of both."""
-        kept = tuple(index for index in self.kept if index in set(other.kept))
-        return Group(kept, self.where + other.where, self.said + other.said, self.have + other.have)
 
 
 class Listed:
@@ -122,7 +76,7 @@ class Listed:
             return
         keys = [self.collection.column(condition.field) for condition in reference.where]
         if reference.op == "where" and reference.where and all(key in self.columns for key in keys):
-            said = [_equals(self.labels[condition.field], condition.equals) for condition in reference.where]
+            said = [equals(self.labels[condition.field], condition.equals) for condition in reference.where]
             stated = tuple(condition.equals for condition in reference.where)
             place = f"of the {self.noun} whose {' and whose '.join(said)}"
             yield self._pick(reference, place, "find", column, stated=stated)
@@ -246,16 +200,16 @@ class Listed:
                     or same(key.values[position], column.values[position])
                 ):
                     continue
-                equals = key.values[position]
+                stated = key.values[position]
                 expression = Expression(
                     op="where",
                     call=self.collection.call,
                     path=self.collection.path,
                     field=column.path,
-                    where=(Condition(field=key.path, equals=equals),),
+                    where=(Condition(field=key.path, equals=stated),),
                 )
-                place = f"of the {self.noun} whose {_equals(self.labels[key.path], equals)}"
-                yield self._pick(expression, place, "find", column, position, (equals,))
+                place = f"of the {self.noun} whose {equals(self.labels[key.path], stated)}"
+                yield self._pick(expression, place, "find", column, position, (stated,))
 
     def _top(self) -> Iterator[Pick]:
         size = len(self.collection.items)
@@ -287,34 +241,7 @@ class Listed:
     @cached_property
     def groups(self) -> tuple[Group, ...]:
         """The parts of the list that share a value of one column, or of two."""
-        by_column = [found for column in self.columns if (found := tuple(self._groups_of(column)))]
-        pairs = [
-            both
-            for one, other in combinations(by_column, 2)
-            for left in one
-            for right in other
-            if 3 <= len((both := left.and_also(right)).kept) < min(len(left.kept), len(right.kept))
-        ]
-        return (*(group for found in by_column for group in found), *pairs)
-
-    def _groups_of(self, column: Column) -> Iterator[Group]:
-        if column.kind not in ("category", "flag") or not column.path:
-            return
-        values = sorted({json.dumps(value) for value in column.values})
-        if not 2 <= len(values) <= _GROUP_LIMIT * 2 or len(set(column.normals)) < len(values):
-            return
-        label = self.labels[column.path]
-        for text in values[:_GROUP_LIMIT]:
-            value = json.loads(text)
-            said = (
-                f"{label} set to {quoted(value)}" if column.kind == "flag" else f"{quoted(value)} as {label}"
-            )
-            yield Group(
-                kept=tuple(index for index, one in enumerate(column.values) if one == value),
-                where=(Condition(field=column.path, equals=value),),
-                said=(_equals(label, value),),
-                have=(said,),
-            )
+        return groups_of(self.columns, self.labels)
 
     def _label(self, column: Column) -> str:
         return self.labels[column.path] if column.path else self.noun
@@ -389,10 +316,6 @@ def _is_natural(key: Column, index: int) -> bool:
     letters = sum(one.isalpha() for one in text)
     named = "name" in words(key.name) or text.replace("-", "").replace("_", "").isalnum()
     return key.kind in ("identifier", "date") or named or letters > sum(one.isdigit() for one in text)
-
-
-def _equals(label: str, value: JsonValue) -> str:
-    return f"{label} {verb(label)} {quoted(value)}"
 
 
 def _superlative(by: Column, descending: bool) -> str:

@@ -17,7 +17,7 @@ from firefly.replay.expressions import ExpressionError, evaluate, resolve_refere
 from firefly.replay.parsers import parse
 from firefly.replay.records import Expression, GoldCall, PathPart, Step, Task
 from firefly.replay.tool_set import ToolSet
-from firefly.verification.recorded import Recorded, agrees, ancestors, descendants, recorded
+from firefly.verification.recorded import Recorded, agrees, alike, ancestors, descendants, recorded
 from firefly.verification.rule import SIMULATOR, Rule
 
 
@@ -131,18 +131,11 @@ def _is_other_way(arguments: Mapping[str, JsonValue], made: Mapping[str, JsonVal
     Without it, other arguments may be missing too: what fewer arguments give needs none of them.
     """
     if parameter not in arguments:
-        return all(name in made and _alike(value, made[name]) for name, value in arguments.items())
-    return not _alike(arguments[parameter], made[parameter]) and {**arguments, parameter: None} == {
+        return all(name in made and alike(value, made[name]) for name, value in arguments.items())
+    return not alike(arguments[parameter], made[parameter]) and {**arguments, parameter: None} == {
         **made,
         parameter: None,
     }
-
-
-def _alike(one: JsonValue, other: JsonValue) -> bool:
-    """Return whether two values may mean one thing: "plan.xlsx" and "/workspace/books/plan.xlsx"."""
-    if isinstance(one, str) and isinstance(other, str):
-        return one.endswith(other) or other.endswith(one) or normal(one) == normal(other)
-    return one == other
 
 
 def _reads_alike(expression: Expression, found: Recorded, output: JsonValue) -> bool:

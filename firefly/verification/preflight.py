@@ -16,6 +16,7 @@ from firefly.replay.answers import answer_text
 from firefly.replay.expressions import ExpressionError, evaluate, read
 from firefly.replay.grading import grade
 from firefly.replay.records import GoldCall, PathPart, Rollout, Task, canonical_json, digest
+from firefly.verification.recorded import alike
 from firefly.verification.replay import replayed
 from firefly.verification.rule import SIMULATOR, Rule
 
@@ -128,17 +129,32 @@ def spot(task: Task, output: JsonValue) -> tuple[PathPart, ...] | None:
 
 
 def _same_datum(task: Task, other: Task, output: JsonValue) -> bool:
-    """Return whether both answers are one datum: knowing it is no guess."""
+    """Return whether both answers are one datum: knowing it is no guess.
+
+    One datum may be had by a file's name and by its path, and from two tools of one server.
+    """
     if task.id == other.id:
         return True
-
     mine, theirs = _last(task), _last(other)
-    if (mine.server, mine.tool, mine.arguments) != (theirs.server, theirs.tool, theirs.arguments):
+    shared = mine.arguments.keys() & theirs.arguments.keys()
+    if mine.server != theirs.server or not all(
+        alike(mine.arguments[name], theirs.arguments[name]) for name in shared
+    ):
+        return False
+    if mine.tool != theirs.tool:
+        return bool(shared) and _field(task) == _field(other) != ""
+    if mine.arguments.keys() != theirs.arguments.keys():
         return False
     here = spot(task, output)
     return other.expression.model_copy(update={"call": ""}) == task.expression.model_copy(
         update={"call": ""}
     ) or (here is not None and here == spot(other, output))
+
+
+def _field(task: Task) -> str:
+    """Return the name of the field that the answer stands in; "" where there is none, or it is a count."""
+    keys = [part for part in (*task.expression.path, *task.expression.field) if isinstance(part, str)]
+    return keys[-1] if keys and task.expression.op != "count" else ""
 
 
 def _said(task: Task, value: JsonValue) -> str:

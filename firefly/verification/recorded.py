@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
+from firefly.mentions import normal
 from firefly.protocols import Trial
 from firefly.replay.expressions import ExpressionError, evaluate, is_number, resolve_references, same
 from firefly.replay.parsers import parse
@@ -89,6 +90,14 @@ def agrees(answer: Answer, value: JsonValue) -> bool:
             left.pop(position)
         return not left
     return same(answer.value, value)
+
+
+def alike(one: JsonValue, other: JsonValue) -> bool:
+    """Return whether two values may mean one thing: "plan.xlsx" and "/workspace/books/plan.xlsx"."""
+    if isinstance(one, str) and isinstance(other, str):
+        same_file = one.endswith(f"/{other}") or other.endswith(f"/{one}")
+        return one == other or same_file or (normal(one) == normal(other) != "")
+    return one == other
 
 
 def expressions(task: Task) -> list[tuple[str, Expression]]:

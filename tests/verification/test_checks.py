@@ -616,3 +616,43 @@ def test_closed_form_takes_no_calendar_for_data() -> None:
     )
     found = ClosedForm().check(asking, trial(knowledge=knowledge, exploration=explorations[0]))
     assert found.status == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("made", "field", "is_guess"),
+    [
+        ({"tool": "read_ledger", "arguments": {"file": "/workspace/ledger.txt"}}, "keeper", False),
+        ({"tool": "list_ledgers", "arguments": {"file": "/workspace/ledger.txt"}}, "keeper", False),
+        ({"tool": "list_ledgers", "arguments": {"file": "/workspace/ledger.txt"}}, "auditor", True),
+        ({"tool": "read_ledger", "arguments": {"file": "old-ledger.txt"}}, "keeper", True),
+        ({"tool": "list_ledgers", "arguments": {}}, "keeper", True),
+    ],
+)
+def test_preflight_knows_one_datum_by_a_file_s_name_and_by_its_path(
+    made: dict[str, Any], field: str, is_guess: bool
+) -> None:
+    servers = library()
+
+    def read_ledger(file: str) -> Any:
+        """Read a ledger."""
+        return {"keeper": "Lena Okafor", "auditor": "Lena Okafor"}
+
+    servers.functions[("readers", "read_ledger")] = read_ledger
+    exploration = explored(("readers", "read_ledger", {"file": "ledger.txt"}), servers=servers)
+    base = known()
+    knowledge = Knowledge(servers.listings(), base.profiles.values(), [exploration.recording])
+
+    def of(call: dict[str, Any], key: str) -> Task:
+        return task(
+            question=f"Who is the {key}, says {call}?",
+            gold_calls=({"id": "c1", "server": "readers", **call},),
+            servers=("readers",),
+            expression=Expression(op="value", call="c1", path=(key,)),
+            answer=Answer(type="string", value="Lena Okafor"),
+        )
+
+    asking = of({"tool": "read_ledger", "arguments": {"file": "ledger.txt"}}, "keeper")
+    result = Preflight().check(
+        asking, trial(asking, of(made, field), knowledge=knowledge, exploration=exploration)
+    )
+    assert (result.status == "fail") is is_guess, result.evidence
