@@ -77,6 +77,7 @@ def test_it_is_selected_by_name_and_shapes_the_run(python: Path, tmp_path: Path)
         "+experiment=smoke",
         "scorer=lexical",
         "scorer.floor=0.2",
+        "probing.budget=15",
         "until=graph",
         cwd=tmp_path,
     )

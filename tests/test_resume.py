@@ -45,8 +45,9 @@ def test_a_run_killed_at_five_moments_ends_in_the_same_bytes(smoke: tuple[Path, 
 def test_adding_a_server_makes_no_call_to_the_others_that_was_made_before(tmp_path: Path) -> None:
     plan = plan_of(firefly("+experiment=smoke", "mode=plan", cwd=tmp_path))
     *kept, added = (row["server"] for row in plan["servers"])
-    before = summary_of(firefly("+experiment=smoke", f"~servers.{added}", "until=sampling", cwd=tmp_path))
-    after = summary_of(firefly("+experiment=smoke", "until=sampling", cwd=tmp_path))
+    small = ("+experiment=smoke", "probing.budget=15", "until=sampling")
+    before = summary_of(firefly(*small, f"~servers.{added}", cwd=tmp_path))
+    after = summary_of(firefly(*small, cwd=tmp_path))
     calls = after["calls_this_run"]
     assert before["calls"]["total"] > 0
     assert calls[added]["total"] > 0
