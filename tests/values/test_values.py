@@ -307,7 +307,9 @@ def test_files_below_a_launch_value_that_works_are_tried_too() -> None:
     read = tool("read_file", "path", path=TEXT)
     steps = [(lists, {"path": "/workspace"}, "success", "[FILE] notes.txt\n[DIR] docs")]
     seen = known([lists, read], steps, launched=["/workspace"], files=["/workspace/notes.txt"])
-    weights = {one.value: one.weight for one in proposals(read, parameters(read)[0], ALL, seen, Random(0))}
+    weights = {
+        one.value: one.weight for one in proposals(read, parameters(read)[0], SOURCES, seen, Random(0))
+    }
     assert weights["/workspace/notes.txt"] > 0.4
 
 
