@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
@@ -10,7 +12,14 @@ VERBS = ("plugins", "score")
 
 def main() -> None:
     """Dispatch the command line and exit with its code."""
-    sys.exit(run(sys.argv[1:]))
+    try:
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`| head`). Python flushes once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 128 + signal.SIGPIPE
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -21,7 +30,11 @@ def run(arguments: Sequence[str]) -> int:
     if verb and verb.isidentifier() and "=" not in verb:
         from firefly.errors import nearest
 
-        print(f"firefly: there is no verb {verb!r}. {nearest(verb, VERBS)}", file=sys.stderr)
+        print(
+            f"firefly: there is no verb {verb!r}. {nearest(verb, VERBS)} "
+            "Without a verb a data set is made: python -m firefly --help",
+            file=sys.stderr,
+        )
         return 2
     from firefly.app import main as application
 

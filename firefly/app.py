@@ -22,7 +22,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from firefly.errors import FireflyError, PluginError
+from firefly.errors import FireflyError, PluginError, RunError
+from firefly.mistakes import explained, with_open_servers
 from firefly.plugins import DISTRIBUTION, plugin_config_folders
 
 log = logging.getLogger("firefly")
@@ -119,51 +120,69 @@ def check_collisions() -> None:
 def job(composed: DictConfig) -> float | None:
     """Run one job; the number of verified tasks is what sweepers may optimise."""
     from firefly.config import load_config
-    from firefly.pipeline import run
-    from firefly.summary import print_tables
+    from firefly.pipeline import require_tasks, run
+    from firefly.tables import print_tables
 
     context = HydraConfig.get()
     folder = Path(context.runtime.output_dir)
     try:
         write_config(composed, folder)
         state = run(load_config(composed), folder)
+        print_tables(state)
+        require_tasks(state)
     except FireflyError as error:
         if context.mode == RunMode.MULTIRUN:
             show(error, f"job {context.job.num}")
         raise
-    print_tables(state)
     return float(len(state.verified))
 
 
 def write_config(composed: DictConfig, folder: Path) -> None:
-    """Write the composed configuration, without secrets, beside the results."""
+    """Write the composed configuration, without secrets, beside the results.
+
+    Raises:
+        RunError: the run's folder can't be written.
+    """
     plain = redacted(OmegaConf.to_container(composed, resolve=False))
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(plain)), encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(plain)), encoding="utf-8")
+    except OSError as error:
+        raise RunError(unwritable(error, folder)) from error
 
 
-def show(error: BaseException, where: str = "") -> None:
-    """Print an error's message once, for people."""
+def unwritable(error: OSError, folder: Path | str) -> str:
+    """Return what to say of a folder for results that can't be made or filled."""
+    return (
+        f"The folder of the run, {folder}, can't be written: {error.strerror or error}. Free some space, or "
+        "choose another place: hydra.run.dir=FOLDER (hydra.sweep.dir=FOLDER with -m)."
+    )
+
+
+def show(error: BaseException, where: str = "", text: str = "") -> None:
+    """Print an error's message, or the ``text`` that says it better, once, for people."""
     if getattr(error, "_shown", False):
         return
     prefix = f"firefly: {where}: " if where else "firefly: "
-    print(f"{prefix}{error}", file=sys.stderr)
+    print(f"{prefix}{text or error}", file=sys.stderr)
     error._shown = True  # type: ignore[attr-defined]
 
 
 @hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")
 def application(composed: DictConfig) -> float | None:
     """Run the composed job."""
+    _begun.append(True)
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return job(composed)
     try:
         return job(composed)
-    except FireflyError as error:
+    except (FireflyError, BrokenPipeError) as error:
         _ended_by.append(error)  # raised by `main`, past Hydra's own report of a failed job
         return None
 
 
-_ended_by: list[FireflyError] = []
+_begun: list[bool] = []
+_ended_by: list[Exception] = []
 
 
 def main() -> int:
@@ -174,6 +193,8 @@ def main() -> int:
     """
     asked_for_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing its own shortened traceback
+    logging.raiseExceptions = False  # a log file on a full disk is no reason for tracebacks
+    sys.argv[1:] = with_open_servers(sys.argv[1:])
     Plugins.instance().register(FireflySearchPath)
     try:
         check_collisions()
@@ -183,7 +204,12 @@ def main() -> int:
     except (FireflyError, HydraException, OmegaConfBaseException) as error:
         if asked_for_traceback:
             raise
-        show(error)
+        show(error, text=explained(error, sys.argv[1:], config_folder()))
+        return 1
+    except OSError as error:  # Hydra makes the folder of the run before anything of ours begins
+        if asked_for_traceback or _begun or isinstance(error, BrokenPipeError):
+            raise
+        show(error, text=unwritable(error, error.filename or "multirun"))
         return 1
     except KeyboardInterrupt:
         print("firefly: interrupted; run the same command again to go on.", file=sys.stderr)

@@ -6,8 +6,10 @@ every keyword has been checked against the class's signature; all faults are rep
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, get_type_hints
@@ -88,8 +90,15 @@ def validation_faults(error: ValidationError, path: Path = (), known: Sequence[s
             lines.append(f"{dotted(where)}: there is no such key. {nearest(where[-1], known)}")
         else:
             given = "" if fault["type"] == "missing" else f" (given: {_short(fault['input'])})"
-            lines.append(f"{dotted(where)}: {fault['msg']}{given}")
+            lines.append(f"{dotted(where)}: {fault['msg']}{given}{_nearest_literal(fault)}")
     return lines
+
+
+def _nearest_literal(fault: Mapping[str, Any]) -> str:
+    if fault["type"] != "literal_error" or not isinstance(fault["input"], str):
+        return ""
+    close = difflib.get_close_matches(fault["input"], re.findall(r"'([^']+)'", fault["msg"]), n=1, cutoff=0.5)
+    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def _descriptions(config: Any, path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from firefly.components import TARGET, faults, validation_faults
 from firefly.errors import ConfigError
@@ -138,6 +138,11 @@ class RunConfig(BaseModel):
     store: StoreConfig
     cache: CacheConfig
     dataset: DatasetConfig
+
+    @field_validator("redo", mode="before")
+    @classmethod
+    def _one_needs_no_brackets(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
 
     def shaping(self, group: str) -> Any:
         """Return the part of the configuration that a stage's results depend on."""

@@ -136,14 +136,27 @@ def run(config: RunConfig, folder: Path) -> Run:
     finally:
         state.close()
         state.write_summary()
-    if "export" in state.seconds and not state.verified:
-        failed = "".join(
-            f"\n  {one.stage} of {one.item} failed: {one.error}: {one.message}" for one in state.failures[:5]
-        )
-        raise RunError(
-            "No task was verified, so there is no data set worth using. "
-            f"{folder / 'summary.json'} says where candidates were lost; more servers, a higher "
-            "sampler.count or `servers.NAME.allow=[TOOL]` for tools that were left out usually help."
-            f"{failed}"
-        )
     return state
+
+
+def require_tasks(state: Run) -> None:
+    """Refuse a finished run that verified nothing.
+
+    Raises:
+        RunError: says where the candidates were lost.
+    """
+    if "export" not in state.seconds or state.verified:
+        return
+    where = (
+        f"The tables above count where its {len(state.tasks)} candidates were lost, and "
+        f"{state.config.dataset.path / 'rejected.jsonl'} says why"
+        if state.tasks
+        else "There was no candidate: nothing could be explored"
+    )
+    failed = "".join(
+        f"\n  {one.stage} of {one.item} failed: {one.error}: {one.message}" for one in state.failures[:5]
+    )
+    raise RunError(
+        f"No task was verified, so there is no data set worth using. {where}. More servers, a higher "
+        f"sampler.count or tools that were left out usually help.{failed}"
+    )

@@ -1,23 +1,23 @@
-"""What a run found and what it cost: ``summary.json``, the closing tables, and the plan."""
+"""What a run found and what it cost: ``summary.json`` and the plan."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-import logging
 import platform
+import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from firefly import __version__
+from firefly.errors import RunError
 from firefly.records import Listing, ToolKey, ToolProfile
 from firefly.replay.records import Recording, Task
 
 if TYPE_CHECKING:
     from firefly.run import Run
-
-log = logging.getLogger("firefly")
 
 PACKAGES = ("mcp", "pydantic", "networkx", "hydra-core")
 
@@ -134,67 +134,30 @@ def funnel(run: Run) -> dict[str, dict[str, int]]:
 
 
 def write(run: Run) -> None:
-    """Write ``summary.json`` and ``failures.jsonl`` into the run's folder."""
-    try:
-        run.folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(figures(run), indent=2, ensure_ascii=False, sort_keys=False)
-        (run.folder / "summary.json").write_text(text + "\n", encoding="utf-8")
-        if run.failures:
-            lines = "".join(failure.to_json() + "\n" for failure in run.failures)
-            (run.folder / "failures.jsonl").write_text(lines, encoding="utf-8")
-    except OSError as error:
-        log.warning("The summary can't be written to %s: %s.", run.folder, error)
+    """Write ``summary.json`` and ``failures.jsonl`` into the run's folder, each whole or not at all.
 
-
-def print_tables(run: Run) -> None:
-    """Print what a person wants to know at the end; the two last lines are paths for scripts."""
-    found = figures(run)
-    print()
-    print(_health(found["servers"]))
-    for line in left_out(run.listings):
-        print(line)
-    if run.config.mode == "plan":
-        print(f"plan: {run.folder / 'plan.json'}")
-        return
-    print()
-    calls = found["calls"]
-    share = f" ({100 * calls['ok'] / calls['total']:.0f}%)" if calls["total"] else ""
-    rows = [
-        ("tools (usable)", f"{found['tools']} ({found['tools_usable']})"),
-        ("live calls that succeed", f"{calls['ok']} of {calls['total']}{share}"),
-        ("edges", found["edges"]),
-        ("sub-DAGs", found["sub_dags"]),
-        ("explorations (completed)", f"{found['explorations']} ({found['explorations_completed']})"),
-        ("task candidates", found["candidates"]),
-        ("verified tasks", found["verified"]),
-        ("distinct tool sequences", found["distinct_tool_sequences"]),
-        ("cross-server tasks", found["cross_server"]),
-        ("seconds", f"{found['seconds_total']:.1f}"),
-    ]
-    print(_table(("what", "figure"), [(name, str(value)) for name, value in rows]))
-    lost = [(name, str(row["first"]), str(row["any"])) for name, row in found["funnel"].items() if row["any"]]
-    if lost:
-        print()
-        print(_table(("rejected by", "first", "at all"), lost))
+    Raises:
+        RunError: the folder can't be written, and no other error is on its way to the user.
+    """
+    already = sys.exc_info()[0]
+    files = {"summary.json": json.dumps(figures(run), indent=2, ensure_ascii=False) + "\n"}
     if run.failures:
-        print(f"\n{len(run.failures)} items failed and were left out; see {run.folder / 'failures.jsonl'}")
-    print()
-    print(f"summary: {run.folder / 'summary.json'}")
-    if run.dataset is not None:
-        print(f"dataset: {run.dataset}")
-
-
-def left_out(listings: Sequence[Listing]) -> list[str]:
-    """Return a line for each server and reason: the tools that are not called, and what would admit them."""
-    lines = []
-    for listing in listings:
-        by_reason: dict[str, list[str]] = defaultdict(list)
-        for tool, reason in sorted(listing.refused.items()):
-            by_reason[reason.replace(tool, "TOOL")].append(tool)
-        for reason, tools in by_reason.items():
-            shown = ", ".join(tools[:4]) + (f" and {len(tools) - 4} more" if len(tools) > 4 else "")
-            lines.append(f"left out of {listing.server}: {shown}: {reason}")
-    return lines
+        files["failures.jsonl"] = "".join(failure.to_json() + "\n" for failure in run.failures)
+    for name, text in files.items():
+        temporary = run.folder / f".new-{name}"
+        try:
+            run.folder.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(run.folder / name)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            if already is None:
+                raise RunError(
+                    f"{run.folder / name} can't be written: {error.strerror or error}. Everything computed "
+                    "is in the store: free some space, or choose another place with hydra.run.dir=FOLDER, "
+                    "and run the same command again."
+                ) from error
 
 
 def write_plan(run: Run) -> None:
@@ -254,30 +217,6 @@ def _server_row(listing: Listing, calls: dict[str, dict[str, int]]) -> dict[str,
         "calls": calls.get(health.server, {"total": 0, "ok": 0}),
         "warnings": list(health.warnings),
     }
-
-
-def _health(rows: Sequence[dict[str, Any]]) -> str:
-    body = [
-        (
-            row["server"],
-            row["status"],
-            str(row["tools"]),
-            f"{row['calls']['ok']}/{row['calls']['total']}",
-            row["trouble"] or row["package"],
-        )
-        for row in rows
-    ]
-    return _table(("server", "status", "tools", "calls ok", "package or reason"), body)
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header) - 1)]
-    lines = []
-    for row in [header, *rows]:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        lines.append("  ".join([*cells, row[-1]]).rstrip())
-    lines.insert(1, "-" * min(100, max(len(line) for line in lines)))
-    return "\n".join(lines)
 
 
 def _version(name: str) -> str:

@@ -241,6 +241,13 @@ def parse_specs(config: Mapping[str, Any]) -> dict[str, ServerSpec]:
     for name in sorted(config):
         if config[name] is None:
             continue  # switched off
+        if isinstance(config[name], Mapping) and not any(config[name].get(key) for key in ("command", "url")):
+            others = [other for other in config if other != name]
+            given = ", ".join(sorted(map(str, config[name]))) or "nothing"
+            faults.append(
+                f"servers.{name}: it has no `command` and no `url` (given: {given}). {nearest(name, others)}"
+            )
+            continue
         spec = parse_spec(name, config[name], faults)
         if spec is not None and spec.enabled:
             specs[name] = spec

@@ -1,0 +1,112 @@
+"""What a person reads at the end of a run; the last lines are paths for scripts."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from firefly.records import Listing
+from firefly.summary import figures
+
+if TYPE_CHECKING:
+    from firefly.run import Run
+
+__all__ = ["left_out", "print_tables", "warnings"]
+
+_WARNINGS = 4
+"""Warnings of one server that are printed."""
+
+
+def print_tables(run: Run) -> None:
+    """Print what a person wants to know at the end; the two last lines are paths for scripts."""
+    found = figures(run)
+    print()
+    print(_health(found["servers"]))
+    for line in [*left_out(run.listings), *warnings(run.listings)]:
+        print(line)
+    if run.config.mode == "plan":
+        print(f"plan: {run.folder / 'plan.json'}")
+        return
+    print()
+    calls = found["calls"]
+    share = f" ({100 * calls['ok'] / calls['total']:.0f}%)" if calls["total"] else ""
+    rows = [
+        ("catalog", "tools", found["tools"]),
+        ("probing", "usable tools", found["tools_usable"]),
+        ("probing", "live calls that succeed", f"{calls['ok']} of {calls['total']}{share}"),
+        ("graph", "edges", found["edges"]),
+        ("sampling", "sub-DAGs", found["sub_dags"]),
+        (
+            "exploration",
+            "explorations (completed)",
+            f"{found['explorations']} ({found['explorations_completed']})",
+        ),
+        ("synthesis", "task candidates", found["candidates"]),
+        ("verification", "verified tasks", found["verified"]),
+        ("verification", "distinct tool sequences", found["distinct_tool_sequences"]),
+        ("verification", "cross-server tasks", found["cross_server"]),
+        ("catalog", "seconds", f"{found['seconds_total']:.1f}"),
+    ]
+    reached = [(name, str(value)) for stage, name, value in rows if stage in run.seconds]
+    print(_table(("what", "figure"), reached))
+    lost = [(name, str(row["first"]), str(row["any"])) for name, row in found["funnel"].items() if row["any"]]
+    if lost:
+        print()
+        print(_table(("rejected by", "first", "at all"), lost))
+    if run.failures:
+        print(f"\n{len(run.failures)} items failed and were left out; see {run.folder / 'failures.jsonl'}")
+    print()
+    print(f"summary: {run.folder / 'summary.json'}")
+    if run.dataset is not None:
+        print(f"dataset: {run.dataset}")
+
+
+def left_out(listings: Sequence[Listing]) -> list[str]:
+    """Return a line for each server and reason: the tools that are not called, and what would admit them."""
+    lines = []
+    for listing in listings:
+        by_reason: dict[str, list[str]] = defaultdict(list)
+        for tool, reason in sorted(listing.refused.items()):
+            named = rf"(?<![\w.-]){re.escape(tool)}(?![\w.-])"  # not in the name of its server
+            by_reason[re.sub(named, "TOOL", reason)].append(tool)
+        for reason, tools in by_reason.items():
+            shown = ", ".join(tools[:4]) + (f" and {len(tools) - 4} more" if len(tools) > 4 else "")
+            lines.append(f"left out of {listing.server}: {shown}: {reason}")
+    return lines
+
+
+def warnings(listings: Sequence[Listing]) -> list[str]:
+    """Return a line for each of the first things that a server should not do and got away with."""
+    lines = []
+    for listing in listings:
+        found = listing.health.warnings
+        lines += [f"warning of {listing.server}: {one}" for one in found[:_WARNINGS]]
+        if len(found) > _WARNINGS:
+            lines.append(f"warning of {listing.server}: {len(found) - _WARNINGS} more, see summary.json")
+    return lines
+
+
+def _health(rows: Sequence[dict[str, Any]]) -> str:
+    body = [
+        (
+            row["server"],
+            row["status"],
+            str(row["tools"]),
+            f"{row['calls']['ok']}/{row['calls']['total']}",
+            row["trouble"] or row["package"],
+        )
+        for row in rows
+    ]
+    return _table(("server", "status", "tools", "calls ok", "package or reason"), body)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header) - 1)]
+    lines = []
+    for row in [header, *rows]:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        lines.append("  ".join([*cells, row[-1]]).rstrip())
+    lines.insert(1, "-" * min(100, max(len(line) for line in lines)))
+    return "\n".join(lines)
