@@ -25,6 +25,9 @@ from .simulator import StrictSimulator
 from .tool_set import ToolSet
 
 _USAGE = "usage: firefly score DATASET ANSWERS.jsonl"
+_ANEW = "Copy the folder again from where it came, or export it anew."
+_SHOWN = 5
+"""Tasks without an answer that are named."""
 
 
 class Result(Record):
@@ -80,7 +83,11 @@ def load_dataset_tasks(folder: Path) -> dict[str, Task]:
         )
     found: dict[str, Task] = {}
     for path in files:
-        for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        try:
+            lines = path.read_bytes().splitlines()
+        except OSError as error:
+            raise DatasetError(f"{path} can't be read: {error.strerror or error}.") from None
+        for number, line in enumerate(lines, start=1):
             if line.strip():
                 task = _task(line, f"{path}, line {number}")
                 if found.setdefault(task.id, task) != task:
@@ -97,9 +104,9 @@ def _task(line: bytes, place: str) -> Task:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the row"
-        raise DatasetError(f"{place} is not a task: {where}: {first['msg']}. Export it anew.") from None
+        raise DatasetError(f"{place} is not a task: {where}: {first['msg']}. {_ANEW}") from None
     except (ValueError, AttributeError) as error:
-        raise DatasetError(f"{place} is not a task: {error}. Export it anew.") from None
+        raise DatasetError(f"{place} is not a task: {error}. {_ANEW}") from None
 
 
 def score(folder: Path, answers: Path) -> Score:
@@ -215,7 +222,7 @@ def main(argv: Sequence[str]) -> int:
     """Run ``firefly score DATASET ANSWERS.jsonl``; print one JSON line a task, then the totals.
 
     Returns:
-        0 if every line could be used, 1 if some could not, 2 if nothing could be graded.
+        0 if every line could be used, 1 if some could not, 2 if no line could.
     """
     if len(argv) != 2 or argv[0] in ("-h", "--help"):
         asked = bool(argv) and argv[0] in ("-h", "--help")
@@ -230,12 +237,23 @@ def main(argv: Sequence[str]) -> int:
         print(line)
     for fault in found.faults:
         print(f"firefly score: {argv[1]}, {fault}", file=sys.stderr)
-    if found.without_answer:
-        shown = ", ".join(found.without_answer)
-        print(
-            f"firefly score: {len(found.without_answer)} task(s) without an answer: {shown}", file=sys.stderr
-        )
+    for note in _notes(found, Path(argv[0]), argv[1]):
+        print(f"firefly score: {note}", file=sys.stderr)
+    if not found.results:
+        return 2
     return 1 if found.faults else 0
+
+
+def _notes(found: Score, folder: Path, answers: str) -> Iterator[str]:
+    if not found.results and not found.faults:
+        yield f'{answers} has no lines. Write one for each task: {{"id": ..., "answer": ...}}'
+    if not (folder / "cassette").is_dir():
+        yield f"{folder} has no cassette: calls are not replayed. Copy the whole folder to have them checked."
+    if found.without_answer:
+        named = found.without_answer[:_SHOWN]
+        more = len(found.without_answer) - len(named)
+        rest = [f"and {more} more"] if more else []
+        yield f"{len(found.without_answer)} task(s) without an answer: {', '.join([*named, *rest])}"
 
 
 def _printed(found: Score) -> Iterator[str]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -122,3 +123,37 @@ def test_a_row_that_is_no_task_is_named(folder: Path) -> None:
 def test_help_goes_to_the_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     assert "ANSWERS.jsonl" in capsys.readouterr().out
+
+
+def test_a_file_without_one_usable_line_is_told_apart_from_a_bad_score(
+    folder: Path, tasks: list[Task], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(folder), str(answers(folder))]) == 2
+    assert "answers.jsonl has no lines" in capsys.readouterr().err
+    assert main([str(folder), str(answers(folder, "{not json", {"id": "unknown", "answer": 1}))]) == 2
+    assert "line 2: no task has the id 'unknown'" in capsys.readouterr().err
+    assert main([str(folder), str(answers(folder, *({"id": task.id, "answer": ""} for task in tasks)))]) == 0
+
+
+def test_tasks_without_an_answer_are_counted_and_only_some_are_named(
+    folder: Path, tasks: list[Task], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("firefly.replay.score._SHOWN", 0)
+    assert main([str(folder), str(answers(folder, gold(tasks[0])))]) == 0
+    assert "1 task(s) without an answer: and 1 more" in capsys.readouterr().err
+
+
+def test_a_folder_without_its_cassette_says_that_calls_are_not_replayed(
+    folder: Path, tasks: list[Task], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(folder / "cassette")
+    main([str(folder), str(answers(folder, gold(tasks[0])))])
+    assert "has no cassette: calls are not replayed" in capsys.readouterr().err
+
+
+def test_tasks_that_can_not_be_read_are_one_message(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder / "tasks" / "train.jsonl"
+    path.unlink()
+    path.mkdir()
+    assert main([str(folder), str(answers(folder))]) == 2
+    assert "train.jsonl can't be read: Is a directory" in capsys.readouterr().err
