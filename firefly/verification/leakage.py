@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from firefly.english import words
 from firefly.mentions import identifier, mention
 from firefly.outputs import leaves
@@ -12,6 +14,13 @@ from firefly.replay.expressions import ExpressionError
 from firefly.replay.records import Task
 from firefly.verification.recorded import expressions, recorded
 from firefly.verification.rule import Rule
+
+_CODE = re.compile(r"[A-Za-z]{2,}[-_]?\d{3,}")
+
+
+def _codes(text: str) -> set[str]:
+    """Return the codes in a text, case folded: "AGR-2472" of "Supply agreement AGR-2472"."""
+    return {code.casefold() for code in _CODE.findall(text)}
 
 
 @register("checks", "leakage")
@@ -34,7 +43,11 @@ class Leakage(Rule):
             form = mention(task.question, value)
             if form:
                 faults.append(f"{what} stands in the question as {form!r}")
+        told = _codes(task.question)
         for _, leaf in leaves(task.answer.value):
+            codes = _codes(leaf) if isinstance(leaf, str) else set()
+            if codes and codes <= told:
+                faults.append(f"all that tells the answer from others stands in the question: {min(codes)}")
             # Numbers are left out: "rounded to 2 decimal places" says nothing of an answer of 2.
             form = mention(task.answer_format, leaf) if isinstance(leaf, str) else None
             if form:

@@ -656,3 +656,13 @@ def test_preflight_knows_one_datum_by_a_file_s_name_and_by_its_path(
         asking, trial(asking, of(made, field), knowledge=knowledge, exploration=exploration)
     )
     assert (result.status == "fail") is is_guess, result.evidence
+
+
+def test_leakage_rejects_an_answer_told_from_others_by_a_code_in_the_question_alone() -> None:
+    def asking(question: str) -> CheckResult:
+        answer = Answer(type="string", value="Supply agreement AGR-2472")
+        asked = task(question=question, answer=answer)
+        return Leakage().check(asked, trial(asked))
+
+    assert "agr-2472" in evidence(asking("What is the title of the document AGR-2472.docx?"))
+    assert "agr-" not in evidence(asking("What is the title of the document AGR-1293.docx?"))
