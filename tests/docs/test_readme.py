@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import yaml
 
 from firefly.__main__ import VERBS
 from firefly.pipeline import STAGES
+from tests.command_line import Run, printed
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")]
@@ -44,7 +46,9 @@ def hydra_commands() -> list[str]:
         "till",
     )  # options that the pages themselves define
     rest = [shlex.join(words) for words in shown] + inline
-    return sorted({one for one in rest if one != "--help" and not any(f"={name}" in one for name in own)})
+    return sorted(
+        {one for one in rest if not one.startswith("--") and not any(f"={name}" in one for name in own)}
+    )
 
 
 @pytest.mark.parametrize("overrides", hydra_commands())
@@ -62,6 +66,19 @@ def test_every_shown_run_composes(overrides: str, monkeypatch: pytest.MonkeyPatc
     ]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         assert compose("config", single) is not None
+
+
+def test_the_python_of_the_readme_runs_on_a_finished_data_set(smoke: tuple[Path, Run]) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    dataset = printed(smoke[1])["dataset"]
+    code = (
+        "\n".join(blocks).replace("multirun/runs/DATE/TIME/dataset", str(dataset)) + "\nprint(len(tasks))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines.count("1") >= int(lines[-1]) >= 10, "every gold trajectory earns the reward"
 
 
 def test_every_shown_verb_and_make_target_exists() -> None:
