@@ -62,7 +62,8 @@ async def list_tools(client: ClientSession, server: str) -> list[dict[str, Any]]
     capabilities = client.server_capabilities
     cursor: str | None = None
     seen: set[str] = set()
-    for _ in range(PAGE_CAP):
+    pages, why = 0, ""
+    while pages < PAGE_CAP and len(tools) <= TOOL_CAP and not why:
         exchange = Exchange()
         token = current.set(exchange)
         try:
@@ -78,15 +79,12 @@ async def list_tools(client: ClientSession, server: str) -> list[dict[str, Any]]
             log.debug("%s: the list of tools is not valid: %s", server, error)
         finally:
             current.reset(token)
+        pages += 1
         page = exchange.result or {}
         tools += page.get("tools") or []
         cursor = page.get("nextCursor")
         if cursor is None:
             return tools
-        if cursor in seen or len(tools) > TOOL_CAP:
-            break
+        why = ", and a cursor came twice" if cursor in seen else ""
         seen.add(cursor)
-    raise CallEnded(
-        f"tools/list does not end: {len(seen) + 1} pages and {len(tools)} tools so far"
-        + (", and a cursor came twice" if cursor in seen else "")
-    )
+    raise CallEnded(f"tools/list does not end: {pages} pages and {len(tools)} tools so far{why}")

@@ -126,7 +126,7 @@ def _next_step(spec: ServerSpec, error: ServerError) -> str:
     if "401" in reason or "403" in reason:
         return f"give its credentials: {spec.where}.headers.Authorization: Bearer ${{oc.env:TOKEN}}"
     if "did not answer within" in reason:
-        return f"raise {spec.where}.start_timeout, or start it by hand: {spec.command}"
+        return f"raise {spec.where}.start_timeout, or start it by hand to see more"
     if isinstance(error, PrepareError):
         return f"correct {spec.where}, or switch it off: {spec.where}.enabled=false"
     if "mcp.server" in reason or "fastmcp" in reason:

@@ -54,8 +54,8 @@ def test_noise_on_stdout_is_skipped_and_told(start: Start) -> None:
         ("dies", "exit code 3: ModuleNotFoundError: No module named 'mcp.server.fastmcp'"),
         ("silent", "did not answer within 0.5 s"),
         ("rubbish", "I am not an MCP server"),
-        ("pages", "tools/list does not end"),
-        ("same_cursor", "a cursor came twice"),
+        ("pages", "tools/list does not end: 200 pages and 200 tools so far"),
+        ("same_cursor", "2 pages and 2 tools so far, and a cursor came twice"),
         ("old_protocol", "1999-01-01"),
     ],
 )
@@ -66,6 +66,7 @@ def test_a_server_that_does_not_start_is_reported_with_the_true_reason(
     health = start({"m": description(trait, start_timeout=timeout)}).listing("m").health
     assert health.status == "failed"
     assert reason in health.reason
+    assert ("a cursor came twice" in health.reason) == (trait == "same_cursor")
     assert "m" in health.next_step
 
 
