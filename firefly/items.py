@@ -92,7 +92,7 @@ def run_items(
     made: dict[str, list[R]] = {}
     missing: list[tuple[Item[R], str]] = []
     for item in items:
-        key = store.key(stage=stage, item=item.id, inputs=item.shaped_by, shaped_by=shaped_by)
+        key = _key(store, stage, item, shaped_by)
         kept = None if redo else store.get(stage, key, record)
         if kept is None:
             missing.append((item, key))
@@ -147,6 +147,17 @@ def run_items(
     results.records = {item_id: made[item_id] for item_id in sorted(made)}
     results.failures.sort(key=lambda failure: failure.item)
     return results
+
+
+def missing_items(
+    stage: str, items: Iterable[Item[R]], record: type[R], *, store: Store, shaped_by: JsonValue
+) -> list[Item[R]]:
+    """Return the items that the store does not have."""
+    return [item for item in items if store.get(stage, _key(store, stage, item, shaped_by), record) is None]
+
+
+def _key(store: Store, stage: str, item: Item[R], shaped_by: JsonValue) -> str:
+    return store.key(stage=stage, item=item.id, inputs=item.shaped_by, shaped_by=shaped_by)
 
 
 def _compute(items: Sequence[Item[R]], workers: int) -> dict[str, Callable[[], list[R]]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from firefly.components import TARGET, build, source_digest_targets
 from firefly.config import RunConfig
-from firefly.items import Item, Results, run_items, source_digest
+from firefly.items import Item, Results, missing_items, run_items, source_digest
 from firefly.knowledge import Knowledge
 from firefly.plugins import resolve
 from firefly.records import (
@@ -110,6 +110,14 @@ class Run:
         counts["reused"] += results.reused
         counts["failed"] += len(results.failures)
         return results
+
+    def missing(self, items: Sequence[Item[R]], record: type[R], *, part: str) -> list[Item[R]]:
+        """Return the items of a part of the current stage that are to be made."""
+        if self._stage in self.config.redo:
+            return list(items)
+        return missing_items(
+            f"{self._stage}-{part}", items, record, store=self.store, shaped_by=self._shaped_by
+        )
 
     def folder_of(self, part: str, inputs: Any, fill: Callable[[Path], None]) -> Path:
         """Return a folder made by the current stage, or the one that the store has."""

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from firefly.components import build_described
@@ -259,34 +260,60 @@ def verification(run: Run) -> None:
 
 
 def _reexecute(run: Run, knowledge: Knowledge, tasks: Sequence[Task]) -> Mapping[str, Recording]:
-    """Execute gold calls again: one item, hence one fresh sandbox, for each set of servers."""
-    from firefly.verification import reexecute
+    """Execute gold calls again: those not yet done of one set of servers together, in a fresh sandbox.
 
-    batches: dict[tuple[str, ...], list[Task]] = defaultdict(list)
+    Each task is an item, so that another server, or another choice of tasks, repeats none of them.
+    """
+    groups: dict[tuple[str, ...], list[Task]] = defaultdict(list)
     for task in sorted(tasks, key=lambda task: task.id):
-        batches[task.servers].append(task)
-
-    def make(servers: tuple[str, ...], batch: Sequence[Task]) -> Sequence[Reexecution]:
-        done = reexecute(
-            batch,
-            fresh=run.live.fresh,
-            tool_sets={servers: _tool_set(knowledge, servers)},
-            rng=run.rng("reexecution", *servers),
-            seed=run.config.seed,
-        )
-        return [Reexecution(task=task, recording=done[task]) for task in sorted(done)]
-
+        groups[task.servers].append(task)
+    batches = {servers: _Batch(run, knowledge, servers) for servers in groups}
+    known = {servers: knowledge.restricted(servers).digest for servers in groups}
+    # the first task of every group comes first, so that groups run at the same time
+    order = sorted(
+        ((number, servers, task) for servers, batch in groups.items() for number, task in enumerate(batch)),
+        key=lambda one: one[:2],
+    )
     items = [
         Item(
-            id="+".join(servers),
-            shaped_by=[knowledge.restricted(servers).digest, digest([task.id for task in batch])],
-            make=lambda servers=servers, batch=batch: make(servers, batch),  # type: ignore[misc]
+            id=task.id,
+            shaped_by=known[servers],
+            make=partial(batches[servers].reexecuted, task.id),
+            finished=bool,
         )
-        for servers, batch in sorted(batches.items())
+        for _, servers, task in order
     ]
+    by_id = {task.id: task for task in tasks}
+    for item in run.missing(items, Reexecution, part="reexecution"):
+        batches[by_id[item.id].servers].tasks.append(by_id[item.id])
     results = run.items_of(items, Reexecution, part="reexecution", waits=True)
     run.reexecutions = {one.task: one.recording for one in results.all}
     return run.reexecutions
+
+
+class _Batch:
+    """The tasks of one set of servers that are executed again together, when the first is asked for."""
+
+    def __init__(self, run: Run, knowledge: Knowledge, servers: tuple[str, ...]) -> None:
+        self._run, self._knowledge, self._servers = run, knowledge, servers
+        self._lock = Lock()
+        self._done: Mapping[str, Recording] | None = None
+        self.tasks: list[Task] = []
+
+    def reexecuted(self, task: str) -> Sequence[Reexecution]:
+        """Return the task's calls as executed again; none when they could not be."""
+        from firefly.verification import reexecute
+
+        with self._lock:
+            if self._done is None:
+                self._done = reexecute(
+                    sorted(self.tasks, key=lambda one: one.id),
+                    fresh=self._run.live.fresh,
+                    tool_sets={self._servers: _tool_set(self._knowledge, self._servers)},
+                    rng=self._run.rng("reexecution", *self._servers),
+                    seed=self._run.config.seed,
+                )
+        return [Reexecution(task=task, recording=self._done[task])] if task in self._done else []
 
 
 def _tool_set(knowledge: Knowledge, servers: Sequence[str]) -> ToolSet:
