@@ -126,6 +126,8 @@ class Edge(Identified):
     kind: Literal["produces", "refers_to", "affects"] = "produces"
     output_path: tuple[PathPart, ...] = ()
     """Where in the source's parsed output the value stands; ``"*"`` is any index of an array."""
+    template: str = ""
+    """The text of the argument around the value, ``{}`` standing for it; "": the value is the argument."""
     score: float = Field(ge=0.0, le=1.0)
     evidence: dict[str, JsonValue] = Field(default_factory=dict)
     """Scorer name -> what spoke for the edge."""
@@ -139,12 +141,17 @@ class Node(Record):
 
 
 class Link(Record):
-    """A parameter of ``target`` takes its value from the output of ``source`` (node ids)."""
+    """A parameter of ``target`` takes its value from the output of ``source`` (node ids).
+
+    Without a parameter, the link is of an *affects* edge: ``source`` changes what ``target`` reads.
+    """
 
     source: str
     target: str
     parameter: str
     output_path: tuple[PathPart, ...] = ()
+    template: str = ""
+    """As of the edge: the text of the argument around the value; "" where the value is the argument."""
     edge: str = ""
     """Id of the edge it was sampled from."""
 
@@ -170,6 +177,8 @@ class ExploredCall(Record):
     step: Step
     references: dict[str, Expression] = Field(default_factory=dict)
     """Parameter -> how its value was computed from an earlier call."""
+    templates: dict[str, str] = Field(default_factory=dict)
+    """Parameter -> the text around its referenced value, where that is only part of the argument."""
     sources: dict[str, str] = Field(default_factory=dict)
     """Parameter -> name of the value source, for those not referenced."""
 

@@ -34,7 +34,7 @@ def columns(*pairs: tuple[str, str]) -> dict[str, Any]:
 def found(knowledge: Knowledge, output: Any, path: tuple[str | int, ...], field: str = "") -> tuple[str, ...]:
     if not field:
         return few_values(knowledge, TOOL, output, Expression(op="value", call="c1", path=path))
-    where = ({"field": ("name",), "equals": "a"},)
+    where = ({"field": ("name",), "value": "a"},)
     return few_values(
         knowledge, TOOL, output, Expression(op="where", call="c1", path=path, field=(field,), where=where)
     )
@@ -73,7 +73,7 @@ def test_rows_of_another_table_are_another_field() -> None:
         rows("kind", "old", "new", "old", "new"), rows("place", "Oslo", "Rome", "Lund", "Leeds")
     )
     expression = Expression(
-        op="where", call="c1", path=("rows",), field=(1,), where=({"field": (0,), "equals": "kind0"},)
+        op="where", call="c1", path=("rows",), field=(1,), where=({"field": (0,), "value": "kind0"},)
     )
     assert few_values(knowledge, TOOL, outputs[0], expression) == ('"new"', '"old"')
     assert few_values(knowledge, TOOL, outputs[1], expression) == ()

@@ -120,7 +120,7 @@ def _value(expression: Expression, output: JsonValue) -> JsonValue:
 
 
 def _selector(expression: Expression, depth: int) -> str:
-    where = sorted((repr(one.field), repr(one.equals)) for one in expression.where)
+    where = sorted((repr(one.field), repr(one.value)) for one in expression.where)
     picked = expression.path[: depth + 1] if expression.op == "value" else expression.path
     ordering = (expression.by, expression.descending, expression.limit) if expression.op == "sort" else ()
     return repr((expression.op, picked, where, ordering))
@@ -151,7 +151,7 @@ def _by_property(
     for name in shared:
         for row in rows:
             if counts[name][repr(row[name])] == 1 and _is_condition(row, name, field):
-                condition = Condition(field=name, equals=row[name])
+                condition = Condition(field=name, value=row[name])
                 yield (
                     Expression(op="where", call=call, path=path, field=field, where=(condition,)),
                     _TELLING.get(semantic_type(row[name]), 2.0),
@@ -160,7 +160,7 @@ def _by_property(
     pairs = [(row, pair) for pair in combinations(groups, 2) for row in rows]
     for row, pair in rng.sample(pairs, min(_PAIRS, len(pairs))):
         if all(counts[name][repr(row[name])] > 1 and _is_condition(row, name, field) for name in pair):
-            where = tuple(Condition(field=name, equals=row[name]) for name in pair)
+            where = tuple(Condition(field=name, value=row[name]) for name in pair)
             yield Expression(op="where", call=call, path=path, field=field, where=where), 1.5
 
 

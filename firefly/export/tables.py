@@ -33,6 +33,7 @@ CHAT: Feature = {"list": [{"name": "role", **TEXT}, {"name": "content", **TEXT}]
 CORE: dict[str, Feature] = {
     "id": TEXT,
     "question": TEXT,
+    "phrasings": TEXTS,
     "answer_format": TEXT,
     "answer": JSON,
     "expression": JSON,

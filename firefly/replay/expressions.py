@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from .errors import ReplayError
-from .records import Expression, GoldCall, PathPart, ToolCall
+from .records import Condition, Expression, GoldCall, PathPart, ToolCall
 
 _EXACT = Context(prec=2000, Emax=999_999, Emin=-999_999)
 
@@ -61,7 +61,11 @@ def evaluate(expression: Expression, outputs: Mapping[str, JsonValue]) -> JsonVa
         return found
     if not isinstance(found, list):
         raise ValueTypeError(f"{_shown(expression.path)} is {_kind(found)}, not a list")
-    items = [item for item in found if _satisfies(item, expression)]
+    wanted = [
+        (one, one.value if one.reference is None else evaluate(one.reference, outputs))
+        for one in expression.where
+    ]
+    items = [item for item in found if all(_satisfies(item, one, value) for one, value in wanted)]
     if expression.op == "where":
         if len(items) != 1:
             raise NotUniqueError(f"{len(items)} items of {_shown(expression.path)} satisfy the condition")
@@ -113,7 +117,9 @@ def resolve_references(gold_call: GoldCall, outputs: Mapping[str, JsonValue]) ->
     """
     arguments = dict(gold_call.arguments)
     for name, reference in sorted(gold_call.references.items()):
-        arguments[name] = evaluate(reference, outputs)
+        value = evaluate(reference, outputs)
+        template = gold_call.templates.get(name)
+        arguments[name] = value if template is None else fill(template, value)
     return ToolCall(server=gold_call.server, tool=gold_call.tool, arguments=arguments)
 
 
@@ -122,8 +128,34 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _satisfies(item: JsonValue, expression: Expression) -> bool:
-    return all(same(read(item, condition.field), condition.equals) for condition in expression.where)
+def fill(template: str, value: JsonValue) -> str:
+    """Return ``template`` with ``value`` in place of its ``{}``.
+
+    Raises:
+        ValueTypeError: the value is no text or number, or holds a character that ends a quotation.
+
+    >>> fill("SELECT * FROM orders WHERE code = '{}'", "A-1")
+    "SELECT * FROM orders WHERE code = 'A-1'"
+    """
+    if not (isinstance(value, str) or is_number(value)):
+        raise ValueTypeError(f"{_kind(value)} can't stand in a text")
+    text = str(value)
+    if any(one in text for one in "'\"`\\\n"):
+        raise ValueTypeError(f"{text!r} can't be quoted safely")
+    return template.replace("{}", text)
+
+
+def _satisfies(item: JsonValue, condition: Condition, value: JsonValue) -> bool:
+    found = read(item, condition.field)
+    if condition.compare == "equals":
+        return same(found, value)
+    if condition.compare == "contains":
+        if not isinstance(found, str) or not isinstance(value, str):
+            raise ValueTypeError(f"{_kind(found)} does not contain {_kind(value)}")
+        return value in found
+    _require_comparable([found, value])
+    higher: bool = found > value  # type: ignore[operator]
+    return not same(found, value) and higher == (condition.compare == "above")
 
 
 def _folded(values: list[JsonValue], op: str) -> JsonValue:

@@ -211,10 +211,17 @@ class Recording(Identified):
 
 
 class Condition(Record):
-    """Selects the items of a list whose ``field`` equals ``equals``."""
+    """Selects the items of a list by what stands at ``field``, compared with ``value``.
+
+    ``above`` and ``below`` are strict and take two numbers, or two texts that are ordered alike as
+    texts (ISO dates). ``contains``: the text at ``field`` holds ``value``, letter case included.
+    """
 
     field: tuple[PathPart, ...]
-    equals: JsonValue
+    value: JsonValue
+    compare: Literal["equals", "above", "below", "contains"] = "equals"
+    reference: Expression | None = None
+    """How ``value`` was computed from another call (a join of two outputs); None: it is literal."""
 
 
 class Expression(Record):
@@ -235,6 +242,13 @@ class Expression(Record):
     by: tuple[PathPart, ...] = ()
     descending: bool = False
     limit: int | None = None
+
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """Return the ids of all calls it reads: its own first, then those of its conditions' references."""
+        joined = [one.reference for one in self.where if one.reference is not None]
+        found = [self.call, *(call for reference in joined for call in reference.calls)]
+        return tuple(dict.fromkeys(found))
 
 
 class Answer(Record):
@@ -259,6 +273,9 @@ class GoldCall(Record):
     arguments: dict[str, JsonValue] = Field(default_factory=dict)
     references: dict[str, Expression] = Field(default_factory=dict)
     """Parameter name -> how its value was computed from an earlier call."""
+    templates: dict[str, str] = Field(default_factory=dict)
+    """Parameter name -> the text around a referenced value, ``{}`` standing for it; for parameters
+    whose argument only holds the value, such as a query: ``SELECT * FROM t WHERE id = '{}'``."""
 
     @property
     def call(self) -> ToolCall:
@@ -268,7 +285,7 @@ class GoldCall(Record):
     @property
     def depends_on(self) -> tuple[str, ...]:
         """Return the ids of the calls that this one takes values from."""
-        return tuple(sorted({reference.call for reference in self.references.values()}))
+        return tuple(sorted({call for one in self.references.values() for call in one.calls}))
 
 
 class StateProbe(Record):
@@ -292,6 +309,8 @@ class Task(Identified):
     """A question with its verified answer and the calls that prove it."""
 
     question: str
+    phrasings: tuple[str, ...] = ()
+    """Other wordings of the question; every check that reads it reads these too."""
     answer_format: str
     """A sentence of the prompt that fixes type, unit, rounding and order."""
     answer: Answer
@@ -301,6 +320,11 @@ class Task(Identified):
     servers: tuple[str, ...]
     world: str = ""
     provenance: Provenance
+
+    @property
+    def wordings(self) -> tuple[str, ...]:
+        """Return the question in all its wordings."""
+        return (self.question, *self.phrasings)
 
     @property
     def prompt(self) -> str:

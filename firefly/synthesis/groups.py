@@ -38,7 +38,7 @@ class Group:
     @property
     def stated(self) -> tuple[JsonValue, ...]:
         """Return the values that the words state."""
-        return tuple(condition.equals for condition in self.where)
+        return tuple(condition.value for condition in self.where)
 
     @property
     def clause(self) -> str:
@@ -86,7 +86,7 @@ def _groups_by(column: Column, labels: Mapping[tuple[PathPart, ...], str]) -> It
         said = f"{label} set to {quoted(value)}" if column.kind == "flag" else f"{quoted(value)} as {label}"
         yield Group(
             kept=tuple(index for index, one in enumerate(column.values) if one == value),
-            where=(Condition(field=column.path, equals=value),),
+            where=(Condition(field=column.path, value=value),),
             said=(equals(label, value),),
             have=(said,),
         )

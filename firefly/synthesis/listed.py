@@ -76,8 +76,8 @@ class Listed:
             return
         keys = [self.collection.column(condition.field) for condition in reference.where]
         if reference.op == "where" and reference.where and all(key in self.columns for key in keys):
-            said = [equals(self.labels[condition.field], condition.equals) for condition in reference.where]
-            stated = tuple(condition.equals for condition in reference.where)
+            said = [equals(self.labels[condition.field], condition.value) for condition in reference.where]
+            stated = tuple(condition.value for condition in reference.where)
             place = f"of the {self.noun} whose {' and whose '.join(said)}"
             yield self._pick(reference, place, "find", column, stated=stated)
         elif reference.op == "sort" and reference.limit is None and not reference.where and not self.cut_off:
@@ -206,7 +206,7 @@ class Listed:
                     call=self.collection.call,
                     path=self.collection.path,
                     field=column.path,
-                    where=(Condition(field=key.path, equals=stated),),
+                    where=(Condition(field=key.path, value=stated),),
                 )
                 place = f"of the {self.noun} whose {equals(self.labels[key.path], stated)}"
                 yield self._pick(expression, place, "find", column, position, (stated,))

@@ -112,7 +112,7 @@ def expressions(task: Task) -> list[tuple[str, Expression]]:
 
 def ancestors(task: Task) -> set[str]:
     """Return the gold calls that the answer is computed from, directly or through references."""
-    wanted = {task.expression.call}
+    wanted = set(task.expression.calls)
     for gold in reversed(task.gold_calls):
         if gold.id in wanted:
             wanted |= set(gold.depends_on)

@@ -71,7 +71,7 @@ def _faults(expression: Expression, output: JsonValue) -> Iterator[str]:
     for condition in expression.where:
         yield from _near_duplicates(items, condition)
     kept = [
-        item for item in items if all(equal(read(item, one.field), one.equals) for one in expression.where)
+        item for item in items if all(equal(read(item, one.field), one.value) for one in expression.where)
     ]
     if expression.op == "where" and len(kept) != 1:
         yield f"{len(kept)} items satisfy its condition"
@@ -89,8 +89,8 @@ def _faults(expression: Expression, output: JsonValue) -> Iterator[str]:
 def _near_duplicates(items: list[JsonValue], condition: Condition) -> Iterator[str]:
     for item in items:
         value = read(item, condition.field)
-        if not equal(value, condition.equals) and same(value, condition.equals):
-            yield f"a reader may take {value!r} for {condition.equals!r}"
+        if not equal(value, condition.value) and same(value, condition.value):
+            yield f"a reader may take {value!r} for {condition.value!r}"
             return
 
 

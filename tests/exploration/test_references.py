@@ -26,13 +26,13 @@ def found(output: object, path: tuple[str | int, ...], **options: object) -> lis
 
 def test_an_item_is_named_by_a_property_that_no_other_item_has() -> None:
     wheres = [(e.where, value) for e, value in found(PEOPLE, IDS) if e.op == "where"]
-    assert ((Condition(field=("name",), equals="Bo"),), "P-2") in wheres
-    assert ((Condition(field=("team",), equals="blue"),), "P-3") in wheres
-    assert not any(where == (Condition(field=("team",), equals="red"),) for where, _ in wheres)
+    assert ((Condition(field=("name",), value="Bo"),), "P-2") in wheres
+    assert ((Condition(field=("team",), value="blue"),), "P-3") in wheres
+    assert not any(where == (Condition(field=("team",), value="red"),) for where, _ in wheres)
 
 
 def test_two_shared_properties_together_name_an_item() -> None:
-    wheres = [{c.field[0]: c.equals for c in e.where} for e, _ in found(PEOPLE, IDS) if e.op == "where"]
+    wheres = [{c.field[0]: c.value for c in e.where} for e, _ in found(PEOPLE, IDS) if e.op == "where"]
     assert {"team": "red", "city": "Rome"} in wheres
 
 
@@ -101,7 +101,7 @@ def test_a_reference_that_gives_another_value_does_not_hold(argument: str | None
         call="c1",
         path=("people",),
         field=("id",),
-        where=(Condition(field=("team",), equals="blue"),),
+        where=(Condition(field=("team",), value="blue"),),
     )
     assert not holds(blue, {"c1": PEOPLE}, argument)  # type: ignore[dict-item]
     assert not holds(blue, {}, "P-3")

@@ -27,9 +27,9 @@ def value_of(op: str, rows: Any = ROWS, **fields: Any) -> Any:
 
 
 def test_each_operation_computes_its_value() -> None:
-    x = (Condition(field=("k",), equals="x"),)
+    x = (Condition(field=("k",), value="x"),)
     assert value_of("value") == ROWS
-    assert value_of("where", where=(Condition(field=("v",), equals=1.0),), field=("n",)) == "b"
+    assert value_of("where", where=(Condition(field=("v",), value=1.0),), field=("n",)) == "b"
     assert value_of("count") == 3
     assert value_of("count", where=x) == 2
     assert value_of("min", field=("v",)) == 1
@@ -55,8 +55,8 @@ def test_nothing_counts_as_nought_and_has_no_extreme() -> None:
 @pytest.mark.parametrize(
     ("error", "op", "rows", "fields"),
     [
-        (NotUniqueError, "where", ROWS, {"where": (Condition(field=("k",), equals="x"),), "field": ("n",)}),
-        (MissingPathError, "where", ROWS, {"where": (Condition(field=("z",), equals=1),)}),
+        (NotUniqueError, "where", ROWS, {"where": (Condition(field=("k",), value="x"),), "field": ("n",)}),
+        (MissingPathError, "where", ROWS, {"where": (Condition(field=("z",), value=1),)}),
         (MissingPathError, "sum", ROWS, {"field": ("z",)}),
         (ValueTypeError, "sum", [{"v": True}], {"field": ("v",)}),
         (ValueTypeError, "max", [{"v": 1}, {"v": "2"}], {"field": ("v",)}),

@@ -89,7 +89,7 @@ def test_questions_state_every_literal_and_every_condition(tasks: list[tuple[Tas
         ]
         for expression in expressions:
             for condition in expression.where:
-                assert mention(task.question, condition.equals) or isinstance(condition.equals, bool)
+                assert mention(task.question, condition.value) or isinstance(condition.value, bool)
         for gold in task.gold_calls:
             for name, value in gold.arguments.items():
                 assert name in gold.references or mention(task.question, value), task.prompt

@@ -124,7 +124,7 @@ def test_nobody_names_a_thing_by_a_formula() -> None:
 
 
 REFERENCE = Expression(
-    op="where", call="c1", path=("shelves",), field=("code",), where=({"field": ("books",), "equals": 55},)
+    op="where", call="c1", path=("shelves",), field=("code",), where=({"field": ("books",), "value": 55},)
 )
 
 

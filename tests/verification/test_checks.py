@@ -371,7 +371,7 @@ def test_uniqueness_rejects_a_position_and_a_condition_that_several_satisfy() ->
         call="c1",
         path=("books",),
         field=("title",),
-        where=(Condition(field=("genre",), equals="novel"),),
+        where=(Condition(field=("genre",), value="novel"),),
     )
     assert "2 items satisfy" in evidence(Uniqueness().check(task(expression=several), trial()))
 
@@ -384,7 +384,7 @@ def test_uniqueness_rejects_a_near_duplicate(monkeypatch: pytest.MonkeyPatch) ->
         call="c1",
         path=("books",),
         field=("pages",),
-        where=(Condition(field=("title",), equals="Salt Roads"),),
+        where=(Condition(field=("title",), value="Salt Roads"),),
     )
     near = task(gold_calls=TASK["gold_calls"][:1], expression=chosen)
     result = Uniqueness().check(near, trial(exploration=exploration))
@@ -412,7 +412,7 @@ def test_preflight_rejects_an_answer_that_other_tasks_have() -> None:
 def test_preflight_rejects_an_answer_that_silence_earns() -> None:
     zero = task(
         expression=Expression(
-            op="count", call="c3", path=("branches",), where=({"field": ("name",), "equals": "X"},)
+            op="count", call="c3", path=("branches",), where=({"field": ("name",), "value": "X"},)
         ),
         answer=Answer(type="number", value=0),
     )
@@ -506,7 +506,7 @@ def test_preflight_lets_another_question_about_the_same_datum_pass() -> None:
             call="c1",
             path=("books",),
             field=("title",),
-            where=(Condition(field=("isbn",), equals="978-0-15"),),
+            where=(Condition(field=("isbn",), value="978-0-15"),),
         ),
         "answer": Answer(type="string", value="Slow Rivers"),
     }
