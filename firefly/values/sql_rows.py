@@ -19,6 +19,8 @@ _COUNTED = re.compile(r"\s*SELECT\s+COUNT\(\*\)(?:\s+AS\s+\w+)?\s+FROM\s+(\w+)\s
 _ALL = re.compile(
     r"\s*SELECT\s+\*\s+FROM\s+(\w+)(?:\s+ORDER\s+BY\s+\w+\s+LIMIT\s+\d+)?\s*;?\s*", re.IGNORECASE
 )
+_MEASURES = frozenset({"arithmetic", "quantity", "number text", "time"})
+"""Types of values that say how much, not which."""
 _LONGEST = 40
 """Characters of a key that a query looks up."""
 
@@ -40,15 +42,16 @@ class Table:
         for place, column in enumerate(self.rows[0] if self.rows else ()):
             values = [row.get(column) for row in self.rows]
             texts = [value for value in values if isinstance(value, str) and _quotable(value)]
-            if len(texts) < len(values) or len(set(texts)) < len(texts):
+            kinds = {semantic_type(text) for text in texts}
+            if len(texts) < len(values) or len(set(texts)) < len(texts) or kinds & _MEASURES:
                 continue
-            formal = all(is_specific(semantic_type(text)) for text in texts)
+            formal = all(is_specific(kind) for kind in kinds)
             if formal or all(text[:1].isalpha() and len(text) > 2 for text in texts):
                 found.append((not formal, place, column, texts))
         return [(column, texts) for _, _, column, texts in sorted(found)]
 
     def shared_columns(self) -> list[tuple[str, list[str]]]:
-        """Return (column, values) of the columns of identifiers that rows share: what belongs to one thing."""
+        """Return (column, values) of the columns of identifiers that rows share: what belongs to one."""
         found = []
         for column in self.rows[0] if self.rows else ():
             values = [row.get(column) for row in self.rows]
@@ -57,7 +60,7 @@ class Table:
             if (
                 len(texts) == len(values)
                 and 1 < len(distinct) < len(texts)
-                and all(is_specific(semantic_type(text)) for text in distinct)
+                and all(is_specific(kind) and kind not in _MEASURES for kind in map(semantic_type, distinct))
             ):
                 found.append((column, distinct))
         return found
