@@ -21,8 +21,9 @@ _SAYINGS = frozenset({"", "prose", "sql", "flag"})
 def looks_at(tool: Tool, arguments: Mapping[str, JsonValue], reads: Sequence[Step]) -> list[ToolCall]:
     """Return the reads likeliest to show what a write changes, each aimed at what the write is about.
 
-    Those that share the write's words first (names, then what its arguments say), then broad ones; where no fingerprint can show a change
-    either, more of both. A parameter that both have takes the write's value.
+    Those that share the write's words first (names, then what its arguments say), then broad ones;
+    where no fingerprint can show a change either, more of both. A parameter that both have takes the
+    write's value.
     """
     mine = set(words(tool.name)) | {word for one in parameters(tool) for word in words(one.name)}
 
