@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from pydantic import JsonValue
+
 from firefly.exploration.arguments import admits, draw
 from firefly.exploration.references import Reference, list_of, references
 from firefly.exploration.walk import Walk
 from firefly.outputs import leaves, parsed_output
 from firefly.parameters import parameters
 from firefly.records import Link
+from firefly.replay.expressions import ExpressionError, fill
 from firefly.replay.records import Tool
 
 Choice = Mapping[str, Reference]
@@ -50,10 +53,15 @@ def ways_to_fill(walk: Walk, tool: Tool, links: Sequence[Link]) -> list[Choice]:
         for choices in by_value.values()
     ]
     worked = {link.parameter: walk.known.worked(tool.key, link.parameter) for link in links}
+    templates = {link.parameter: link.template for link in links}
     elsewhere = walk.elsewhere(links[0].source)
     weights = [
         _least_weight(choice)
-        * (_WORKED if all(repr(one.value) in worked[name] for name, one in choice.items()) else 1.0)
+        * (
+            _WORKED
+            if all(repr(filled(templates[name], one.value)) in worked[name] for name, one in choice.items())
+            else 1.0
+        )
         * (_KNOWN if all(repr(one.value) in elsewhere for one in choice.values()) else 1.0)
         for choice in named
     ]
@@ -67,7 +75,7 @@ def _references(walk: Walk, tool: Tool, link: Link) -> list[Reference]:
     parameter = next((one for one in parameters(tool) if one.name == link.parameter), None)
     if parameter is None:
         return []
-    as_list = "array" in parameter.types and "string" not in parameter.types
+    as_list = "array" in parameter.types and "string" not in parameter.types and not link.template
     found = references(
         parsed_output(source.step.observation),
         link.output_path,
@@ -83,11 +91,22 @@ def _references(walk: Walk, tool: Tool, link: Link) -> list[Reference]:
     return [
         one
         for one in found
-        if admits(parameter, one.value)
+        if (argument := filled(link.template, one.value)) is not None
+        and admits(parameter, argument)
         and repr(one.value) not in given
-        and repr(one.value) not in refused
-        and not (parameter.has_default and parameter.default == one.value)
+        and repr(argument) not in refused
+        and not (parameter.has_default and parameter.default == argument)
     ]
+
+
+def filled(template: str, value: JsonValue) -> JsonValue:
+    """Return the argument that holds ``value``; None where the template can't take it."""
+    if not template:
+        return value
+    try:
+        return fill(template, value)
+    except ExpressionError:
+        return None
 
 
 def _same_item(by_link: Mapping[str, Sequence[Reference]]) -> list[Choice]:

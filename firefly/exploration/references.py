@@ -15,7 +15,7 @@ from random import Random
 from pydantic import JsonValue
 
 from firefly.outputs import ANY_INDEX, Path, expand, leaves
-from firefly.replay.expressions import ExpressionError, evaluate, is_number, same
+from firefly.replay.expressions import ExpressionError, evaluate, fill, is_number, same
 from firefly.replay.records import Condition, Expression
 from firefly.values.semantic import semantic_type
 
@@ -104,10 +104,13 @@ def list_of(path: Path) -> Path | None:
     return path[: stars[-1]] if stars else None
 
 
-def holds(reference: Expression, outputs: Mapping[str, JsonValue], argument: JsonValue) -> bool:
+def holds(
+    reference: Expression, outputs: Mapping[str, JsonValue], argument: JsonValue, *, template: str = ""
+) -> bool:
     """Return whether the reference, evaluated over ``outputs``, gives exactly ``argument``."""
     try:
-        return same(evaluate(reference, outputs), argument)
+        value = evaluate(reference, outputs)
+        return same(fill(template, value) if template else value, argument)
     except ExpressionError:
         return False
 

@@ -95,6 +95,7 @@ def incomplete(sub_dag: SubDag, calls: Sequence[ExploredCall]) -> str:
             reference = call.references.get(link.parameter)
             if reference is None or reference.call != ids.get(link.source):
                 return f"parameter {link.parameter} of {node.tool[1]} does not come from the linked call"
-            if not holds(reference, outputs, call.call.arguments.get(link.parameter)):
+            argument = call.call.arguments.get(link.parameter)
+            if not holds(reference, outputs, argument, template=call.templates.get(link.parameter, "")):
                 return f"the reference for parameter {link.parameter} of {node.tool[1]} gives another value"
     return ""

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from pydantic import JsonValue
 
 from firefly.exploration.arguments import Known, draw
-from firefly.exploration.choices import Choice, together, ways_to_fill
+from firefly.exploration.choices import Choice, filled, together, ways_to_fill
 from firefly.exploration.walk import Draft, Walk
 from firefly.knowledge import Knowledge
 from firefly.outputs import expand, parsed_output, useful_output
@@ -106,6 +106,7 @@ class Symbolic:
                 node=node.id,
                 step=walk.episode.steps[-1],
                 references=draft.references,
+                templates=draft.templates,
                 sources=draft.sources,
             )
             walk.calls.append(made)
@@ -126,11 +127,15 @@ class Symbolic:
         attempt: int,
     ) -> Draft:
         draft = Draft()
+        templates = {link.parameter: link.template for link in walk.into(node)}
         for options in choices:
             # All move on together; the shorter list begins again.
             for name, chosen in options[attempt % len(options)].items():
-                draft.arguments[name] = chosen.value
+                template = templates.get(name, "")
+                draft.arguments[name] = filled(template, chosen.value)
                 draft.references[name] = chosen.expression
+                if template:
+                    draft.templates[name] = template
                 draft.selectors[name] = chosen.selector
         self._inherit(walk, node, tool, draft)
         free = [one for one in parameters(tool) if one.name not in draft.arguments]
@@ -171,6 +176,8 @@ class Symbolic:
                 draft.arguments[name] = parent.call.arguments[name]
                 if name in parent.references:
                     draft.references[name] = parent.references[name]
+                    if name in parent.templates:
+                        draft.templates[name] = parent.templates[name]
                 else:
                     draft.sources[name] = parent.sources.get(name, "worked")
 

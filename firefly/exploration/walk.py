@@ -72,5 +72,6 @@ class Draft:
 
     arguments: dict[str, JsonValue] = field(default_factory=dict)
     references: dict[str, Expression] = field(default_factory=dict)
+    templates: dict[str, str] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
     selectors: dict[str, str] = field(default_factory=dict)

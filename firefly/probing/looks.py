@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
@@ -20,14 +21,18 @@ _SAYINGS = frozenset({"", "prose", "sql", "flag"})
 def looks_at(tool: Tool, arguments: Mapping[str, JsonValue], reads: Sequence[Step]) -> list[ToolCall]:
     """Return the reads likeliest to show what a write changes, each aimed at what the write is about.
 
-    Those that share the write's words first, then broad ones; where no fingerprint can show a change
-    either, more of both. A parameter that both have takes the write's value.
+    Those that share the write's words first (names, then what its arguments say), then broad ones;
+    where no fingerprint can show a change either, more of both. A parameter that both have takes the
+    write's value.
     """
     mine = set(words(tool.name)) | {word for one in parameters(tool) for word in words(one.name)}
 
-    def nearness(step: Step) -> tuple[int, int, str]:
+    said = _tokens(arguments)
+
+    def nearness(step: Step) -> tuple[int, int, int, str]:
         theirs = set(words(step.call.tool)) | {word for name in step.call.arguments for word in words(name)}
-        return (-len(mine & theirs), len(step.call.arguments), step.call.digest)
+        shared = len(said & _tokens(step.call.arguments))
+        return (-len(mine & theirs), -shared, len(step.call.arguments), step.call.digest)
 
     near = sorted(reads, key=nearness)
     broad = sorted(reads, key=lambda step: (len(step.call.arguments), *nearness(step)))
@@ -42,3 +47,13 @@ def looks_at(tool: Tool, arguments: Mapping[str, JsonValue], reads: Sequence[Ste
             }
             chosen[step.call.tool] = step.call.model_copy(update={"arguments": aimed})
     return list(chosen.values())
+
+
+def _tokens(arguments: Mapping[str, JsonValue]) -> set[str]:
+    """Return the telling words of the arguments' texts: a table's name and a key in a query, say."""
+    return {
+        token
+        for value in arguments.values()
+        if isinstance(value, str)
+        for token in re.findall(r"[\w-]{4,}", value.lower())
+    }

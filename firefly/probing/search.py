@@ -14,7 +14,7 @@ from firefly.values import Assembly, assemblies
 
 __all__ = ["Search"]
 
-_WANTED = 8
+_WANTED = 24
 """Distinct calls with a non-empty answer wanted of each tool."""
 _FAILURES = 3
 """Failures after which a tool that never worked is left alone."""

@@ -21,7 +21,7 @@ from firefly.values.semantic import semantic_type, shape
 
 __all__ = ["Assembly", "arguments", "assemblies", "proposals"]
 
-_PER_REQUIRED = 8
+_PER_REQUIRED = 80
 _PER_OPTIONAL = 3
 _CONSIDERED = 150
 """Combinations weighed against each other."""

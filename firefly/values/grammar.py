@@ -27,8 +27,16 @@ _EXPRESSIONS = ("(17 + 5) * 3", "144 / 12 - 7", "2 * 3 + 4")
 class Grammar:
     """Values composed of what was seen, by the little languages that tools share."""
 
-    def __init__(self, *, limit: int = 10) -> None:
+    def __init__(self, *, limit: int = 10, statements: int = 120) -> None:
+        """Set the limits.
+
+        Args:
+            limit: most proposals for one parameter.
+            statements: most proposals for one that takes SQL: there are many tables.
+
+        """
         self.limit = limit
+        self.statements = statements
 
     def propose(
         self, tool: Tool, parameter: Parameter, *, knowledge: Knowledge, rng: Random
@@ -46,7 +54,8 @@ class Grammar:
         else:
             found = [*_expressions(tool, parameter), *_patterns(tool, parameter)]
         fitting = [one for one in found if admissible(one.value, parameter)]
-        yield from sorted(fitting, key=lambda one: -one.weight)[: self.limit]
+        limit = self.statements if takes_sql(parameter, tool) else self.limit
+        yield from sorted(fitting, key=lambda one: -one.weight)[:limit]
 
 
 def _proposal(value: str, detail: str, weight: float, found: Found | None = None) -> Proposal:

@@ -40,6 +40,8 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("colour", r"#(?:[0-9a-fA-F]{3}){1,2}"),
         ("cell range", r"\$?[A-Z]{1,3}\$?\d{1,6}(?::\$?[A-Z]{1,3}\$?\d{1,6})?"),
         ("sql", r"(?is)\s*(?:select|with|insert|update|delete|create|pragma)\s.+"),
+        ("quantity", r"[+-]?\d+(?:\.\d+)? [A-Za-zµ°%][\w°/^%]{0,11}"),
+        ("arithmetic", r"(?=.*[\d)] [-+*/] [\d(])[\d\s.()+*/-]+"),
         ("number text", r"[+-]?\d+(?:\.\d+)?"),
     )
 )

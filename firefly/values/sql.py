@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
+
+from pydantic import JsonValue
 
 from firefly.knowledge import Knowledge
 from firefly.parameters import Parameter
 from firefly.replay.parsers import parse
 from firefly.replay.records import Step, Tool
 from firefly.values.semantic import words
+from firefly.values.sql_rows import Table, seen_tables
 
 __all__ = ["statements", "tables", "takes_sql"]
 
@@ -23,6 +27,8 @@ _DDL = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _COLUMN_KEYS = ("name", "column_name", "column", "field", "col")
+_SMALL = 200
+"""Rows up to which a table is read whole."""
 _TYPE_KEYS = ("type", "data_type", "datatype", "column_type", "dtype")
 
 Columns = dict[str, str]
@@ -50,29 +56,20 @@ def statements(tool: Tool, parameter: Parameter, knowledge: Knowledge) -> Iterat
         yield "CREATE TABLE sample_items (id INTEGER, name TEXT)", 0.85, "a new table"
         return
     if "select" not in said and re.search(r"\b(?:insert|update|delete)\b", said):
-        yield from _changes(known)
+        yield from _changes(known, seen_tables(knowledge, tool.server))
         return
-    yield from _queries(known)
+    yield from _queries(known, seen_tables(knowledge, tool.server))
 
 
-def _queries(known: dict[str, Columns]) -> Iterator[tuple[str, float, str]]:
-    described = [(table, columns) for table, columns in known.items() if columns]
-    for table, columns in described:
-        names = list(columns)
-        order = names[0]
-        yield f"SELECT * FROM {table} ORDER BY {order} LIMIT 5", 0.93, f"columns of {table}"
-    for table, columns in described:
-        text = [name for name, kind in columns.items() if _is_text(kind)]
-        number = [name for name, kind in columns.items() if _is_number(kind)]
-        if text:
-            group = f"GROUP BY {text[0]} ORDER BY n DESC, {text[0]} LIMIT 10"
-            yield f"SELECT {text[0]}, COUNT(*) AS n FROM {table} {group}", 0.9, f"columns of {table}"
-        if number:
-            yield f"SELECT MAX({number[-1]}) AS highest FROM {table}", 0.9, f"columns of {table}"
-    for table, columns in known.items():
-        if not columns:
-            yield f"SELECT * FROM {table} LIMIT 5", 0.88, f"the table {table}"
-        yield f"SELECT COUNT(*) AS n FROM {table}", 0.87, f"the table {table}"
+def _queries(known: dict[str, Columns], seen: Mapping[str, Table]) -> Iterator[tuple[str, float, str]]:
+    """Yield queries as a person would make them: how many, all of a small table, one row by its key.
+
+    Those of every table before more of one, for whoever takes a few only. A table is read whole once it
+    was counted and found small; of a large one some rows are read first, to learn what its keys look like.
+    """
+    by_table = [_of_table(table, columns, seen.get(table, Table())) for table, columns in known.items()]
+    for place, batch in enumerate(zip_longest(*by_table)):
+        yield from ((text, 0.95 - 0.01 * min(place, 20), where) for text, where in filter(None, batch))
     if not known:
         yield "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name", 0.6, "the catalogue"
         yield (
@@ -83,20 +80,66 @@ def _queries(known: dict[str, Columns]) -> Iterator[tuple[str, float, str]]:
     yield "SELECT 1 AS one", 0.5, "no table"
 
 
-def _changes(known: dict[str, Columns]) -> Iterator[tuple[str, float, str]]:
-    for table, columns in known.items():
-        text = [name for name, kind in columns.items() if _is_text(kind)]
-        number = [name for name, kind in columns.items() if _is_number(kind)]
-        if text:
-            yield (
-                f"UPDATE {table} SET {text[-1]} = 'sample' WHERE {text[-1]} IS NOT NULL",
-                0.85,
-                f"columns of {table}",
-            )
-        elif number:
-            yield f"UPDATE {table} SET {number[-1]} = {number[-1]} + 1", 0.8, f"columns of {table}"
+def _of_table(table: str, columns: Columns, seen: Table) -> Iterator[tuple[str, str]]:
+    yield f"SELECT COUNT(*) AS n FROM {table}", f"the table {table}"
+    if not columns and seen.size is None:
+        yield f"SELECT * FROM {table} LIMIT 5", f"the table {table}"
+    if seen.size is not None and seen.size <= _SMALL:
+        yield f"SELECT * FROM {table}", f"the table {table}, of {seen.size} rows"
+    elif seen.size is not None and columns:
+        yield f"SELECT * FROM {table} ORDER BY {next(iter(columns))} LIMIT 20", f"columns of {table}"
+    keys = [(column, values[len(values) // 2]) for column, values in seen.key_columns()]
+    shared = [(column, values[len(values) // 2]) for column, values in seen.shared_columns()]
+    for column, value in [*keys[:2], *shared[:2], *keys[2:4]]:
+        yield f"SELECT * FROM {table} WHERE {column} = '{value}'", f"rows of {table}"
+    number = [name for name, kind in columns.items() if _is_number(kind)]
+    if number and seen.size is not None and seen.size > _SMALL:
+        yield f"SELECT MAX({number[-1]}) AS highest FROM {table}", f"columns of {table}"
+
+
+def _changes(known: dict[str, Columns], seen: Mapping[str, Table]) -> Iterator[tuple[str, float, str]]:
+    """Yield changes of one row, told by its key: another value for one of its columns, or its end.
+
+    The new value is one that another row has: it fits, and a person might well ask for it.
+    """
+    updates, deletions = [], []
     for table in known:
-        yield f"DELETE FROM {table}", 0.6, f"the table {table}"
+        rows = seen.get(table, Table())
+        for column, keys in rows.key_columns()[:1]:
+            place = len(keys) // 2
+            row, other = rows.rows[place], rows.rows[(place + 1) % len(keys)]
+            where = f"{column} = '{keys[place]}'"
+            for name in _changeable(rows, column):
+                value = next((one[name] for one in [other, *rows.rows] if one[name] != row[name]), None)
+                text = f"'{value}'" if isinstance(value, str) else repr(value)
+                if value is not None:
+                    updates.append(f"UPDATE {table} SET {name} = {text} WHERE {where}")
+            deletions.append(f"DELETE FROM {table} WHERE {column} = '{keys[place - 1]}'")
+    for place, text in enumerate(updates):
+        yield text, 0.9 - 0.005 * min(place, 40), "rows that were seen"
+    for place, text in enumerate(deletions):
+        yield text, 0.88 - 0.005 * min(place, 40), "rows that were seen"
+
+
+def _changeable(table: Table, key: str) -> list[str]:
+    """Return the columns that a person would change: quantities and states, not what identifies a row."""
+    return [
+        name
+        for name, value in table.rows[0].items()
+        if name != key
+        and (_is_measure([row.get(name) for row in table.rows]) or _is_state(table, name))
+        and value is not None
+    ][:3]
+
+
+def _is_measure(values: Sequence[JsonValue]) -> bool:
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+
+
+def _is_state(table: Table, name: str) -> bool:
+    values = [row.get(name) for row in table.rows]
+    texts = [value for value in values if isinstance(value, str) and value.replace(" ", "").isalpha()]
+    return len(texts) == len(values) and len(set(texts)) <= max(2, len(texts) // 3)
 
 
 def tables(knowledge: Knowledge, server: str) -> dict[str, Columns]:
@@ -172,10 +215,6 @@ def _ddl_columns(body: str) -> Columns:
         if match and match[1].upper() not in ("PRIMARY", "FOREIGN", "UNIQUE", "CHECK", "CONSTRAINT"):
             found[match[1]] = match[2].upper()
     return found
-
-
-def _is_text(kind: str) -> bool:
-    return any(word in kind for word in ("TEXT", "CHAR", "STRING", "CLOB"))
 
 
 def _is_number(kind: str) -> bool:

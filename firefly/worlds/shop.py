@@ -32,11 +32,11 @@ from firefly.worlds.words import COLUMN_NOTES
 _DISPENSABLE = {
     "agreements": ("penalty_rate", "committed_volume"),
     "customers": ("segment", "credit_limit", "account_manager", "contact"),
-    "depots": ("area_expr", "pallet_places", "lead"),
+    "depots": ("floor_area", "pallet_places", "lead"),
     "employees": ("role", "travel_budget"),
     "orders": ("due_on",),
     "returns": ("reason", "returned_on"),
-    "shipments": ("distance_expr", "weight_expr", "shipped_on"),
+    "shipments": ("distance", "gross_weight", "shipped_on"),
     "stock": ("reorder_point",),
     "tickets": ("severity", "hours_spent", "opened_on"),
 }

@@ -73,8 +73,8 @@ def _pallets(story: Story, draw: Draw) -> list[Row]:
         {
             "sku": row["sku"],
             "pieces_per_pallet": pieces,
-            "load_expr": f"{load} {draw.one(('lb', 'stone', 'kg'))}",
-            "height_expr": f"{height} inch",
+            "load": f"{load} {draw.one(('lb', 'stone', 'kg'))}",
+            "height": f"{height} inch",
             "home_depot": draw.one(story.depots.column("depot_code")),
         }
         for row, pieces, load, height in zip(
@@ -94,7 +94,7 @@ def _quotes(story: Story, draw: Draw) -> list[Row]:
             "quote_no": identifier,
             "customer_id": draw.one(story.customers.column("customer_id")),
             "carrier": draw.one(story.carriers.column("carrier")),
-            "quote_expression": f"{amount} + {draw.one(range(3, 90))} * {draw.one(range(5, 40)) / 4}",
+            "quote_formula": f"{amount} + {draw.one(range(3, 90))} * {draw.one(range(5, 40)) / 4}",
         }
         for identifier, amount in zip(
             draw.identifiers(count, "QUO"), draw.amounts(count, 30, 900), strict=True
@@ -108,7 +108,7 @@ def _payment_plan(order: Row, draw: Draw) -> Row:
         "order_id": order["order_id"],
         "first_payment": first,
         "instalments": draw.one(range(2, 13)),
-        "open_amount_expression": f"{order['total']} - {first} * {draw.one(range(101, 112)) / 100}",
+        "open_amount": float(str(order["total"])) - first,
     }
 
 

@@ -107,7 +107,7 @@ def _employees(draw: Draw, people: list[tuple[str, str]]) -> Table:
                 "office_city": city,
                 "timezone": zone,
                 "travel_budget": budget,
-                "commission_expression": f"{budget} * 0.0{share} + {draw.one(range(9, 99))}",
+                "commission_formula": f"{budget} * 0.0{share} + {draw.one(range(9, 99))}",
             }
             for (given, family), role, (city, zone), budget, share in zip(
                 people, roles, offices, budgets, shares, strict=True
@@ -158,7 +158,7 @@ def _suppliers(
             "signed_by": draw.one(handles),
             "committed_volume": volume,
             "penalty_rate": rate,
-            "penalty_expression": f"{volume} * {rate} / 100 + {draw.one(range(30, 400)) / 4}",
+            "penalty_formula": f"{volume} * {rate} / 100 + {draw.one(range(30, 400)) / 4}",
         }
         for one, when, volume, rate in zip(
             suppliers, signed, draw.whole(count, 300, 9000), draw.amounts(count, 1, 14), strict=True
@@ -190,7 +190,6 @@ def _products(draw: Draw, suppliers: Table) -> Table:
         names.add(name)
         measure = draw.one(sorted(UNITS))
         stated, wanted = UNITS[measure]
-        freight = draw.one(range(3, 30)) / 4
         rows.append(
             {
                 "sku": number,
@@ -198,9 +197,8 @@ def _products(draw: Draw, suppliers: Table) -> Table:
                 "category": kind,
                 "supplier_id": supplier,
                 "unit_price": price,
-                "package_expr": f"{quantity} {draw.one(stated)}",
+                "package_size": f"{quantity} {draw.one(stated)}",
                 "customs_unit": draw.one(wanted),
-                "landed_cost_expression": f"({price} + {freight}) * {draw.one(range(103, 127)) / 100}",
             }
         )
     return Table("products", "What the shop sells", rows)
@@ -222,7 +220,6 @@ def _customers(draw: Draw, people: list[tuple[str, str]], employees: Table) -> T
             "segment": segment,
             "account_manager": manager,
             "credit_limit": limit,
-            "open_credit_expression": f"{limit} - {draw.one(range(100, 4000)) / 4} * {draw.one(range(2, 7))}",
         }
         for identifier, word, (given, family), (city, zone), call, segment, manager, limit in zip(
             draw.identifiers(count, "CUS"),

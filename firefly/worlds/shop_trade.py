@@ -62,8 +62,7 @@ def make_orders(draw: Draw, customers: Table, products: Table, start: date) -> t
                 "status": status,
                 "discount": discount,
                 "total": total - discount,
-                "rebate_expression": f"{total - discount} * 0.0{draw.one(range(11, 79))} + {discount}",
-                "parcel_expr": f"{draw.one(range(20, 4000)) / 4} {draw.one(PARCEL_UNITS)}",
+                "parcel_weight": f"{draw.one(range(20, 4000)) / 4} {draw.one(PARCEL_UNITS)}",
             }
         )
     for line, number in zip(lines, sorted(draw.whole(len(lines), 70000, 99999)), strict=True):
@@ -117,7 +116,7 @@ def make_depots(draw: Draw, people: list[tuple[str, str]]) -> Table:
             "last_pickup": pickup,
             "lead": f"{given} {family}",
             "pallet_places": places_left,
-            "area_expr": f"{area} acre",
+            "floor_area": f"{area} acre",
         }
         for identifier, (city, zone), opens, pickup, (given, family), places_left, area in zip(
             draw.identifiers(count, "DEP"),
@@ -142,7 +141,7 @@ def make_carriers(draw: Draw) -> Table:
             "account_no": account,
             "base_fee": fee,
             "per_kg": per_kg,
-            "surcharge_expression": f"{fee} + {draw.one(range(11, 95))} * {per_kg} * "
+            "surcharge_formula": f"{fee} + {draw.one(range(11, 95))} * {per_kg} * "
             f"{draw.one(range(103, 140)) / 100}",
         }
         for name, account, fee, per_kg in zip(
@@ -163,8 +162,8 @@ def make_shipments(draw: Draw, orders: Table, depots: Table, carriers: Table) ->
             "depot_code": depot,
             "carrier": carrier,
             "shipped_on": _later(str(order["placed_on"]), draw.one(range(1, 8))),
-            "distance_expr": f"{distance} mile",
-            "weight_expr": f"{weight} lb",
+            "distance": f"{distance} mile",
+            "gross_weight": f"{weight} lb",
             "freight_cost": cost,
         }
         for identifier, order, depot, carrier, distance, weight, cost in zip(
@@ -269,7 +268,7 @@ def make_asides(draw: Draw, start: date) -> list[Table]:
         )
     ]
     vehicles: list[Row] = [
-        {"plate": identifier, "bought_on": day.isoformat(), "mileage": mileage, "tank_expr": f"{tank} gallon"}
+        {"plate": identifier, "bought_on": day.isoformat(), "mileage": mileage, "tank_size": f"{tank} gallon"}
         for identifier, day, mileage, tank in zip(
             draw.identifiers(8, "VAN"),
             draw.dates(8, start - timedelta(days=2000), 1900),

@@ -219,9 +219,49 @@ def test_sql_is_written_over_the_tables_and_columns_that_were_seen() -> None:
             (describe, {"table_name": "shops"}, "success", columns),
         ],
     )
-    assert best(read, seen) == {"query": "SELECT * FROM shops ORDER BY id LIMIT 5"}
-    assert best(write, seen) == {"query": "UPDATE shops SET city = 'sample' WHERE city IS NOT NULL"}
+    assert best(read, seen) == {"query": "SELECT COUNT(*) AS n FROM shops"}
     assert best(create, seen)["query"].startswith("CREATE TABLE sample_items")
+
+
+def sql_seen(size: int, rows: str) -> tuple[Tool, Tool, Knowledge]:
+    read = tool("read_query", "query", says="Execute a SELECT query", query=TEXT)
+    write = tool("write_query", "query", says="Execute an INSERT, UPDATE, or DELETE query", query=TEXT)
+    lists, describe = tool("list_tables"), tool("describe_table", "table_name", table_name=TEXT)
+    columns = "[{'name': 'id', 'type': 'TEXT'}, {'name': 'state', 'type': 'TEXT'}]"
+    whole = "SELECT * FROM shops" + (" ORDER BY id LIMIT 20" if size > 200 else "")
+    seen = known(
+        [lists, describe, read, write],
+        [
+            (lists, {}, "success", "[{'name': 'shops'}]"),
+            (describe, {"table_name": "shops"}, "success", columns),
+            (read, {"query": "SELECT COUNT(*) AS n FROM shops"}, "success", f"[{{'n': {size}}}]"),
+            (read, {"query": whole}, "success", rows),
+        ],
+    )
+    return read, write, seen
+
+
+SHOPS = str([{"id": f"S-{n}", "state": "open" if n % 2 else "shut", "staff": n} for n in range(1, 7)])
+
+
+def test_a_small_table_is_read_whole_and_a_large_one_in_part_and_by_its_keys() -> None:
+    read, _, small = sql_seen(6, SHOPS)
+    queries = values_of(grammar.Grammar(), read, "query", small)
+    assert "SELECT * FROM shops" in queries
+    assert "SELECT * FROM shops WHERE id = 'S-4'" in queries
+    read, _, large = sql_seen(5000, SHOPS)
+    queries = values_of(grammar.Grammar(), read, "query", large)
+    assert "SELECT * FROM shops" not in queries
+    assert "SELECT * FROM shops ORDER BY id LIMIT 20" in queries
+    assert "SELECT * FROM shops WHERE id = 'S-4'" in queries
+
+
+def test_a_change_is_of_one_row_told_by_its_key_to_a_value_that_another_row_has() -> None:
+    _, write, seen = sql_seen(6, SHOPS)
+    changes = values_of(grammar.Grammar(), write, "query", seen)
+    assert changes[0] == "UPDATE shops SET state = 'open' WHERE id = 'S-4'"
+    assert "UPDATE shops SET staff = 5 WHERE id = 'S-4'" in changes
+    assert "DELETE FROM shops WHERE id = 'S-3'" in changes
 
 
 def test_errors_name_values_bounds_and_missing_parameters() -> None:
