@@ -234,6 +234,7 @@ def _sub_dag(growth: _Growth) -> SubDag:
             target=names[edge.target],
             parameter=edge.parameter,
             output_path=edge.output_path,
+            template=edge.template,
             edge=edge.id,
         )
         for edge in growth.fed.values()
