@@ -56,7 +56,9 @@ class Text:
 
     def score(self, source: Tool, targets: Sequence[Tool], *, evidence: Knowledge) -> list[Edge]:
         """Return an edge without a path for every parameter whose text is near enough to the source's."""
-        corpus = self._corpora.setdefault(evidence, _Corpus(evidence))
+        if evidence not in self._corpora:
+            self._corpora[evidence] = _Corpus(evidence)
+        corpus = self._corpora[evidence]
         found = []
         for target in targets:
             rarity, mean = corpus.rarity(source.server, target.server)
