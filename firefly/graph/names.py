@@ -71,7 +71,8 @@ def _wanted_beginnings(parameter: str) -> frozenset[str]:
     """Return how the words that a match needs begin; ``*`` where the tool's own words may do."""
     asked = words(parameter)
     wanted = _meaning(asked) or frozenset(asked)
-    return frozenset(word[:_STEM] for word in wanted) if wanted - _GENERIC else frozenset({"*"})
+    subject = wanted - _GENERIC
+    return frozenset(word[:_STEM] for word in subject) if subject else frozenset({"*"})
 
 
 @lru_cache(maxsize=1 << 17)

@@ -12,6 +12,7 @@ from collections.abc import Set as AbstractSet
 
 from pydantic import JsonValue
 
+from firefly.graph.drafts import draft
 from firefly.graph.names import name_match
 from firefly.graph.places import fits
 from firefly.graph.seen import Domain, Field, Want, launch_values, seen_of
@@ -86,7 +87,7 @@ def _edge(
     if score >= _LEAST:
         if kind:
             why["semantic_type"] = kind
-        yield Edge(
+        yield draft(
             source=source.key,
             target=target.key,
             parameter=parameter.name,
@@ -120,9 +121,9 @@ def _inside(
     needed = [part.parameter.name for part in want.parts if part.parameter.required] or names
     score = round(_PART * sum(best[name].score for name in needed if name in best) / len(needed), 4)
     if score >= _LEAST:
-        first = max(best.values(), key=lambda edge: (edge.score, edge.id))
+        first = max(best.values(), key=lambda edge: (edge.score, edge.parameter, repr(edge.output_path)))
         inside: dict[str, JsonValue] = {name: best[name].score for name in sorted(best)}
-        yield Edge(
+        yield draft(
             source=source.key,
             target=target.key,
             parameter=want.parameter.name,

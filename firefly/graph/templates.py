@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
+from firefly.graph.drafts import draft
 from firefly.graph.names import name_match
 from firefly.graph.observed import discount, score_of
 from firefly.graph.seen import Domain, Field, Seen, launch_values, seen_of
@@ -116,7 +117,7 @@ def _edge(
     proven = place.slot.quoted or len(place.slot.values) >= _TWICE
     score *= discount(source, target, seen, place.domain, constants) * (1.0 if proven else _UNPROVEN)
     if score >= _LEAST:
-        yield Edge(
+        yield draft(
             source=source.key,
             target=target.key,
             parameter=parameter,

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from weakref import WeakKeyDictionary
 
 from firefly.english import vocabulary
+from firefly.graph.drafts import draft
 from firefly.knowledge import Knowledge
 from firefly.outputs import leaves, parsed_output
 from firefly.parameters import Parameter, parameters
@@ -68,7 +69,7 @@ class Text:
                     score *= 0.5
                 if score >= self.floor:
                     found.append(
-                        Edge(
+                        draft(
                             source=source.key,
                             target=target.key,
                             parameter=parameter.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from firefly.graph.drafts import draft
 from firefly.graph.names import name_match
 from firefly.graph.seen import Field, Want
 from firefly.outputs import ANY_INDEX, Path
@@ -46,7 +47,7 @@ def record_edges(
         echoed = all(not keys[name].values for name in needed)
         score = _WHOLE + 0.15 * name_match(path, source, parameter.name, target)
         score *= (_ECHO if echoed else 1.0) * (_SELF if source.key == target.key else 1.0)
-        yield Edge(
+        yield draft(
             source=source.key,
             target=target.key,
             parameter=parameter.name,
