@@ -80,9 +80,7 @@ def explored(knowledge: Knowledge) -> Counter[Target]:
         calls = [step.call for step in recording.steps if step.observation.outcome == "success"]
         targets: set[Target] = {call.key for call in calls}
         targets |= {(call.key, name) for call in calls for name in call.arguments}
-        targets |= {
-            (one.key, other.key) for index, one in enumerate(calls) for other in calls[index + 1 :]
-        }
+        targets |= {(one.key, other.key) for index, one in enumerate(calls) for other in calls[index + 1 :]}
         found.update(targets)
     return found
 

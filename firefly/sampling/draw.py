@@ -95,9 +95,7 @@ def extended(
             ground.complete(growth, chosen, rng)
 
 
-def weights(
-    ground: Ground, growth: Growth, options: Sequence[Extension], interest: Interest
-) -> list[float]:
+def weights(ground: Ground, growth: Growth, options: Sequence[Extension], interest: Interest) -> list[float]:
     """Return how much each link is wanted: a strong one, to a tool of interest, to a missing server."""
     missing = ground.servers - growth.servers
     worth = [ground.worth_of(growth, one) for one in options]

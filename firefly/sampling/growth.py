@@ -180,9 +180,10 @@ class Ground:
     def worth_of(self, growth: Growth, extension: Extension) -> float:
         """Return how good a link is, 0..1: its score, less where another call says the same values."""
         later = nx.descendants(growth.graph, extension.target) if extension.target in growth.graph else set()
-        others = {
-            call[0] for call in growth.graph if call not in later and call not in extension.calls
-        } - {extension.edge.source, extension.edge.target}
+        others = {call[0] for call in growth.graph if call not in later and call not in extension.calls} - {
+            extension.edge.source,
+            extension.edge.target,
+        }
         new = self.evidence.new(self.evidence.passed(extension.edge), sorted(others))
         return extension.edge.score * (0.2 + 0.8 * new)
 

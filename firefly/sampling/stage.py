@@ -75,8 +75,5 @@ def chain_edges(edges: Iterable[Edge], tools: set[ToolKey]) -> Sequence[Edge]:
     return [
         edge
         for edge in edges
-        if edge.kind == "produces"
-        and edge.parameter
-        and edge.source in tools
-        and edge.target in tools
+        if edge.kind == "produces" and edge.parameter and edge.source in tools and edge.target in tools
     ]

@@ -65,6 +65,4 @@ class Walk:
 
 def _walk(ground: Ground, rng: Random) -> Growth:
     size = rng.randint(len(ground.servers), ground.limits.size)
-    return extended(
-        ground, ground.start(rng.choice(ground.keys)), size, rng, lambda key: 1.0, forward=True
-    )
+    return extended(ground, ground.start(rng.choice(ground.keys)), size, rng, lambda key: 1.0, forward=True)
