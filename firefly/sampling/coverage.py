@@ -11,7 +11,7 @@ from firefly.plugins import register
 from firefly.records import Edge, SubDag, ToolKey
 from firefly.replay.records import Tool
 from firefly.sampling.draw import Proposed, pick, proposals
-from firefly.sampling.growth import Ground
+from firefly.sampling.ground import Ground
 from firefly.sampling.limits import Limits
 
 _STRENGTH = 0.5
@@ -80,9 +80,7 @@ def explored(knowledge: Knowledge) -> Counter[Target]:
         calls = [step.call for step in recording.steps if step.observation.outcome == "success"]
         targets: set[Target] = {call.key for call in calls}
         targets |= {(call.key, name) for call in calls for name in call.arguments}
-        targets |= {
-            (one.key, other.key) for index, one in enumerate(calls) for other in calls[index + 1 :]
-        }
+        targets |= {(one.key, other.key) for index, one in enumerate(calls) for other in calls[index + 1 :]}
         found.update(targets)
     return found
 

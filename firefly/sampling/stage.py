@@ -15,7 +15,6 @@ from firefly.knowledge import Knowledge
 from firefly.protocols import Sampler
 from firefly.records import Edge, SubDag, ToolKey
 
-
 _STRONG = 0.6
 """Least score of an edge that joins groups of three servers: of weak ones there are too many."""
 
@@ -75,8 +74,5 @@ def chain_edges(edges: Iterable[Edge], tools: set[ToolKey]) -> Sequence[Edge]:
     return [
         edge
         for edge in edges
-        if edge.kind == "produces"
-        and edge.parameter
-        and edge.source in tools
-        and edge.target in tools
+        if edge.kind == "produces" and edge.parameter and edge.source in tools and edge.target in tools
     ]

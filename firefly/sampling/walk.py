@@ -10,7 +10,8 @@ from firefly.plugins import register
 from firefly.records import Edge, SubDag
 from firefly.replay.records import Tool
 from firefly.sampling.draw import extended
-from firefly.sampling.growth import Ground, Growth, sub_dag_of
+from firefly.sampling.ground import Ground
+from firefly.sampling.growth import Growth, sub_dag_of
 from firefly.sampling.limits import Limits
 
 _WALKS = 20
@@ -65,6 +66,4 @@ class Walk:
 
 def _walk(ground: Ground, rng: Random) -> Growth:
     size = rng.randint(len(ground.servers), ground.limits.size)
-    return extended(
-        ground, ground.start(rng.choice(ground.keys)), size, rng, lambda key: 1.0, forward=True
-    )
+    return extended(ground, ground.start(rng.choice(ground.keys)), size, rng, lambda key: 1.0, forward=True)
