@@ -11,7 +11,7 @@ from firefly.plugins import register
 from firefly.records import Edge, SubDag, ToolKey
 from firefly.replay.records import Tool
 from firefly.sampling.draw import Proposed, pick, proposals
-from firefly.sampling.growth import Ground
+from firefly.sampling.ground import Ground
 from firefly.sampling.limits import Limits
 
 _STRENGTH = 0.5

@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from math import prod
 from random import Random
 from typing import TypeVar
 
 from firefly.records import SubDag, ToolKey
-from firefly.sampling.growth import Extension, Ground, Growth, sub_dag_of
+from firefly.sampling.ground import Ground
+from firefly.sampling.growth import Extension, Growth, sub_dag_of
 
 T = TypeVar("T")
 
@@ -19,7 +21,9 @@ _SINGLE = 0.5
 _MISSING = 8.0
 """How much a link that brings in a server not touched yet is preferred."""
 _PROPOSALS = 40
-"""Proposals for each sub-DAG asked for; growing one costs well below a millisecond."""
+"""Proposals for each sub-DAG asked for; growing one costs about a millisecond."""
+_IN_VAIN = 80
+"""So many proposals in a row that bring nothing new, beyond as many as there are, end the search."""
 
 Interest = Callable[[ToolKey], float]
 """How much a tool is wanted, greater than 0."""
@@ -56,13 +60,18 @@ def proposals(ground: Ground, rng: Random, interest: Interest = lambda key: 1.0)
     def worth(key: ToolKey) -> float:
         return interest(key) / (1 + seen[key])
 
+    in_vain = 0
     for _ in range(wanted * _PROPOSALS if ground.keys else 0):
+        if in_vain > _IN_VAIN + len(found):
+            break
+        in_vain += 1
         growth = grow(ground, rng, worth)
         if not ground.acceptable(growth):
             continue
         seen.update(growth.tools)
         sub_dag = sub_dag_of(growth)
         if sub_dag.id not in found:
+            in_vain = 0
             scores = [one.edge.score for one in growth.fed.values()]
             strength = sum(scores) / len(scores) if scores else 0.5
             found[sub_dag.id] = Proposed(sub_dag, strength * ground.needed(growth))
@@ -99,12 +108,14 @@ def weights(ground: Ground, growth: Growth, options: Sequence[Extension], intere
     """Return how much each link is wanted: a strong one, to a tool of interest, to a missing server."""
     missing = ground.servers - growth.servers
     worth = [ground.worth_of(growth, one) for one in options]
-    found = []
-    for one, weight in zip(options, ground.by_strength(worth), strict=True):
-        for tool, _ in sorted(set(one.calls) - set(growth.graph)):
-            weight *= (_MISSING if tool[0] in missing else 1.0) * interest(tool)
-        found.append(weight)
-    return found
+    wanted = [
+        prod(
+            (_MISSING if tool[0] in missing else 1.0) * interest(tool)
+            for tool, _ in sorted(set(one.calls) - set(growth.graph))
+        )
+        for one in options
+    ]
+    return [one * other for one, other in zip(ground.by_strength(worth), wanted, strict=True)]
 
 
 def pick(

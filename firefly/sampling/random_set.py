@@ -14,7 +14,8 @@ from firefly.plugins import register
 from firefly.records import Edge, SubDag
 from firefly.replay.records import Tool
 from firefly.sampling.draw import choose
-from firefly.sampling.growth import Ground, Growth, sub_dag_of
+from firefly.sampling.ground import Ground
+from firefly.sampling.growth import Growth, sub_dag_of
 from firefly.sampling.limits import Limits
 
 _SETS = 20

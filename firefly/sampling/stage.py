@@ -15,7 +15,6 @@ from firefly.knowledge import Knowledge
 from firefly.protocols import Sampler
 from firefly.records import Edge, SubDag, ToolKey
 
-
 _STRONG = 0.6
 """Least score of an edge that joins groups of three servers: of weak ones there are too many."""
 
