@@ -29,7 +29,8 @@ def prune(edges: Iterable[Edge], *, threshold: float = 0.3, per_parameter: int =
     """Drop weak edges, and keep the best few that feed one parameter from one server.
 
     A parameter keeps at most two output paths of one source: several paths of one output that fit
-    equally well are mostly the same value said twice.
+    equally well are mostly the same value said twice. *Affects* edges feed no parameter, and all strong
+    ones are kept.
 
     Args:
         edges: what was scored; the order does not matter.
@@ -43,7 +44,8 @@ def prune(edges: Iterable[Edge], *, threshold: float = 0.3, per_parameter: int =
     for edge in sorted(edges, key=_best_first):
         feeds = (edge.target, edge.parameter, edge.kind, edge.source[0])
         comes = (edge.source, edge.target, edge.parameter, edge.kind)
-        if edge.score < threshold or by_parameter[feeds] >= per_parameter or by_source[comes] >= _PATHS:
+        full = by_parameter[feeds] >= per_parameter or by_source[comes] >= _PATHS
+        if edge.score < threshold or (full and edge.kind != "affects"):
             continue
         by_parameter[feeds] += 1
         by_source[comes] += 1
