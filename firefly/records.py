@@ -215,6 +215,11 @@ class Exploration(Identified):
     """The same calls without the looks: in every order of writes that do not depend on each other, and
     with one of several writes left out. Empty where nothing is written."""
 
+    @property
+    def recordings(self) -> tuple[Recording, ...]:
+        """Return every episode of the exploration."""
+        return (self.recording, *self.orders)
+
 
 CheckStatus = Literal["pass", "fail", "unknown", "not_applicable"]
 
