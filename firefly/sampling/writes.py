@@ -10,7 +10,7 @@ file, a table) are tried, too: the exploration looks at them before and after an
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import combinations, zip_longest
+from itertools import combinations_with_replacement, zip_longest
 from random import Random
 
 from firefly.knowledge import Knowledge
@@ -102,13 +102,11 @@ def _of_write(
         by_source.setdefault(edge.source, edge)
     for edge in list(by_source.values())[:_SOURCES]:
         yield _sub_dag([write], affected[write][:_READS], edge)
-    if len(affected[write]) > _READS:
-        yield _sub_dag([write], affected[write][_READS : 2 * _READS])
 
 
 def _pairs(affected: Mapping[ToolKey, Sequence[tuple[ToolKey, str]]], rng: Random) -> Iterator[SubDag]:
-    """Yield pairs of writes that change the same reads."""
-    pairs = list(combinations(sorted(affected), 2))
+    """Yield pairs of writes that change the same reads; two calls of one tool are a pair, too."""
+    pairs = list(combinations_with_replacement(sorted(affected), 2))
     rng.shuffle(pairs)
     for one, other in pairs:
         theirs = dict(affected[other])
