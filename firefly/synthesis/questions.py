@@ -24,7 +24,7 @@ from firefly.synthesis.roles import KEY_WORDS
 from firefly.synthesis.shown import is_code
 from firefly.synthesis.weaving import Told, literal, title_of, weave
 
-__all__ = ["Hop", "compose", "wordings"]
+__all__ = ["Hop", "compose", "spoken_data", "spoken_row", "wordings"]
 
 _FILE_WORDS = frozenset({"file", "path", "filename", "filepath", "name", "document", "location", "uri", "url"})
 _OF_ONE = ("field", "find", "extreme", "only")
@@ -75,6 +75,16 @@ def wordings(hops: Sequence[Hop], answer: Pick, rng: Random, most: int = 4) -> l
         if len(texts) < most:
             texts.setdefault(text, name)
     return list(texts.items())
+
+
+def spoken_data(hop: Hop, before: Sequence[Hop]) -> str:
+    """Return a call's phrase with its arguments, those that the calls ``before`` it give among them."""
+    return _Speaker([*before, hop], _Way("one")).data(hop)
+
+
+def spoken_row(hop: Hop, before: Sequence[Hop]) -> str:
+    """Return what the only row of a call is called: "order ORD-1", "the order of the shipment"."""
+    return _Speaker([*before, hop], _Way("one")).sole(hop)
 
 
 def _seen(found: Sequence[tuple[str, str]], place: int) -> tuple[int, int]:
