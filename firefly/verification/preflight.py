@@ -104,7 +104,8 @@ def _last(task: Task) -> GoldCall:
 
 def spot(task: Task, output: JsonValue) -> tuple[PathPart, ...] | None:
     """Return where in its last call's ``output`` the answer stands; None where it is computed."""
-    expression = task.expression
+    literal = tuple(one.model_copy(update={"reference": None}) for one in task.expression.where)
+    expression = task.expression.model_copy(update={"where": literal})
     if expression.op == "value":
         return expression.path
     try:
