@@ -44,8 +44,19 @@ _SENTENCES = (
     "Questions go to the person named on the first page.", "Checked and found complete.",
     "Has to be cleaned before it is handed out again.", "The manual is missing and was ordered again.",
 )  # fmt: skip
-_TERMS = ("Northgate", "Harbour Street", "Meridian", "Silverline", "Old Mill", "Westfield", "Eastbrook", "Larkspur")
-_SENTENCE_WORDS = vocabulary("message comment note remark content description body paragraph text observation")
+_TERMS = (
+    "Northgate",
+    "Harbour Street",
+    "Meridian",
+    "Silverline",
+    "Old Mill",
+    "Westfield",
+    "Eastbrook",
+    "Larkspur",
+)
+_SENTENCE_WORDS = vocabulary(
+    "message comment note remark content description body paragraph text observation"
+)
 _TITLE_WORDS = vocabulary("title heading header name subject label topic caption")
 _TERM_WORDS = vocabulary("replacement replace new to with value")
 _SHORT_TOOLS = vocabulary("heading title section chapter sheet branch tag folder")
@@ -102,7 +113,12 @@ def drafts(
 
 
 def _value(
-    tool: Tool, parameter: Parameter, base: JsonValue, place: Mapping[str, JsonValue], known: Known, rng: Random
+    tool: Tool,
+    parameter: Parameter,
+    base: JsonValue,
+    place: Mapping[str, JsonValue],
+    known: Known,
+    rng: Random,
 ) -> tuple[JsonValue, str]:
     listing = known.knowledge.listings[tool.server]
     kind = semantic_type(base)
@@ -204,12 +220,12 @@ def _placeholder(made: Mapping[str, JsonValue]) -> bool:
     )
 
 
-def _in_cells(
-    tool: Tool, made: Arguments, known: Known, reads: Sequence[ToolKey], rng: Random
-) -> Arguments:
+def _in_cells(tool: Tool, made: Arguments, known: Known, reads: Sequence[ToolKey], rng: Random) -> Arguments:
     """Aim a change of cells at a figure in the table that reads showed, and give a figure near it."""
     at = {name: value for name, value in made.items() if isinstance(value, str) and _CELL.fullmatch(value)}
-    spans = {name: value for name, value in made.items() if isinstance(value, str) and _RANGE.fullmatch(value)}
+    spans = {
+        name: value for name, value in made.items() if isinstance(value, str) and _RANGE.fullmatch(value)
+    }
     grids = {name: value for name, value in made.items() if _is_grid(value)}
     if not at and not spans:
         return made

@@ -49,7 +49,9 @@ def in_orders(
         recording, seen = _recorded(calls, backend, tools, sub_dag, seed)
         recordings.append(recording)
         if complete and any(seen[call.id] != call.step.observation for call in looking):
-            reason = reason or f"the {'writes in another order' if number else 'same calls'} leave another state"
+            reason = (
+                reason or f"the {'writes in another order' if number else 'same calls'} leave another state"
+            )
     return tuple(recordings), reason
 
 

@@ -82,11 +82,7 @@ def explore_sub_dag(
 
 def last_successes(calls: Sequence[ExploredCall]) -> Mapping[str, ExploredCall]:
     """Return the last successful call of each node; looks are no calls of a node."""
-    return {
-        call.node: call
-        for call in calls
-        if call.step.observation.outcome == "success" and not call.look
-    }
+    return {call.node: call for call in calls if call.step.observation.outcome == "success" and not call.look}
 
 
 def incomplete(sub_dag: SubDag, calls: Sequence[ExploredCall]) -> str:

@@ -100,7 +100,9 @@ def _drafts(
             continue
         if node.tool in taken and arguments in made:
             continue
-        yield Draft(arguments, dict(chosen.references), dict(chosen.templates), sources, dict(chosen.selectors))
+        yield Draft(
+            arguments, dict(chosen.references), dict(chosen.templates), sources, dict(chosen.selectors)
+        )
 
 
 def _inherit(walk: Walk, node: Node, tool: Tool, draft: Draft) -> None:
@@ -110,7 +112,12 @@ def _inherit(walk: Walk, node: Node, tool: Tool, draft: Draft) -> None:
         parent = walk.done[link.source]
         for name, value in parent.call.arguments.items():
             same_server = parent.call.server == tool.server
-            if same_server and name in names and name not in draft.arguments and semantic_type(value) != "sql":
+            if (
+                same_server
+                and name in names
+                and name not in draft.arguments
+                and semantic_type(value) != "sql"
+            ):
                 draft.arguments[name] = value
                 if name in parent.references:
                     draft.references[name] = parent.references[name]
@@ -218,10 +225,7 @@ def _look_again(walk: Walk, node: Node, looks: Sequence[tuple[Draft, Observation
     """Repeat the looks through one read; of those that show a change, the one that shows most is the step."""
     volatile = walk.known.volatile(node.tool)
     written = {
-        repr(leaf)
-        for call in walk.calls
-        if not call.look
-        for _, leaf in leaves(dict(call.call.arguments))
+        repr(leaf) for call in walk.calls if not call.look for _, leaf in leaves(dict(call.call.arguments))
     }
     told: list[tuple[int, float, int]] = []
     for draft, before in looks:

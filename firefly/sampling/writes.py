@@ -127,7 +127,12 @@ def _sub_dag(
     start = 1 if source else 0
     writing, reading = nodes[start : start + len(writes)], nodes[start + len(writes) :]
     links = [
-        Link(source=write.id, target=read.id, parameter="", edge=edge if not place else (second or {})[read.tool])
+        Link(
+            source=write.id,
+            target=read.id,
+            parameter="",
+            edge=edge if not place else (second or {})[read.tool],
+        )
         for place, write in enumerate(writing)
         for read, (_, edge) in zip(reading, reads, strict=True)
     ]

@@ -41,7 +41,9 @@ def change_writers(
     """Yield a writer for every read that showed a change."""
     writes = {node.id for node in exploration.sub_dag.writes}
     looks = {node.id for node in exploration.sub_dag.looks}
-    steps = [call for call in exploration.calls if not call.look and call.step.observation.outcome == "success"]
+    steps = [
+        call for call in exploration.calls if not call.look and call.step.observation.outcome == "success"
+    ]
     made = [call for call in steps if call.node not in looks]
     last = {call.node: call for call in made}
     made = [call for call in made if last[call.node] is call]
@@ -139,17 +141,13 @@ class ChangeWriter(Writer):
         order = [call for call in self.chain.calls if call.id in wanted]
         names = {call.id: f"c{number}" for number, call in enumerate(order, start=1)}
         references = {hop.id: hop.references for hop in (*before, *asked)}
-        references |= {
-            call.id: found for call, (_, found) in zip(self.writes, instructions, strict=True)
-        }
+        references |= {call.id: found for call, (_, found) in zip(self.writes, instructions, strict=True)}
         gold = tuple(
             self._gold(Hop(call.id, final.phrase, {}, references.get(call.id, {})), names) for call in order
         )
         expression = renamed(answer.expression, names)
         servers = {call.server for call in gold}
-        probe = StateProbe(
-            call=self.chain.final.call, expression=expression, expected=answer.value
-        )
+        probe = StateProbe(call=self.chain.final.call, expression=expression, expected=answer.value)
         return self._finished(said, typed, expression, gold, servers, (probe, *self._written(expression)))
 
     def _instructions(self) -> tuple[list[tuple[str, dict[str, Pick]]], list[Hop]] | None:

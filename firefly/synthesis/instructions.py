@@ -171,8 +171,6 @@ def _changed(change: Change, hop: Hop, hops: Sequence[Hop]) -> str | None:
     passed = change.value == "{}"
     if passed and len(hop.references) != 1:
         return None
-    row = replace(
-        hop, column=change.column, value=None if passed else change.value, sole=change.item
-    )
+    row = replace(hop, column=change.column, value=None if passed else change.value, sole=change.item)
     known = Column((change.column,), (change.value,)).kind in ("identifier", "text")
     return change.text.replace("{}", spoken_row(row, hops)) if known or passed else None
