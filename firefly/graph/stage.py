@@ -44,7 +44,14 @@ def prune(edges: Iterable[Edge], *, threshold: float = 0.3, per_parameter: int =
     by_place: dict[tuple[ToolKey, str, str, str, str, bool], int] = defaultdict(int)
     by_source: dict[tuple[ToolKey, ToolKey, str, str, str], int] = defaultdict(int)
     for edge in sorted(edges, key=_best_first):
-        feeds = (edge.target, edge.parameter, edge.template, edge.kind, edge.source[0], edge.output_path == ())
+        feeds = (
+            edge.target,
+            edge.parameter,
+            edge.template,
+            edge.kind,
+            edge.source[0],
+            edge.output_path == (),
+        )
         comes = (edge.source, edge.target, edge.parameter, edge.template, edge.kind)
         full = by_place[feeds] >= per_parameter or by_source[comes] >= _PATHS
         if edge.score < threshold or (full and edge.kind != "affects" and PINNED not in edge.evidence):
