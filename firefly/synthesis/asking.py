@@ -77,7 +77,10 @@ def _counts(asked: Asked) -> Iterator[tuple[str, str]]:
         yield f"What is the number of {said}?", "number"
         return
     said = items.replace(PLACE, "")
-    yield f"How many {said} are there {asked.place}?", "how many"
+    if asked.place.startswith("of "):
+        yield f"How many {said} does {asked.place.removeprefix('of ')} have?", "how many"
+    else:
+        yield f"How many {said} are there {asked.place}?", "how many"
     yield f"Count the {said} {asked.place}.", "count"
     yield f"What is the number of {said} {asked.place}?", "number"
 
@@ -166,7 +169,7 @@ def _values(asked: Asked) -> Iterator[tuple[str, str]]:
     of = f"of {owner}" if owner != "it" else "of it"
     if pick.role == "person":
         yield f"Who is the {label} {of}?", "who"
-        yield f"Tell me who the {label} {of} is.", "tell"
+        yield f"Tell me the name of the {label} {of}." if " " in str(pick.value) else f"Tell me the {label} {of}.", "tell"
         yield f"I need the {label} {of}.", "need"
         return
     if label.startswith("number of "):

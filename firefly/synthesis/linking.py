@@ -58,7 +58,7 @@ class Linker:
             listing = self.knowledge.listings[call.call.server]
             for parameter, reference in sorted(call.references.items()):
                 value = self.reader.passed(call, parameter)
-                if value in listing.launch_values:
+                if value in listing.launch_values or self.reader.is_idle(call, parameter):
                     continue
                 pick = None if trivial(value) else self._select(reference, value, [*chosen.values()])
                 if pick is not None:
@@ -140,6 +140,7 @@ class Linker:
             pick
             for pick in options
             if pick.value == value
+            and pick.role not in ("form", "flag")
             and not mention(pick.noun, value)
             and not any(same(one, other) for one in pick.stated for other in (*given, *self.passed))
         ]

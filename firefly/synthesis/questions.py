@@ -22,7 +22,7 @@ from firefly.synthesis.phrases import Phrase, place_of, subject_of
 from firefly.synthesis.picks import Pick
 from firefly.synthesis.roles import KEY_WORDS
 from firefly.synthesis.shown import is_code
-from firefly.synthesis.weaving import Told, literal, title_of, weave
+from firefly.synthesis.weaving import Told, converted, literal, title_of, weave
 
 __all__ = ["Hop", "compose", "wordings"]
 
@@ -115,6 +115,7 @@ class _Speaker:
         self.hops = {hop.id: hop for hop in hops}
         self.way = way
         self.noun = ""
+        self.thing = ""
         self.thing = self.owner(way.thing, plain=True) if way.thing is not None else ""
 
     def questions(self, answer: Pick) -> list[tuple[str, str]]:
@@ -159,7 +160,7 @@ class _Speaker:
                     kind="file" if pick.role == "file" else "thing",
                 )
             )
-        return weave(hop.phrase, told)
+        return (converted(told) if hop.phrase.verb == "convert" else "") or weave(hop.phrase, told)
 
     @staticmethod
     def _is_argument(hop: Hop, parameter: str) -> bool:
@@ -170,7 +171,8 @@ class _Speaker:
         if pick.template in ("scalar", "field"):
             return "", False
         if not hop.column:
-            return place_of(hop.phrase, pick.item, data), False
+            plain = not hop.literals and not hop.references
+            return place_of(hop.phrase, pick.item, data, plain=plain), False
         if self.sole(hop):
             return "", False
         return self.shared(hop), True

@@ -45,7 +45,7 @@ class ChainReader:
             call,
             self.chain.tools[call.id],
             self.knowledge.listings[call.call.server].launch_values,
-            idle=lambda name: self._is_idle(call, name),
+            idle=lambda name: self.is_idle(call, name),
             item=self.words(call, "items").get(call.call.tool, ""),
         )
 
@@ -53,7 +53,7 @@ class ChainReader:
         """Return the lexicon's part for the call's server."""
         return self.lexicon.get(call.call.server, {}).get(part, {})
 
-    def _is_idle(self, call: ExploredCall, name: str) -> bool:
+    def is_idle(self, call: ExploredCall, name: str) -> bool:
         """Return whether the same call without the argument was seen to answer alike."""
         without = {other: value for other, value in call.call.arguments.items() if other != name}
         plain = canonical_json(without)
@@ -75,6 +75,7 @@ class ChainReader:
             if told.is_query and () in (column.path for column in collection.columns):
                 continue  # the names of the columns, beside the rows
             cut_off = may_be_cut(call, tool, output, len(collection.items))
+            cut_off |= told.limited and len(collection.items) >= told.limit
             if asked & {normal(part) for part in collection.path if isinstance(part, str)}:
                 continue  # a key that is data: what was asked for, by its name
             noun = told.item or item_noun(told.phrase, collection.path)

@@ -68,6 +68,8 @@ def role_of(column: Column, item: str = "") -> Role:  # noqa: PLR0911 - one retu
     texts = [value for value in column.values if isinstance(value, str)]
     if texts and all(_RANGE.match(text) for text in texts) and not said & KEY_WORDS:
         return "form"
+    if texts and all(re.match(r"^[a-z]+_\d{1,3}$", text) for text in texts):
+        return "form"  # "comment_3": numbered by the tool
     if kind == "year":
         return "date" if said & {"year", "yr"} else "form"
     if texts and all(_UNIT_TEXT.match(text) for text in texts):
@@ -112,7 +114,9 @@ def key_column(columns: Sequence[Column], item: str) -> Column | None:
     best: tuple[int, int, Column] | None = None
     for position, column in enumerate(columns):
         texts = [value for value in column.values if isinstance(value, str) or column.kind == "identifier"]
-        if len(texts) < len(column.values) or not column.path or len(column.path) > 1:
+        if len(texts) < len(column.values) or len(column.path) != 1 or column.kind == "opaque":
+            continue
+        if role_of(column) in ("form", "formula", "amount"):
             continue
         if len(set(column.normals)) < len(column.values) or any(
             len(str(value)) > 40 or is_file(value) for value in column.values

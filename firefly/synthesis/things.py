@@ -100,7 +100,7 @@ def extremes(
             if position is None:
                 continue
             clause, which = extreme(by, label, most=most)
-            said = f"that {which}" if group.has_with else clause.text
+            said = f"that {which}" if group.where else clause.text
             yield Thing(
                 group.kept[position],
                 f"the {noun}{PLACE}{group.clause} {said}",

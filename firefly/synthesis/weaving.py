@@ -19,7 +19,7 @@ from firefly.synthesis.phrases import Phrase, split_head
 from firefly.synthesis.roles import KEY_WORDS
 from firefly.synthesis.shown import base_name, is_code, is_file, is_proper, quoted, shown
 
-__all__ = ["Told", "literal", "title_of", "weave"]
+__all__ = ["Told", "converted", "literal", "title_of", "weave"]
 
 FILE_NOUNS = vocabulary(
     "document file workbook spreadsheet presentation pdf notebook image report log csv deck archive page "
@@ -35,6 +35,11 @@ _ENDINGS = {
     "md": "page",
 }
 _PLACES = vocabulary("city town country region location place")
+_HOMES = vocabulary(
+    "database schema sheet folder directory branch project repository workspace collection list board "
+    "channel namespace account table section chapter"
+)
+"""Things that hold others: what is told of them says where."""
 _POSITIONS = vocabulary("index position offset")
 _QUERIES = vocabulary("query pattern keyword keywords term search text contains q phrase string needle")
 _BARE = vocabulary("id name key path code number value query title")
@@ -170,6 +175,7 @@ def weave(phrase: Phrase, told: Sequence[Told], *, that: bool = False) -> str:
                 left.remove(one)
     text, left = _head(phrase, text, left, that)
     text, left = _numbers(text, left)
+    text, left = _only_one(text, left, that)
     match = _SPECIFIC.search(text)
     if match is not None and len(left) == 1 and left[0].kind in ("thing", "text"):
         # "the reader with a given number", told by a reader ID: the argument says which.
@@ -185,6 +191,22 @@ def weave(phrase: Phrase, told: Sequence[Told], *, that: bool = False) -> str:
     text = re.sub(r"^the (?:a|an|the|one) ", "the ", text)
     text = re.sub(r"\b(in|of|from|for|about) an? (?=[A-Za-z])", r"\1 the ", text)
     return _with_rest(text, left, that)
+
+
+def converted(told: Sequence[Told]) -> str:
+    """Return a conversion in words, where the arguments say from what to what; else "".
+
+    >>> converted([literal(Phrase(""), "from_expr", "36.5 lb"), literal(Phrase(""), "to_expr", "kg")])
+    'the result of converting 36.5 lb to kg'
+    """
+    sources = [one for one in told if set(words(one.parameter)) & {"from", "source", "src", "value"}]
+    targets = [one for one in told if set(words(one.parameter)) & {"to", "target", "dst", "into"}]
+    if len(sources) != 1 or len(targets) != 1 or len(told) != 2:
+        return ""
+    source, target = (
+        one.phrase("", False) if one.referenced else one.value.strip('"') for one in (sources[0], targets[0])
+    )
+    return f"the result of converting {source} to {target}"
 
 
 def _substitute(pattern: re.Pattern[str], text: str, one: Told, that: bool) -> tuple[str, bool]:
@@ -216,6 +238,19 @@ def _head(phrase: Phrase, text: str, left: list[Told], that: bool) -> tuple[str,
     return text, left
 
 
+def _only_one(text: str, left: list[Told], that: bool) -> tuple[str, list[Told]]:
+    """Name the only thing left open: "the contents of a commit" told by a revision."""
+    found = list(_ONE.finditer(text))
+    rest = [one for one in left if one.kind in ("thing", "file")]
+    if len(found) != 1 or len(left) != 1 or len(rest) != 1 or _SPECIFIC.search(text):
+        return text, left
+    match = found[0]
+    noun = re.split(r" or ", match.group("noun"))[0]
+    if rest[0].kind == "file" and singular(noun.split()[-1].lower()) not in FILE_NOUNS:
+        return text, left
+    return text[: match.start()] + rest[0].phrase(noun, that) + text[match.end() :], []
+
+
 def _numbers(text: str, left: list[Told]) -> tuple[str, list[Told]]:
     """Put the numbers in: "the result of multiplying 2 and 3.5"."""
     values = [one for one in left if one.kind == "value"]
@@ -239,6 +274,10 @@ def _with_rest(text: str, left: Sequence[Told], that: bool) -> str:
     if files:
         chain = [one.phrase("", that) for one in [*inner, *files]]
         return f"{text} in {' of '.join(chain)}"
+    homes = [one for one in inner if singular(words(one.title or one.parameter)[-1]) in _HOMES]
+    inner = [one for one in inner if one not in homes]
+    if homes:
+        text += f" in {' of '.join(one.phrase('', that) for one in homes)}"
     things = [one.phrase("", that) for one in inner if one.kind == "thing"]
     rest = [one.phrase("", that) for one in inner if one.kind == "text"]
     if things:
