@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from firefly.english import join, singular, spoken, vocabulary, words
 from firefly.synthesis.clauses import named, stem
 from firefly.synthesis.phrases import Phrase, split_head
-from firefly.synthesis.roles import KEY_WORDS
+from firefly.synthesis.roles import KEY_WORDS, PEOPLE
 from firefly.synthesis.shown import base_name, is_code, is_file, is_proper, quoted, shown
 
 __all__ = ["Told", "converted", "literal", "title_of", "weave"]
@@ -133,6 +133,8 @@ def _thing(
             thing = " ".join(word for word in known.split() if word not in _POSITIONS)
             return f"the {thing} at index {value}" if thing else f"index {value}"
         return f"{known} {quoted(value)}" if noun or set(parts) & KEY_WORDS else f"a {known} of {quoted(value)}"
+    if is_code(value) and known.split()[-1:] and known.split()[-1] in ("text", "string", "phrase", "word", "term"):
+        return f"the {known} {quoted(value)}"
     if is_code(value):
         return named(known, str(value))
     if known.split()[-1:] and known.split()[-1].lower() in _PLACES and is_proper(value):
@@ -222,7 +224,10 @@ def _substitute(pattern: re.Pattern[str], text: str, one: Told, that: bool) -> t
         tail = re.sub(r"^ or (?:of )?(?:an? )?[A-Za-z]+\b", "", text[match.start("noun") + len(noun) :])
         preposition = match.groupdict().get("preposition")
         lead = f"{preposition} " if preposition else ""
-        return text[: match.start()] + lead + one.phrase(noun, that) + tail, True
+        said_so = one.phrase(noun, that)
+        if preposition in ("from", "by") and singular(nouns[-1].lower()) in PEOPLE:
+            lead, said_so = "by ", said_so.removeprefix(f"the {noun} ") if is_proper(one.value[1:-1]) else said_so
+        return text[: match.start()] + lead + said_so + tail, True
     return text, False
 
 
