@@ -29,6 +29,7 @@ def workflow_figures(run: Run) -> dict[str, Any]:
     sequences = {task.id: workflow(task, knowledge.profiles) for task in tasks}
     needed = {task.id: necessary_calls(task, verdicts[task.id]) for task in tasks}
     counts = Counter(sequences.values())
+    probed = sum(len(recording.steps) for report in run.probe_reports for recording in report.recordings)
     return {
         "distinct_tool_sequences": len(counts),
         "gold_calls": dict(sorted(Counter(str(len(task.gold_calls)) for task in tasks).items())),
@@ -43,7 +44,7 @@ def workflow_figures(run: Run) -> dict[str, Any]:
         "largest_server": largest(Counter(server for task in tasks for server in task.servers), len(tasks)),
         "distinct_3": distinct(3, (task.question for task in tasks)),
         "advisory_checks": advisory_checks(tasks, verdicts),
-        "curve": curve(run, sequences),
+        "curve": curve(probed, run.explorations, tasks, sequences),
     }
 
 
@@ -155,22 +156,33 @@ def advisory_checks(tasks: Iterable[Task], verdicts: Mapping[str, Verdict]) -> d
     return dict(sorted(found.items()))
 
 
-def curve(run: Run, sequences: Mapping[str, Workflow]) -> list[list[int]]:
+def curve(
+    probed: int,
+    explorations: Iterable[Exploration],
+    tasks: Iterable[Task],
+    sequences: Mapping[str, Workflow],
+) -> list[list[int]]:
     """Return [live calls, distinct sequences, verified tasks] after each exploration, in their order.
 
-    The calls of probing come first; those that verified the tasks are not counted. Points at which
-    nothing was gained are left out, but for the last.
+    Explorations that gained nothing have no point of their own, but the last one. Calls that verified the
+    tasks are not counted.
+
+    Args:
+        probed: calls made before the first exploration.
+        explorations: in the order in which they were made.
+        tasks: the verified ones.
+        sequences: task id -> its workflow.
+
     """
-    calls = sum(len(recording.steps) for report in run.probe_reports for recording in report.recordings)
-    tasks: dict[str, list[str]] = {}
-    for task in run.verified:
-        tasks.setdefault(task.provenance.exploration, []).append(task.id)
+    by_exploration: dict[str, list[str]] = {}
+    for task in tasks:
+        by_exploration.setdefault(task.provenance.exploration, []).append(task.id)
+    calls, verified = probed, 0
     points = [[calls, 0, 0]]
     seen: set[Workflow] = set()
-    verified = 0
-    for exploration in run.explorations:
+    for exploration in explorations:
         calls += live_calls(exploration)
-        gained = tasks.get(exploration.id, [])
+        gained = by_exploration.get(exploration.id, [])
         verified += len(gained)
         seen |= {sequences[name] for name in gained}
         if gained:
