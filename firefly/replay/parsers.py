@@ -109,9 +109,7 @@ def with_named_rows(value: JsonValue) -> JsonValue:
         return value
     names = next((found for key in _COLUMN_KEYS if (found := _names(value.get(key)))), None)
     return {
-        key: [dict(zip(names, row, strict=True)) for row in inner if isinstance(row, list)]
-        if names and _is_table(inner, len(names))
-        else with_named_rows(inner)
+        key: rows if names and (rows := _named(inner, names)) else with_named_rows(inner)
         for key, inner in value.items()
     }
 
@@ -125,9 +123,12 @@ def _names(columns: JsonValue) -> list[str]:
     return texts if len(set(texts)) == len(found) else []
 
 
-def _is_table(value: JsonValue, width: int) -> bool:
-    rows = value if isinstance(value, list) else []
-    return bool(rows) and all(isinstance(row, list) and len(row) == width for row in rows)
+def _named(value: JsonValue, names: list[str]) -> list[JsonValue]:
+    """Return a list of lists as objects; none where a row is no list of as many cells as there are names."""
+    rows = [row for row in value if isinstance(row, list)] if isinstance(value, list) else []
+    whole = isinstance(value, list) and len(rows) == len(value)
+    fitting = whole and all(len(row) == len(names) for row in rows)
+    return [dict(zip(names, row, strict=True)) for row in rows] if fitting else []
 
 
 def parse_text(text: str) -> Parsed | None:

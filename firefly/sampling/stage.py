@@ -14,6 +14,7 @@ from random import Random
 from firefly.knowledge import Knowledge
 from firefly.protocols import Sampler
 from firefly.records import Edge, SubDag, ToolKey
+from firefly.sampling.writes import write_dags
 
 _STRONG = 0.6
 """Least score of an edge that joins groups of three servers: of weak ones there are too many."""
@@ -46,14 +47,26 @@ def groups(edges: Iterable[Edge], knowledge: Knowledge) -> list[tuple[str, ...]]
 
 
 def sample_group(
-    servers: tuple[str, ...], *, edges: Iterable[Edge], knowledge: Knowledge, sampler: Sampler, rng: Random
+    servers: tuple[str, ...],
+    *,
+    edges: Iterable[Edge],
+    knowledge: Knowledge,
+    sampler: Sampler,
+    rng: Random,
+    writes: int = 0,
 ) -> list[SubDag]:
-    """Return the sub-DAGs that ``sampler`` finds among ``servers``, in the order of their ids."""
+    """Return the sub-DAGs that ``sampler`` finds among ``servers``, in the order of their ids.
+
+    For a single server, at most ``writes`` more that change something and read what became of it.
+    """
+    edges = list(edges)
     known = knowledge.restricted(servers)
     keys = callable_reads(known)
     tools = [known.tools[key] for key in sorted(keys)]
     among = sorted(chain_edges(edges, keys), key=lambda edge: edge.id)
     found = sampler.sample(tools, among, knowledge=known, rng=rng)
+    if len(servers) == 1 and writes:
+        found += write_dags(keys, edges, known, count=writes, rng=rng)
     return sorted({sub_dag.id: sub_dag for sub_dag in found}.values(), key=lambda sub_dag: sub_dag.id)
 
 

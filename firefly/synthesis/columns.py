@@ -37,7 +37,8 @@ _RATE_WORDS = vocabulary(
     """
     price rate ratio percent percentage pct average avg mean median score rating temperature latitude
     longitude lat lon lng age share probability factor exchange per unit speed discount margin median
-    std stddev variance min max minimum maximum balance weight height width length
+    std stddev variance min max minimum maximum balance weight height width length limit point threshold
+    target budget mileage level reading revision version capacity
     """
 )
 """Quantities that may be compared but whose sum says nothing a person would ask for."""
@@ -84,13 +85,18 @@ class Column:
 
     @cached_property
     def kind(self) -> Kind:
-        """Return what kind of thing stands in it."""
-        return kind_of(self.name, self.values)
+        """Return what kind of thing stands in it, where anything does."""
+        return kind_of(self.name, [value for value in self.values if value is not None])
+
+    @cached_property
+    def complete(self) -> bool:
+        """Return whether every item has a value: only then is anything said of all of them."""
+        return all(value is not None for value in self.values)
 
     @cached_property
     def may_be_added(self) -> bool:
         """Return whether the sum over the items means something."""
-        return self.kind == "quantity" and not set(words(self.name)) & _RATE_WORDS
+        return self.kind == "quantity" and self.complete and not set(words(self.name)) & _RATE_WORDS
 
     @cached_property
     def is_constant(self) -> bool:
