@@ -37,6 +37,8 @@ def figures(run: Run) -> dict[str, Any]:
         "calls": {"total": total, "ok": sum(one["ok"] for one in calls.values()), "per_server": calls},
         "calls_this_run": run.live_counts,
         "edges": len(run.edges),
+        "edges_of_kind": dict(sorted(Counter(edge.kind for edge in run.edges).items())),
+        "unresolved": sorted(f"{one.tool}.{one.parameter}" for one in run.unresolved),
         "sub_dags": len(
             {exploration.sub_dag.id for exploration in run.explorations} | {one.id for one in run.sub_dags}
         ),
@@ -106,7 +108,10 @@ def funnel(run: Run) -> dict[str, dict[str, int]]:
 
 
 def write(run: Run) -> None:
-    """Write ``summary.json``, ``curve.svg`` and ``failures.jsonl`` into the run's folder, each whole or not.
+    """Write ``summary.json`` and the files beside it into the run's folder, each whole or not at all.
+
+    ``curve.svg`` where something was explored, ``unresolved.yaml`` where parameters can't be filled,
+    ``failures.jsonl`` where items failed.
 
     Raises:
         RunError: the folder can't be written, and no other error is on its way to the user.
@@ -116,6 +121,10 @@ def write(run: Run) -> None:
     files = {"summary.json": json.dumps(found, indent=2, ensure_ascii=False) + "\n"}
     if len(found["curve"]) > 1:
         files["curve.svg"] = svg(found["curve"])
+    if run.unresolved:
+        from firefly.graph import unresolved_yaml
+
+        files["unresolved.yaml"] = unresolved_yaml(run.unresolved)
     if run.failures:
         files["failures.jsonl"] = "".join(failure.to_json() + "\n" for failure in run.failures)
     for name, text in files.items():
