@@ -11,7 +11,7 @@ from firefly.english import words
 from firefly.knowledge import Knowledge
 from firefly.outputs import ANY_INDEX, expand, general, parsed_output
 from firefly.records import Exploration, Verdict
-from firefly.replay.records import Expression, GoldCall, Task, canonical_json
+from firefly.replay.records import Expression, GoldCall, Recording, Task, canonical_json
 from firefly.workflows import Workflow, is_write_then_read, workflow
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def workflow_figures(run: Run) -> dict[str, Any]:
     sequences = {task.id: workflow(task, knowledge.profiles) for task in tasks}
     needed = {task.id: necessary_calls(task, verdicts[task.id]) for task in tasks}
     counts = Counter(sequences.values())
-    probed = sum(len(recording.steps) for report in run.probe_reports for recording in report.recordings)
+    probed = live_calls(recording for report in run.probe_reports for recording in report.recordings)
     return {
         "distinct_tool_sequences": len(counts),
         "gold_calls": dict(sorted(Counter(str(len(task.gold_calls)) for task in tasks).items())),
@@ -181,7 +181,7 @@ def curve(
     points = [[calls, 0, 0]]
     seen: set[Workflow] = set()
     for exploration in explorations:
-        calls += live_calls(exploration)
+        calls += live_calls(exploration.recordings)
         gained = by_exploration.get(exploration.id, [])
         verified += len(gained)
         seen |= {sequences[name] for name in gained}
@@ -192,6 +192,6 @@ def curve(
     return points
 
 
-def live_calls(exploration: Exploration) -> int:
-    """Return the calls that an exploration made."""
-    return len(exploration.recording.steps)
+def live_calls(recordings: Iterable[Recording]) -> int:
+    """Return the calls that reached a server."""
+    return sum(step.observation.outcome != "refused" for one in recordings for step in one.steps)
