@@ -59,7 +59,9 @@ def presumed(tool: Tool) -> Presumption:
 
 def contradicts_itself(tool: Tool) -> bool:
     """Return whether a tool declares that it only reads, and its name says that it makes or changes something."""
-    return bool(tool.annotations.read_only) and next(iter(words(tool.name)), "") in _CREATES | _CHANGES | _ENDS
+    return (
+        bool(tool.annotations.read_only) and next(iter(words(tool.name)), "") in _CREATES | _CHANGES | _ENDS
+    )
 
 
 def read_order(tool: Tool) -> tuple[int, int, int, str]:

@@ -45,9 +45,7 @@ _MEASURED = re.compile(
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-def differing_paths(
-    one: Observation, other: Observation, aside: Collection[Path] = ()
-) -> tuple[Path, ...]:
+def differing_paths(one: Observation, other: Observation, aside: Collection[Path] = ()) -> tuple[Path, ...]:
     """Return the general paths at which two answers differ; ``((),)`` where they have no parts.
 
     What stands at ``aside`` is not compared: it is known to change by itself.
@@ -60,9 +58,7 @@ def differing_paths(
     return tuple(sorted(set(_differences(first, second, ())), key=repr))
 
 
-def is_passing(
-    one: Observation, other: Observation, now: datetime, aside: Collection[Path] = ()
-) -> bool:
+def is_passing(one: Observation, other: Observation, now: datetime, aside: Collection[Path] = ()) -> bool:
     """Return whether all that differs are marks of the moment: present and measured times, unique ids.
 
     What stands at ``aside`` is left out.

@@ -56,7 +56,9 @@ class StandIns:
 
     def begin(self, call: ToolCall) -> None:
         """Take note of the next call: what is new in its answer is named after it."""
-        self._known.update(found.group() for text in _texts(call.arguments) for found in _DRAWN.finditer(text))
+        self._known.update(
+            found.group() for text in _texts(call.arguments) for found in _DRAWN.finditer(text)
+        )
         self._known -= self._real.keys()
         self._call = call.digest
 

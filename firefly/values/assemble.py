@@ -183,9 +183,14 @@ def _object(
     names: list[str] = []
     inner = inner_parameters(parameter, tool)
     named = {one.name for one in inner}
-    asked = [*missing_keys(tool, parameter.name, knowledge), *(_said_keys(parameter, tool) if not inner else ())]
+    asked = [
+        *missing_keys(tool, parameter.name, knowledge),
+        *(_said_keys(parameter, tool) if not inner else ()),
+    ]
     inner += tuple(
-        Parameter(name=name, required=True, types=_kind_of(name)) for name in dict.fromkeys(asked) if name not in named
+        Parameter(name=name, required=True, types=_kind_of(name))
+        for name in dict.fromkeys(asked)
+        if name not in named
     )
     wanted = [one for one in inner if one.required] or list(inner[:2])
     for one in wanted:

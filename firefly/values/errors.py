@@ -31,11 +31,13 @@ _BARE = re.compile(r"[\w./:-]+(?: [\w./:-]+){0,2}")
 _PROSE = re.compile(r"\W*(?:an?|the|no|some|that|to|with)\s", re.IGNORECASE)
 """How a description of what is wanted begins, which is no list of it."""
 _LOW = re.compile(
-    r"(?:greater than or equal to|at least|>=|minimum(?: is| of)?|between|no less than|not less than|from)\s*(-?\d+(?:\.\d+)?)", re.IGNORECASE
+    r"(?:greater than or equal to|at least|>=|minimum(?: is| of)?|between|no less than|not less than|from)\s*(-?\d+(?:\.\d+)?)",
+    re.IGNORECASE,
 )
 _ABOVE = re.compile(r"(?:greater than|more than|>)\s*(-?\d+(?:\.\d+)?)", re.IGNORECASE)
 _HIGH = re.compile(
-    r"(?:less than or equal to|at most|<=|maximum(?: is| of)?|up to|no more than|between\s+-?[\d.]+\s+and)\s*(-?\d+(?:\.\d+)?)", re.IGNORECASE
+    r"(?:less than or equal to|at most|<=|maximum(?: is| of)?|up to|no more than|between\s+-?[\d.]+\s+and)\s*(-?\d+(?:\.\d+)?)",
+    re.IGNORECASE,
 )
 _POSITIVE = re.compile(r"must be (?:a )?positive|positive (?:integer|number)", re.IGNORECASE)
 _CALLS_FOR = re.compile(

@@ -108,7 +108,9 @@ def harvest(knowledge: Knowledge) -> tuple[Found, ...]:
         profile = knowledge.profiles.get(key)
         tool = knowledge.tools.get(key)
         hidden = profile.volatile_paths if profile is not None else ()
-        if tool is None or (profile is not None and profile.determinism == "volatile" and not all(hidden or [()])):
+        if tool is None or (
+            profile is not None and profile.determinism == "volatile" and not all(hidden or [()])
+        ):
             continue
         for step in knowledge.successes(key):
             for one in _of_step(step, tool, hidden):
@@ -150,7 +152,11 @@ def _returned(step: Step, tool: Tool, hidden: Paths) -> Iterator[Found]:
     parsed = parse(step.observation)
     if is_empty(step.observation):
         return  # "No items found": its words name nothing
-    pairs = _walk(blanked(parsed.value, hidden), (), ()) if parsed is not None else _read_lines(step.observation.visible)
+    pairs = (
+        _walk(blanked(parsed.value, hidden), (), ())
+        if parsed is not None
+        else _read_lines(step.observation.visible)
+    )
     for value, key, outer in pairs:
         if repr(value) in asked or not _worth(value):
             continue

@@ -23,14 +23,18 @@ _TYPES = {
     "int": "integer", "number": "number", "float": "number", "object": "object", "dict": "object",
     "string": "string", "str": "string",
 }  # fmt: skip
-_FIELD_REQUIRED = re.compile(r"^(?P<path>[A-Za-z_][\w.]*)\n\s+(?:Field required|Missing required)", re.MULTILINE)
+_FIELD_REQUIRED = re.compile(
+    r"^(?P<path>[A-Za-z_][\w.]*)\n\s+(?:Field required|Missing required)", re.MULTILINE
+)
 _PROPERTY = re.compile(
     r"['\"`](?P<name>[A-Za-z_]\w*)['\"`] is a required property"
     r"|must have required property ['\"`](?P<other>[A-Za-z_]\w*)['\"`]"
     r"|missing (?:\d+ )?required (?:\w+ ){0,2}(?:argument|parameter|property|field)s?:? ['\"`]?(?P<third>[A-Za-z_]\w*)",
     re.IGNORECASE,
 )
-_HAVE = re.compile(r"(?:must|should) (?:have|contain|include|provide)\s+(?P<names>[^.\n]{1,120})\bfields?", re.IGNORECASE)
+_HAVE = re.compile(
+    r"(?:must|should) (?:have|contain|include|provide)\s+(?P<names>[^.\n]{1,120})\bfields?", re.IGNORECASE
+)
 _QUOTED = re.compile(r"['\"`]([A-Za-z_]\w*)['\"`]")
 
 
@@ -70,7 +74,9 @@ def missing_keys(tool: Tool, parameter: str, knowledge: Knowledge) -> tuple[str,
 
 
 def _holds_objects(value: Any) -> bool:
-    return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(one, dict) for one in value))
+    return isinstance(value, dict) or (
+        isinstance(value, list) and any(isinstance(one, dict) for one in value)
+    )
 
 
 def _asked(text: str) -> Iterator[tuple[tuple[str, ...], str]]:

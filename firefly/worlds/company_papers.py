@@ -19,7 +19,9 @@ def write_papers(folder: Path, story: Story, records: Records, draw: Draw) -> No
     """Write one inspection report for each depot that has machines, and the insurance policy."""
     folder.mkdir()
     machines = records.machines.rows
-    depots = [row for row in story.depots.rows if any(one["depot_code"] == row["depot_code"] for one in machines)]
+    depots = [
+        row for row in story.depots.rows if any(one["depot_code"] == row["depot_code"] for one in machines)
+    ]
     names = [str(name) for name in story.employees.column("name")]
     days = draw.dates(len(depots), records.start, 200)
     scores = draw.whole(len(depots), 40, 99)
@@ -28,7 +30,8 @@ def write_papers(folder: Path, story: Story, records: Records, draw: Draw) -> No
         inspector = draw.one(names)
         own = [one for one in machines if one["depot_code"] == depot["depot_code"]]
         findings = [
-            [str(one["machine_id"]), str(one["kind"]), draw.one(_FINDINGS), str(draw.one(range(5, 95)))] for one in own
+            [str(one["machine_id"]), str(one["kind"]), draw.one(_FINDINGS), str(draw.one(range(5, 95)))]
+            for one in own
         ]
         pages = [
             Page(
@@ -41,11 +44,21 @@ def write_papers(folder: Path, story: Story, records: Records, draw: Draw) -> No
                     f"Score: {score}",
                 ),
             ),
-            Page("Findings", ("Each machine was looked at.",), [["Machine", "Kind", "Finding", "Wear percent"], *findings]),
+            Page(
+                "Findings",
+                ("Each machine was looked at.",),
+                [["Machine", "Kind", "Finding", "Wear percent"], *findings],
+            ),
             Page(
                 "Follow-up",
-                (f"The next inspection is due on {(day + timedelta(days=180)).isoformat()}.", *draw.some(_ADVICE, 2)),
-                links=(f"https://partsdesk.example/inspections/{report}", f"mailto:{report.lower()}@partsdesk.example"),
+                (
+                    f"The next inspection is due on {(day + timedelta(days=180)).isoformat()}.",
+                    *draw.some(_ADVICE, 2),
+                ),
+                links=(
+                    f"https://partsdesk.example/inspections/{report}",
+                    f"mailto:{report.lower()}@partsdesk.example",
+                ),
             ),
         ]
         pages += [Page(f"Annex {letter}", draw.some(_ANNEX, 3)) for letter in "ABCDEF"[: spare % 4]]
@@ -69,7 +82,10 @@ def _write_policy(path: Path, story: Story, records: Records, draw: Draw) -> Non
         for row, amount, excess in zip(depots, sums, draw.whole(4, 5, 60), strict=True)
     ]
     pages = [
-        Page("Insurance policy", (f"Policy: {policy}", "Insured: Partsdesk", f"From: {records.start.isoformat()}")),
+        Page(
+            "Insurance policy",
+            (f"Policy: {policy}", "Insured: Partsdesk", f"From: {records.start.isoformat()}"),
+        ),
         Page("Places insured", ("Goods and machines at these depots.",), table),
         Page("What is not insured", draw.some(_ANNEX, 4)),
         Page("Contact", ("Report every damage at once.",), links=("https://harborinsurance.example/claims",)),
@@ -100,11 +116,21 @@ def write_slides(folder: Path, story: Story, records: Records, draw: Draw) -> No
             Slide("Open points", draw.some(_POINTS, draw.one((2, 3, 4, 5)))),
             *(Slide(title, draw.some(_POINTS, 2)) for title in draw.some(_EXTRA, draw.one((0, 1, 2, 3)))),
         ]
-        about = Properties(f"Review {review}", author, f"Quarter {quarter}", day.isoformat(), keywords="review, sales")
+        about = Properties(
+            f"Review {review}", author, f"Quarter {quarter}", day.isoformat(), keywords="review, sales"
+        )
         write_deck(folder / f"review-q{quarter}.pptx", slides, about)
 
 
-_FINDINGS = ("brake worn", "no finding", "oil leak", "chain loose", "lamp broken", "battery weak", "label missing")
+_FINDINGS = (
+    "brake worn",
+    "no finding",
+    "oil leak",
+    "chain loose",
+    "lamp broken",
+    "battery weak",
+    "label missing",
+)
 _ADVICE = (
     "The gates should be painted before winter.",
     "The charging room needs a second fan.",

@@ -129,7 +129,10 @@ def _machines(story: Story, draw: Draw, numbers: Iterator[int], start: date) -> 
 
 def _energy(story: Story, draw: Draw, start: date) -> Table:
     depots = draw.some(story.depots.column("depot_code"), 4)
-    months = [f"{start.year + (start.month + place) // 12}-{(start.month + place) % 12 + 1:02}" for place in range(6)]
+    months = [
+        f"{start.year + (start.month + place) // 12}-{(start.month + place) % 12 + 1:02}"
+        for place in range(6)
+    ]
     used = iter(draw.whole(24, 900, 9000))
     costs = iter(draw.amounts(24, 150, 2000))
     rows: list[Row] = [

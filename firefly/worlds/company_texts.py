@@ -35,7 +35,12 @@ def write_vault(folder: Path, story: Story, records: Records, draw: Draw) -> Non
         claim = draw.one(records.claims.rows)
         points = "".join(f"- {point}\n" for point in draw.some(_DECISIONS, draw.one((2, 3, 4))))
         notes[f"Meetings/{day.isoformat()} {subject}.md"] = (
-            {"date": day.isoformat(), "chair": draw.one(names), "minutes": minutes, "claim": claim["claim_id"]},
+            {
+                "date": day.isoformat(),
+                "chair": draw.one(names),
+                "minutes": minutes,
+                "claim": claim["claim_id"],
+            },
             f"# {subject}\n\n{points}",
         )
     for row in draw.some(records.machines.rows, 5):
@@ -69,22 +74,39 @@ def write_files(folder: Path, story: Story, records: Records, draw: Draw) -> Non
             "Signed by": draw.one(story.employees.column("name")),
             "Credit": amount,
         }
-        _write(folder / "letters" / f"{letter}.txt", "".join(f"{key}: {value}\n" for key, value in lines.items()))
+        _write(
+            folder / "letters" / f"{letter}.txt", "".join(f"{key}: {value}\n" for key, value in lines.items())
+        )
     zones = draw.some([str(row["city"]) for row in story.depots.rows], 5)
     rates = [
         {"city": zone, "per_pallet": rate, "minimum": least}
         for zone, rate, least in zip(zones, draw.amounts(5, 8, 60), draw.whole(5, 20, 90), strict=True)
     ]
-    _write(folder / "rates" / "haulage.json", json.dumps({"currency": "EUR", "rates": rates}, indent=2) + "\n")
+    _write(
+        folder / "rates" / "haulage.json", json.dumps({"currency": "EUR", "rates": rates}, indent=2) + "\n"
+    )
     shifts = [
-        {"week": f"{2 + place:02}", "depot": draw.one(story.depots.column("depot_code")), "lead": lead, "hours": hours}
+        {
+            "week": f"{2 + place:02}",
+            "depot": draw.one(story.depots.column("depot_code")),
+            "lead": lead,
+            "hours": hours,
+        }
         for place, (lead, hours) in enumerate(
-            zip(draw.spread(12, draw.some(story.employees.column("name"), 4)), draw.whole(12, 30, 168), strict=True)
+            zip(
+                draw.spread(12, draw.some(story.employees.column("name"), 4)),
+                draw.whole(12, 30, 168),
+                strict=True,
+            )
         )
     ]
     _write(folder / "plans" / "shifts.csv", csv_text(Table("shifts", "", shifts)))
     keys = [
-        {"key_no": f"KEY-{next(records.numbers)}", "door": door, "holder": draw.one(story.employees.column("handle"))}
+        {
+            "key_no": f"KEY-{next(records.numbers)}",
+            "door": door,
+            "holder": draw.one(story.employees.column("handle")),
+        }
         for door in draw.some(_DOORS, 6)
     ]
     _write(folder / "plans" / "keys.json", json.dumps(keys, indent=2) + "\n")
@@ -99,7 +121,9 @@ def write_services(folder: Path, story: Story, records: Records, draw: Draw) -> 
         for level in draw.spread(draw.one(range(24, 36)), _LEVELS):
             moment += timedelta(seconds=draw.one(range(30, 40000)))
             order = draw.one(story.orders.rows)
-            text = draw.one(messages).format(order=order["order_id"], depot=draw.one(story.depots.column("depot_code")))
+            text = draw.one(messages).format(
+                order=order["order_id"], depot=draw.one(story.depots.column("depot_code"))
+            )
             lines.append(f"{moment:%Y-%m-%d %H:%M:%S},{draw.one(range(1000)):03} {level} {text}\n")
         _write(folder / program / f"{program}.log", "".join(lines))
 

@@ -88,7 +88,9 @@ def _drawn(page: Page) -> tuple[str, int]:
             height -= _ROW
             parts += [_line(cell, _LEFT + 4 + width * at, height + 6, 10) for at, cell in enumerate(row)]
         columns, right = len(page.table[0]), _LEFT + width * len(page.table[0])
-        ruled = [f"{_LEFT} {top - _ROW * n} m {right} {top - _ROW * n} l S" for n in range(len(page.table) + 1)]
+        ruled = [
+            f"{_LEFT} {top - _ROW * n} m {right} {top - _ROW * n} l S" for n in range(len(page.table) + 1)
+        ]
         ruled += [f"{_LEFT + width * n} {top} m {_LEFT + width * n} {height} l S" for n in range(columns + 1)]
         parts += ruled
     below = height - 2 * _LEADING

@@ -14,9 +14,7 @@ __all__ = ["Slide", "write_deck"]
 _DRAW = "http://schemas.openxmlformats.org/drawingml/2006/main"
 _DECK = "http://schemas.openxmlformats.org/presentationml/2006/main"
 _NAMES = f'xmlns:a="{_DRAW}" xmlns:r="{OFFICE}/relationships" xmlns:p="{_DECK}"'
-_EMPTY_GROUP = (
-    '<p:nvGrpSpPr><p:cNvPr id="1" name=""/><p:cNvGrpSpPr/><p:nvPr/></p:nvGrpSpPr><p:grpSpPr/>'
-)
+_EMPTY_GROUP = '<p:nvGrpSpPr><p:cNvPr id="1" name=""/><p:cNvGrpSpPr/><p:nvPr/></p:nvGrpSpPr><p:grpSpPr/>'
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ def write_deck(path: Path, slides: Sequence[Slide], about: Properties) -> None:
             | {f"rId{number}": ("slide", f"slides/slide{number}.xml") for number in numbers}
         ),
         "ppt/slideMasters/slideMaster1.xml": f"<p:sldMaster {_NAMES}><p:cSld><p:spTree>{_EMPTY_GROUP}"
-        f'{_placeholder(2, "Title", "title", ())}{_placeholder(3, "Text", "body", ())}</p:spTree></p:cSld>'
+        f"{_placeholder(2, 'Title', 'title', ())}{_placeholder(3, 'Text', 'body', ())}</p:spTree></p:cSld>"
         '<p:clrMap bg1="lt1" tx1="dk1" bg2="lt2" tx2="dk2" accent1="accent1" accent2="accent2" '
         'accent3="accent3" accent4="accent4" accent5="accent5" accent6="accent6" hlink="hlink" '
         'folHlink="folHlink"/><p:sldLayoutIdLst><p:sldLayoutId id="2147483649" r:id="rId1"/>'
@@ -55,7 +53,7 @@ def write_deck(path: Path, slides: Sequence[Slide], about: Properties) -> None:
         ),
         "ppt/slideLayouts/slideLayout1.xml": f'<p:sldLayout {_NAMES} type="obj"><p:cSld '
         f'name="Title and Content"><p:spTree>{_EMPTY_GROUP}{_placeholder(2, "Title", "title", ())}'
-        f'{_placeholder(3, "Content", "", ())}</p:spTree></p:cSld></p:sldLayout>',
+        f"{_placeholder(3, 'Content', '', ())}</p:spTree></p:cSld></p:sldLayout>",
         "ppt/slideLayouts/_rels/slideLayout1.xml.rels": relationships(
             {"rId1": ("slideMaster", "../slideMasters/slideMaster1.xml")}
         ),
@@ -77,14 +75,18 @@ def write_deck(path: Path, slides: Sequence[Slide], about: Properties) -> None:
         if name.startswith(folder)
     }
     kinds["/ppt/theme/theme1.xml"] = f"{TYPES}.theme+xml"
-    write_package(path, "ppt/presentation.xml", f"{TYPES}.presentationml.presentation.main+xml", parts, about, kinds)
+    write_package(
+        path, "ppt/presentation.xml", f"{TYPES}.presentationml.presentation.main+xml", parts, about, kinds
+    )
 
 
 _THEME_LINK = ("theme", "theme/theme1.xml")
 
 
 def _slide(slide: Slide) -> str:
-    shapes = _placeholder(2, "Title 1", "title", (slide.title,)) + _placeholder(3, "Content 2", "", slide.points)
+    shapes = _placeholder(2, "Title 1", "title", (slide.title,)) + _placeholder(
+        3, "Content 2", "", slide.points
+    )
     table = _table(slide.table) if slide.table else ""
     return f"<p:sld {_NAMES}><p:cSld><p:spTree>{_EMPTY_GROUP}{shapes}{table}</p:spTree></p:cSld></p:sld>"
 
