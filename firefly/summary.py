@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from firefly import __version__
 from firefly.errors import RunError
+from firefly.reasons import reasons_without_task
 from firefly.records import Listing, ToolKey, ToolProfile
 from firefly.replay.records import Recording, Task
 
@@ -43,6 +44,7 @@ def figures(run: Run) -> dict[str, Any]:
         "candidates": len(run.tasks),
         "verified": len(verified),
         "verified_servers": sorted({server for task in verified for server in task.servers}),
+        "without_task": without_task(run),
         "verified_per_server": dict(sorted(Counter(s for t in verified for s in t.servers).items())),
         "distinct_tool_sequences": len({tool_sequence(task, profiles) for task in verified}),
         "gold_calls": dict(sorted(Counter(str(len(task.gold_calls)) for task in verified).items())),
@@ -75,6 +77,13 @@ def facts(run: Run) -> dict[str, Any]:
         "synthesis": "template",
         "figures": {name: found[name] for name in kept},
     }
+
+
+def without_task(run: Run) -> dict[str, str]:
+    """Return server -> why no verified task uses it, as far as the run came."""
+    return reasons_without_task(
+        run.listings, run.probe_reports, run.explorations, run.tasks, run.verdicts, run.seconds.keys()
+    )
 
 
 def recordings(run: Run) -> list[Recording]:

@@ -55,6 +55,9 @@ def print_tables(run: Run) -> None:
     if lost:
         print()
         print(_table(("rejected by", "first", "at all"), lost))
+    if found["without_task"] and "probing" in run.seconds:
+        print()
+        print(_table(("no task of", "why"), sorted(found["without_task"].items())))
     if run.failures:
         print(f"\n{len(run.failures)} items failed and were left out; see {run.folder / 'failures.jsonl'}")
     print()
