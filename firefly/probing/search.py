@@ -128,6 +128,7 @@ class Search:
         """Make the call and take note of what came back."""
         step = self._laboratory.call(tool, chosen.arguments)
         if step is not None:
+            self._laboratory.chosen.append((step, chosen.sources))
             self._note(step, self.tally(tool))
             self._seen(step)
         return step

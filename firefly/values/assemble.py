@@ -21,6 +21,7 @@ from firefly.values.description import described
 from firefly.values.errors import needed
 from firefly.values.semantic import semantic_type, shape, words
 from firefly.values.undeclared import all_parameters, missing_keys
+from firefly.values.weights import factor
 
 __all__ = ["Assembly", "arguments", "assemblies", "proposals"]
 
@@ -115,7 +116,10 @@ def proposals(
     weighed = [
         replace(
             one,
-            weight=one.weight * record.factor(one) * (invented if one.source in _INVENTED else 1.0),
+            weight=one.weight
+            * record.factor(one)
+            * factor(tool, parameter.name, one, knowledge.tallies)
+            * (invented if one.source in _INVENTED else 1.0),
         )
         for one in found
     ]

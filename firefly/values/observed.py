@@ -18,7 +18,7 @@ from firefly.values.harvest import Found, harvest, nouns
 from firefly.values.paths import fit, is_new, wants_path
 from firefly.values.semantic import declared_type, is_specific, overlap, semantic_type, words
 
-__all__ = ["Observed", "name_fit", "searches"]
+__all__ = ["Observed", "kinds_of", "name_fit", "searches"]
 
 _GENERIC = frozenset({"code", "content", "data", "file", "id", "key", "name", "number", "path"})
 """Words that say what form a value has, not what it belongs to."""
@@ -46,7 +46,7 @@ class Observed:
         self, tool: Tool, parameter: Parameter, *, knowledge: Knowledge, rng: Random
     ) -> Iterator[Proposal]:
         """Yield the values that fit, those of the best-fitting field first."""
-        kinds = _kinds(tool, parameter, knowledge)
+        kinds = kinds_of(tool, parameter, knowledge)
         best: dict[str, Proposal] = {}
         for found in harvest(knowledge):
             if not admissible(found.value, parameter):
@@ -154,7 +154,7 @@ def _said_fit(found: Found, tool: Tool, parameter: Parameter) -> float:
     return 0.6 if found.field else 0.4
 
 
-def _kinds(tool: Tool, parameter: Parameter, knowledge: Knowledge) -> frozenset[str]:
+def kinds_of(tool: Tool, parameter: Parameter, knowledge: Knowledge) -> frozenset[str]:
     """Return the specific semantic types that the parameter announces or was seen to accept."""
     declared = declared_type(parameter)
     taken = {

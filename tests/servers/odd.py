@@ -11,7 +11,23 @@ import sys
 
 KIND = sys.argv[1]
 TEXT = {"type": "string"}
-NAMES = "Sorrel Lovage Borage Chervil Salsify Tansy Yarrow Comfrey Hyssop Rue Savory Dill Fennel Mallow Teasel".split()
+NAMES = [
+    "Sorrel",
+    "Lovage",
+    "Borage",
+    "Chervil",
+    "Salsify",
+    "Tansy",
+    "Yarrow",
+    "Comfrey",
+    "Hyssop",
+    "Rue",
+    "Savory",
+    "Dill",
+    "Fennel",
+    "Mallow",
+    "Teasel",
+]
 RNG = random.Random(7)
 HEIGHTS = RNG.sample(range(20, 300), len(NAMES))
 LITRES = RNG.sample(range(3, 90), len(NAMES))
