@@ -15,6 +15,7 @@ from firefly import __version__
 from firefly.curves import svg
 from firefly.errors import RunError
 from firefly.figures import workflow_figures
+from firefly.reasons import reasons_without_task
 from firefly.records import Listing, ToolKey, ToolProfile
 from firefly.replay.records import Recording
 
@@ -47,6 +48,7 @@ def figures(run: Run) -> dict[str, Any]:
         "candidates": len(run.tasks),
         "verified": len(verified),
         "verified_servers": sorted({server for task in verified for server in task.servers}),
+        "without_task": without_task(run),
         "verified_per_server": dict(sorted(Counter(s for t in verified for s in t.servers).items())),
         **workflow_figures(run),
         "funnel": funnel(run),
@@ -78,6 +80,13 @@ def facts(run: Run) -> dict[str, Any]:
         "synthesis": "template",
         "figures": {name: found[name] for name in kept},
     }
+
+
+def without_task(run: Run) -> dict[str, str]:
+    """Return server -> why no verified task uses it, as far as the run came."""
+    return reasons_without_task(
+        run.listings, run.probe_reports, run.explorations, run.tasks, run.verdicts, run.seconds.keys()
+    )
 
 
 def recordings(run: Run) -> list[Recording]:

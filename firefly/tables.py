@@ -65,6 +65,9 @@ def print_tables(run: Run) -> None:
             f"\n{len(found['unresolved'])} required parameters of {tools} tools could not be filled; "
             f"{run.folder / 'unresolved.yaml'} says why, and what would help"
         )
+    if found["without_task"] and "probing" in run.seconds:
+        print()
+        print(_table(("no task of", "why"), sorted(found["without_task"].items())))
     if run.failures:
         print(f"\n{len(run.failures)} items failed and were left out; see {run.folder / 'failures.jsonl'}")
     print()
