@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from firefly import __version__
 from firefly.errors import RunError
 from firefly.records import Listing, ToolKey, ToolProfile
-from firefly.replay.records import Recording, Task
+from firefly.replay.records import Recording
+from firefly.workflows import is_cross_server, is_write_then_read
+from firefly.workflows import workflow as tool_sequence
 
 if TYPE_CHECKING:
     from firefly.run import Run
@@ -95,35 +97,6 @@ def call_counts(episodes: Iterable[Recording]) -> dict[str, dict[str, int]]:
                 counts[step.call.server]["total"] += 1
                 counts[step.call.server]["ok"] += step.observation.outcome == "success"
     return dict(sorted(counts.items()))
-
-
-def tool_sequence(task: Task, profiles: dict[ToolKey, ToolProfile]) -> tuple[tuple[int, str, str], ...]:
-    """Return the task's workflow up to the order of independent calls, pure functions dropped."""
-    depth: dict[str, int] = {}
-    for call in task.gold_calls:
-        depth[call.id] = 1 + max((depth[parent] for parent in call.depends_on if parent in depth), default=0)
-    return tuple(
-        sorted(
-            (depth[call.id], call.server, call.tool)
-            for call in task.gold_calls
-            if (profile := profiles.get((call.server, call.tool))) is None or profile.pure is not True
-        )
-    )
-
-
-def is_cross_server(task: Task) -> bool:
-    """Return whether a value observed on one server is an argument on another."""
-    server = {call.id: call.server for call in task.gold_calls}
-    return any(server[parent] != call.server for call in task.gold_calls for parent in call.depends_on)
-
-
-def is_write_then_read(task: Task, profiles: dict[ToolKey, ToolProfile]) -> bool:
-    """Return whether a call that changes state stands before one that does not."""
-    effects = [
-        profile.effect if (profile := profiles.get((call.server, call.tool))) else "unknown"
-        for call in task.gold_calls
-    ]
-    return "write" in effects and effects[-1] == "read" and len(effects) > 1
 
 
 def funnel(run: Run) -> dict[str, dict[str, int]]:
