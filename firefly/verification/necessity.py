@@ -52,7 +52,7 @@ class Necessity(Rule):
             return self.result("unknown", why=found.fault)
         faults: list[str] = []
         unknown: list[str] = []
-        on_the_way = ancestors(task)
+        on_the_way = ancestors(task, _writes(task, trial))
         reasons: dict[str, JsonValue] = {}
         for gold in task.gold_calls:
             profile = trial.knowledge.profiles.get((gold.server, gold.tool))
@@ -78,6 +78,11 @@ class Necessity(Rule):
         if unknown and not faults:
             return self.result("unknown", why=list(unknown))
         return self.decide(faults, calls=reasons)
+
+
+def _writes(task: Task, trial: Trial) -> set[str]:
+    profiles = {gold.id: trial.knowledge.profiles.get((gold.server, gold.tool)) for gold in task.gold_calls}
+    return {call for call, profile in profiles.items() if profile is not None and profile.effect == "write"}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
@@ -67,6 +67,7 @@ def match(task: Task, steps: Sequence[Step]) -> Recorded:
     parsers: dict[str, str] = {}
     known = [(digest(step.call.model_dump(mode="json")), step) for step in steps]
     fault = ""
+    place = 0
     for gold in task.gold_calls:
         try:
             call = resolve_references(gold, outputs)
@@ -74,12 +75,20 @@ def match(task: Task, steps: Sequence[Step]) -> Recorded:
             fault = f"{gold.id}: a reference has no single value: {error}"
             break
         wanted = digest(call.model_dump(mode="json"))
-        found = [step for name, step in known if name == wanted and step.observation.outcome == "success"]
-        if not found:
+        found = [
+            at
+            for at, (name, step) in enumerate(known)
+            if name == wanted and step.observation.outcome == "success"
+        ]
+        # What a call answers may hang on those before it: a read after a write is another than before.
+        later = [at for at in found if at >= place]
+        if not found or (task.end_state and not later):
             fault = f"{gold.id}: the exploration holds no successful call with these arguments"
             break
-        calls[gold.id], observations[gold.id] = call, found[0].observation
-        parsed = parse(found[0].observation)
+        chosen = (later or found)[0]
+        place = chosen + 1
+        calls[gold.id], observations[gold.id] = call, known[chosen][1].observation
+        parsed = parse(observations[gold.id])
         if parsed is not None:
             outputs[gold.id], parsers[gold.id] = parsed.value, parsed.parser
     return Recorded(calls, observations, outputs, parsers, fault)
@@ -171,9 +180,15 @@ def expressions(task: Task) -> list[tuple[str, Expression]]:
     return [*((one.where, one.expression) for one in passed_values(task)), ("answer", task.expression)]
 
 
-def ancestors(task: Task) -> set[str]:
-    """Return the gold calls that the answer is computed from, directly or through references."""
-    wanted = set(task.expression.calls)
+def ancestors(task: Task, writes: Collection[str] = ()) -> set[str]:
+    """Return the gold calls that the answer is computed from, directly or through references.
+
+    Args:
+        task: the task.
+        writes: calls that change what the answer is read from; what they take values from counts, too.
+
+    """
+    wanted = {*task.expression.calls, *writes}
     for gold in reversed(task.gold_calls):
         if gold.id in wanted:
             wanted |= set(gold.depends_on)
