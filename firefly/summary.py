@@ -53,6 +53,7 @@ def figures(run: Run) -> dict[str, Any]:
         "cross_server": sum(is_cross_server(task) for task in verified),
         "write_then_read": sum(is_write_then_read(task, profiles) for task in verified),
         "funnel": funnel(run),
+        "shortcuts": shortcuts(run),
         "live_calls_per_verified_task": round(total / len(verified), 2) if verified else None,
         "items": run.items,
         "failures": len(run.failures),
@@ -67,7 +68,7 @@ def facts(run: Run) -> dict[str, Any]:
     kept = (
         "tools", "tools_usable", "calls", "edges", "sub_dags", "explorations", "explorations_completed",
         "candidates", "verified", "verified_per_server", "distinct_tool_sequences", "gold_calls",
-        "cross_server", "write_then_read", "funnel", "live_calls_per_verified_task",
+        "cross_server", "write_then_read", "funnel", "shortcuts", "live_calls_per_verified_task",
     )  # fmt: skip
     return {
         "firefly": __version__,
@@ -106,6 +107,13 @@ def funnel(run: Run) -> dict[str, dict[str, int]]:
     from firefly.verification import funnel as count
 
     return count(run.verdicts)
+
+
+def shortcuts(run: Run) -> dict[str, Any]:
+    """Return how many tasks each policy that takes a shortcut solves, overall and in its worst family."""
+    from firefly.verification import shortcut_rates
+
+    return shortcut_rates(run.tasks, run.verdicts)
 
 
 def write(run: Run) -> None:
