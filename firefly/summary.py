@@ -52,6 +52,7 @@ def figures(run: Run) -> dict[str, Any]:
         "verified_per_server": dict(sorted(Counter(s for t in verified for s in t.servers).items())),
         **workflow_figures(run),
         "funnel": funnel(run),
+        "shortcuts": shortcuts(run),
         "live_calls_per_verified_task": round(total / len(verified), 2) if verified else None,
         "items": run.items,
         "failures": len(run.failures),
@@ -67,7 +68,7 @@ def facts(run: Run) -> dict[str, Any]:
         "tools", "tools_usable", "calls", "edges", "sub_dags", "explorations", "explorations_completed",
         "candidates", "verified", "verified_per_server", "distinct_tool_sequences", "gold_calls",
         "three_or_more_necessary_calls", "cross_server", "write_then_read", "shapes", "sequence_entropy",
-        "largest_sequence", "largest_server", "distinct_3", "advisory_checks", "curve", "funnel",
+        "largest_sequence", "largest_server", "distinct_3", "advisory_checks", "curve", "funnel", "shortcuts",
         "live_calls_per_verified_task",
     )  # fmt: skip
     return {
@@ -114,6 +115,13 @@ def funnel(run: Run) -> dict[str, dict[str, int]]:
     from firefly.verification import funnel as count
 
     return count(run.verdicts)
+
+
+def shortcuts(run: Run) -> dict[str, Any]:
+    """Return how many tasks each policy that takes a shortcut solves, overall and in its worst family."""
+    from firefly.verification import shortcut_rates
+
+    return shortcut_rates(run.tasks, run.verdicts)
 
 
 def write(run: Run) -> None:

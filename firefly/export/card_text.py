@@ -67,6 +67,7 @@ def card_text(content: DatasetContent, rows: Rows) -> str:
         rejected=found["rejected"],
         checks=_checks(content),
         reproducible=_reproducible(content),
+        shortcuts=_shortcuts(content.facts),
         correct=_inline(content.facts.get("correctness") or "not measured for this data set"),
         first_config=first,
         first_split=rows[first][0][0] if rows.get(first) else "train",
@@ -113,6 +114,27 @@ def _checks(content: DatasetContent) -> str:
                 summaries.get(figure.check, ""),
             )
             for figure in checks(content)
+        ),
+    )
+
+
+def _shortcuts(facts: Mapping[str, Any]) -> str:
+    reached = facts.get("figures")
+    rates = reached.get("shortcuts") if isinstance(reached, Mapping) else None
+    if not rates:
+        return "Not measured for this data set."
+    header = ("policy", "verified tasks", "solved", "worst family", "without the check")
+    return _table(
+        header,
+        (
+            (
+                f"`{policy}`",
+                found["verified"]["tasks"],
+                f"{found['verified']['rate']:.1%}",
+                f"{found['verified'].get('largest_family_rate', {'rate': 0.0})['rate']:.0%}",
+                f"{found['before']['rate']:.1%} of {found['before']['tasks']}",
+            )
+            for policy, found in rates.items()
         ),
     )
 
