@@ -89,6 +89,14 @@ class GraphConfig(BaseModel):
     """Best edges kept for one parameter."""
 
 
+class SamplingConfig(BaseModel):
+    """What is sampled besides the read-only sub-DAGs of the sampler."""
+
+    model_config = _STRICT
+    writes: int = Field(ge=0)
+    """Sub-DAGs that change something, for one disposable server."""
+
+
 class SessionsConfig(BaseModel):
     """How many servers run at once."""
 
@@ -127,6 +135,7 @@ class RunConfig(BaseModel):
     exporters: dict[str, ComponentConfig | None]
     probing: ProbingConfig
     graph: GraphConfig
+    sampling: SamplingConfig
     sessions: SessionsConfig
     parallel: ParallelConfig
     seed: int

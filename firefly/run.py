@@ -189,7 +189,7 @@ class Run:
             (profile for report in self.probe_reports for profile in report.profiles),
             [
                 *(recording for report in self.probe_reports for recording in report.recordings),
-                *(exploration.recording for exploration in self.explorations),
+                *(one for exploration in self.explorations for one in exploration.recordings),
             ],
         )
 

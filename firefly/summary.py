@@ -81,7 +81,7 @@ def recordings(run: Run) -> list[Recording]:
     """Return every live episode of the run, made now or kept from earlier."""
     return [
         *(recording for report in run.probe_reports for recording in report.recordings),
-        *(exploration.recording for exploration in run.explorations),
+        *(one for exploration in run.explorations for one in exploration.recordings),
         *{recording.id: recording for recording in run.reexecutions.values()}.values(),
     ]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from random import Random
 
+from firefly.exploration.orders import in_orders
 from firefly.exploration.references import holds
+from firefly.exploration.writes import UNCHANGED
 from firefly.knowledge import Knowledge
 from firefly.outputs import useful_output
 from firefly.protocols import Backend, Explorer
@@ -29,7 +31,8 @@ def explore_sub_dag(
     """Execute ``sub_dag`` in up to ``variants`` different ways, each in an episode of its own.
 
     Ways differ in the arguments of the calls that succeeded. A way that fails ends the attempt, since
-    another would most likely fail too; so do three that repeat earlier ones.
+    another would most likely fail too (not where something is written: there other values may do); so do
+    three that repeat earlier ones. What writes is made again at once, without the looks and in other orders.
 
     Args:
         sub_dag: what to execute.
@@ -59,38 +62,52 @@ def explore_sub_dag(
             repeats += 1
             continue
         seen.add(way)
+        orders: tuple[Recording, ...] = ()
+        if sub_dag.writes and not reason:
+            orders, reason = in_orders(sub_dag, last, backend=backend, tools=tool_set, seed=seed)
         found.append(
             Exploration(
-                sub_dag=sub_dag, calls=tuple(calls), recording=recording, completed=not reason, reason=reason
+                sub_dag=sub_dag,
+                calls=tuple(calls),
+                recording=recording,
+                completed=not reason,
+                reason=reason,
+                orders=orders,
             )
         )
-        if reason:
+        if reason and (not sub_dag.writes or reason == UNCHANGED):
             break
     return found
 
 
 def last_successes(calls: Sequence[ExploredCall]) -> Mapping[str, ExploredCall]:
-    """Return the last successful call of each node."""
-    return {call.node: call for call in calls if call.step.observation.outcome == "success"}
+    """Return the last successful call of each node; looks are no calls of a node."""
+    return {call.node: call for call in calls if call.step.observation.outcome == "success" and not call.look}
 
 
 def incomplete(sub_dag: SubDag, calls: Sequence[ExploredCall]) -> str:
     """Return why ``calls`` are no complete execution of ``sub_dag``; "" when they are.
 
     Complete: every node's last successful call says something in parsed form, every link is a
-    reference, and every reference, evaluated anew, gives the very argument that was used.
+    reference, and every reference, evaluated anew, gives the very argument that was used. What a write
+    says does not matter, and of the reads that look at what writes change one is enough.
     """
     last = last_successes(calls)
     ids = {node: call.id for node, call in last.items()}
     outputs = {call.id: useful_output(call.call, call.step.observation) for call in last.values()}
+    writes, looks = {node.id for node in sub_dag.writes}, {node.id for node in sub_dag.looks}
+    if looks and not looks & last.keys():
+        return UNCHANGED
     for node in sub_dag.nodes:
         call = last.get(node.id)
+        if call is None and node.id in looks:
+            continue
         if call is None:
             return f"no call of {node.tool[0]}.{node.tool[1]} succeeded"
-        if outputs[call.id] is None:
+        if outputs[call.id] is None and node.id not in writes:
             return f"{node.tool[0]}.{node.tool[1]} returned nothing that can be read"
         for link in sub_dag.links:
-            if link.target != node.id:
+            if link.target != node.id or not link.parameter:
                 continue
             reference = call.references.get(link.parameter)
             if reference is None or reference.call != ids.get(link.source):

@@ -57,7 +57,11 @@ def asking(asked: Asked) -> list[tuple[str, str]]:
     if pick.template == "top":
         which = asked.at(pick.noun)
         bare = which.removeprefix("the ")
-        return [(f"Which are {which}?", "which"), (f"Name the {bare}.", "name"), (f"List the {bare}.", "list")]
+        return [
+            (f"Which are {which}?", "which"),
+            (f"Name the {bare}.", "name"),
+            (f"List the {bare}.", "list"),
+        ]
     if pick.template == "scalar":
         return list(_scalars(asked))
     if pick.template == "field" and asked.phrase.verb:
@@ -223,5 +227,3 @@ def _is_all(asked: Asked) -> bool:
         return not name or asked.data.startswith("the result of ")
     # "the text of the text from paragraph 6"
     return pick.label == split_head(asked.data)[0].removeprefix("the ")
-
-

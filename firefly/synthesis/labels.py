@@ -80,7 +80,9 @@ def label_of(column: Column, *, full: bool = False, lexicon: Mapping[str, str] =
     return label
 
 
-def labels(columns: Iterable[Column], lexicon: Mapping[str, str] = _NO_WORDS) -> dict[tuple[PathPart, ...], str]:
+def labels(
+    columns: Iterable[Column], lexicon: Mapping[str, str] = _NO_WORDS
+) -> dict[tuple[PathPart, ...], str]:
     """Return the label of each column, only for columns that one can ask about by a label of their own."""
     asked = [column for column in columns if not column.path or not is_machine_field(column.keys)]
     short = [label_of(column, lexicon=lexicon) for column in asked]

@@ -89,6 +89,18 @@ class Linker:
             )
         return hops[::-1]
 
+    def found(self, call: ExploredCall, parameter: str) -> Pick | None:
+        """Return how the value that an earlier call gave to ``parameter`` is singled out; None: not in words."""
+        value = self.reader.passed(call, parameter)
+        if trivial(value):
+            return None
+        pick = self._select(call.references[parameter], value, [])
+        return (
+            pick
+            if pick is not None and self._coherent(call, call.references[parameter], {parameter})
+            else None
+        )
+
     def _coherent(self, call: ExploredCall, reference: Expression, passed: Collection[str]) -> bool:
         """Return whether a call is about the same thing as the one it takes a value from.
 
@@ -152,6 +164,7 @@ class Linker:
         kind = self.rng.choices(kinds, [_KNOWN[kind] for kind in kinds])[0]
         chosen = [pick for pick in usable if pick.template == kind]
         return self.rng.choices(chosen, [pick.weight for pick in chosen])[0]
+
 
 def _selector(pick: Pick) -> str:
     """Return what says which item is meant, whatever its field."""

@@ -128,7 +128,11 @@ class Listed:
             return
         if reference.op == "sort" and reference.limit is None and not reference.where and not self.cut_off:
             label = many(self._label(column))
-            noun = f"the {label} of all {many(self.noun)}{PLACE}" if column.path else f"all {many(self.noun)}{PLACE}"
+            noun = (
+                f"the {label} of all {many(self.noun)}{PLACE}"
+                if column.path
+                else f"all {many(self.noun)}{PLACE}"
+            )
             yield from self._checked(reference, noun, label, "all", column, self._all)
 
     def folds(self) -> Iterator[Pick]:
@@ -205,9 +209,7 @@ class Listed:
         if column.may_be_added:
             ops.append(("sum", label if label.startswith("number of ") else f"combined {label}", "total"))
         for op, word, template in ops:
-            expression = self._base.model_copy(
-                update={"op": op, "field": column.path, "where": group.where}
-            )
+            expression = self._base.model_copy(update={"op": op, "field": column.path, "where": group.where})
             noun = f"the {word} of the {many(self.noun)}{PLACE}{group.clause}"
             for pick in self._checked(expression, noun, label, template, column, group):
                 yield replace(pick, word=word)

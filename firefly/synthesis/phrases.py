@@ -84,6 +84,8 @@ _CUT = re.compile(
     r"|(?:and|with|with all) (?:its|their)\b)).*$",
     re.IGNORECASE | re.DOTALL,
 )
+
+
 @dataclass(frozen=True)
 class Phrase:
     """A noun phrase for what a call returns, before its arguments are woven in."""
@@ -131,7 +133,11 @@ def _from_sentence(text: str, parts: Sequence[str]) -> Phrase | None:
         return Phrase(f"the details of {_definite(body)}")
     if verb in _FINDING:
         body = re.sub(r"^(?:for|through|in|within|across) ", "", body)
-        body = re.sub(r" (?:in|by|with|from|using|based on)(?: an?| the)? (?:quer(?:y|ies)|keywords?|search|terms?)$", "", body)
+        body = re.sub(
+            r" (?:in|by|with|from|using|based on)(?: an?| the)? (?:quer(?:y|ies)|keywords?|search|terms?)$",
+            "",
+            body,
+        )
         return Phrase(_definite(body), _head(body))
     if verb in _SHOWING:
         body = re.sub(r"^(?:information|info|details|data) (?:about|on|for|of) ", "details of ", body)

@@ -25,9 +25,11 @@ from firefly.synthesis.roles import KEY_WORDS, PEOPLE
 from firefly.synthesis.shown import is_code
 from firefly.synthesis.weaving import Told, converted, literal, title_of, weave
 
-__all__ = ["Hop", "compose", "wordings"]
+__all__ = ["Hop", "compose", "spoken_data", "spoken_row", "wordings"]
 
-_FILE_WORDS = frozenset({"file", "path", "filename", "filepath", "name", "document", "location", "uri", "url"})
+_FILE_WORDS = frozenset(
+    {"file", "path", "filename", "filepath", "name", "document", "location", "uri", "url"}
+)
 _POINTS = re.compile(r"\b(?:it|its|their|that \w+)\b")
 _OF_ONE = ("field", "find", "extreme", "only")
 
@@ -77,6 +79,16 @@ def wordings(hops: Sequence[Hop], answer: Pick, rng: Random, most: int = 4) -> l
         if len(texts) < most:
             texts.setdefault(text, name)
     return list(texts.items())
+
+
+def spoken_data(hop: Hop, before: Sequence[Hop]) -> str:
+    """Return a call's phrase with its arguments, those that the calls ``before`` it give among them."""
+    return _Speaker([*before, hop], _Way("one")).data(hop)
+
+
+def spoken_row(hop: Hop, before: Sequence[Hop]) -> str:
+    """Return what the only row of a call is called: "order ORD-1", "the order of the shipment"."""
+    return _Speaker([*before, hop], _Way("one")).sole(hop)
 
 
 def _seen(found: Sequence[tuple[str, str]], place: int) -> tuple[int, int]:
@@ -153,9 +165,7 @@ class _Speaker:
 
     def data(self, hop: Hop) -> str:
         """Return the noun phrase of a call's whole output."""
-        told = [
-            literal(hop.phrase, parameter, value, hop.files) for parameter, value in hop.literals.items()
-        ]
+        told = [literal(hop.phrase, parameter, value, hop.files) for parameter, value in hop.literals.items()]
         for parameter in sorted(hop.references):
             if hop.column and not self._is_argument(hop, parameter):
                 continue
@@ -278,7 +288,9 @@ def property_of(pick: Pick, noun: str) -> str:
     participle = done(column)
     if participle is not None and column.kind != "date":
         who = noun if noun and noun not in KEY_WORDS else "person"
-        return f"the {who} that {{}} {'was' if participle[1] == 'by' else 'is'} {participle[0]} {participle[1]}"
+        return (
+            f"the {who} that {{}} {'was' if participle[1] == 'by' else 'is'} {participle[0]} {participle[1]}"
+        )
     if pick.role == "file":
         kept = [word for word in words(column.name) if word not in _FILE_WORDS]
         return f"{' '.join(kept)} {noun}".strip() if noun else label

@@ -84,7 +84,9 @@ def describe(text: str) -> Statement | None:
             return None
         kind = fold["fold"].upper()
         if kind == "COUNT":
-            return Statement(scalar=f"the number of {_plural(item)}", item=item) if fold["of"] == "*" else None
+            return (
+                Statement(scalar=f"the number of {_plural(item)}", item=item) if fold["of"] == "*" else None
+            )
         return Statement(scalar=f"the {_WORDS[kind]} {spoken(fold['of'])} of {rows}", item=item)
     if match["group"]:
         counted = _COUNTED.match(what)

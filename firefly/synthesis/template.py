@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from random import Random
 
 from firefly.knowledge import Knowledge
 from firefly.plugins import register
 from firefly.records import Exploration
 from firefly.replay.records import Task
+from firefly.synthesis.changes import change_writers
 from firefly.synthesis.chains import chains
 from firefly.synthesis.reading import Lexicon
 from firefly.synthesis.writer import Writer
+
 
 @register("synthesizer", "template")
 class Template:
@@ -39,8 +42,16 @@ class Template:
     def write(self, exploration: Exploration, *, knowledge: Knowledge, rng: Random) -> list[Task]:
         """Return task candidates; their answers are computed from what the calls returned."""
         written: list[Task] = []
-        for chain in chains(exploration, knowledge):
-            writer = Writer(exploration, chain, knowledge, rng, self.lexicon, self.phrasings)
+        if exploration.sub_dag.writes:
+            writers: Iterator[Writer] = change_writers(
+                exploration, knowledge, rng, self.lexicon, self.phrasings
+            )
+        else:
+            writers = (
+                Writer(exploration, chain, knowledge, rng, self.lexicon, self.phrasings)
+                for chain in chains(exploration, knowledge)
+            )
+        for writer in writers if exploration.completed else ():
             written += writer.tasks(self.tasks - len(written))
             if len(written) >= self.tasks:
                 break

@@ -92,9 +92,7 @@ def _found(base: Expression, column: Column, index: int, text: str, which: str, 
     )
 
 
-def extremes(
-    base: Expression, noun: str, by: Column, label: str, groups: Sequence[Group]
-) -> Iterator[Thing]:
+def extremes(base: Expression, noun: str, by: Column, label: str, groups: Sequence[Group]) -> Iterator[Thing]:
     """Yield the items that have the most or least of a measured field, of all items or of a group."""
     for group in groups:
         if by.path in group.fields:

@@ -40,6 +40,7 @@ _HOMES = vocabulary(
     "channel namespace account table section chapter"
 )
 """Things that hold others: what is told of them says where."""
+_TEXTS = ("text", "string", "phrase", "word", "term")
 _POSITIONS = vocabulary("index position offset")
 _QUERIES = vocabulary("query pattern keyword keywords term search text contains q phrase string needle")
 _BARE = vocabulary("id name key path code number value query title")
@@ -58,9 +59,13 @@ _SPECIFIC = re.compile(
     re.IGNORECASE,
 )
 _ONE = re.compile(rf"\b(?:a single|a|an|one|any)\s+{_NOUN}", re.IGNORECASE)
-_THE = re.compile(rf"\b(?:(?P<preposition>of|for|in|from|by|about)\s+)(?:the|its|your)\s+{_NOUN}", re.IGNORECASE)
+_THE = re.compile(
+    rf"\b(?:(?P<preposition>of|for|in|from|by|about)\s+)(?:the|its|your)\s+{_NOUN}", re.IGNORECASE
+)
 _SUBJECT = re.compile(r"(?<=^the details of )the (?P<noun>[A-Za-z]+)$")
-_NUMBERS = re.compile(r"\b(?:two|three|several|multiple|some|all|a list of|the given) (?:numbers|values|integers)\b")
+_NUMBERS = re.compile(
+    r"\b(?:two|three|several|multiple|some|all|a list of|the given) (?:numbers|values|integers)\b"
+)
 
 Kind = Literal["thing", "file", "text", "query", "place", "value"]
 
@@ -119,9 +124,7 @@ def literal(
     return Told(parameter, quoted(value), title=title, named=said, kind=kind)
 
 
-def _thing(
-    noun: str, title: str, parts: Sequence[str], value: JsonValue, files: Sequence[str]
-) -> str:
+def _thing(noun: str, title: str, parts: Sequence[str], value: JsonValue, files: Sequence[str]) -> str:
     if isinstance(value, str) and (is_file(value) or value.startswith("/")):
         ending = value.rpartition(".")[2].lower() if is_file(value) else ""
         kind = noun if singular(noun.split()[-1].lower() if noun else "") in FILE_NOUNS else ""
@@ -132,8 +135,10 @@ def _thing(
         if set(parts) & _POSITIONS:
             thing = " ".join(word for word in known.split() if word not in _POSITIONS)
             return f"the {thing} at index {value}" if thing else f"index {value}"
-        return f"{known} {quoted(value)}" if noun or set(parts) & KEY_WORDS else f"a {known} of {quoted(value)}"
-    if is_code(value) and known.split()[-1:] and known.split()[-1] in ("text", "string", "phrase", "word", "term"):
+        return (
+            f"{known} {quoted(value)}" if noun or set(parts) & KEY_WORDS else f"a {known} of {quoted(value)}"
+        )
+    if is_code(value) and known.split()[-1:] and known.split()[-1] in _TEXTS:
         return f"the {known} {quoted(value)}"
     if is_code(value):
         return named(known, str(value))

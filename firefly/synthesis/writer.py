@@ -13,7 +13,15 @@ from firefly.mentions import mention, normal, same
 from firefly.outputs import leaves
 from firefly.parameters import parameters
 from firefly.records import Exploration
-from firefly.replay.records import Expression, GoldCall, PathPart, Provenance, Task
+from firefly.replay.records import (
+    Answer,
+    Expression,
+    GoldCall,
+    PathPart,
+    Provenance,
+    StateProbe,
+    Task,
+)
 from firefly.synthesis.answers import answer_of
 from firefly.synthesis.chains import Chain
 from firefly.synthesis.linking import Linker, renamed, trivial
@@ -159,15 +167,28 @@ class Writer:
             return None
         names = {hop.id: f"c{number}" for number, hop in enumerate(hops, start=1)}
         gold = tuple(self._gold(hop, names) for hop in hops)
+        servers = {call.server for call in gold}
+        return self._finished(said, typed, renamed(answer.expression, names), gold, servers)
+
+    def _finished(
+        self,
+        said: Sequence[tuple[str, str]],
+        typed: tuple[Answer, str],
+        expression: Expression,
+        gold: tuple[GoldCall, ...],
+        servers: set[str],
+        end_state: tuple[StateProbe, ...] = (),
+    ) -> Task:
         return Task(
             question=said[0][0],
             phrasings=tuple(text for text, _ in said[1:]),
             answer_format=typed[1],
             answer=typed[0],
-            expression=renamed(answer.expression, names),
+            expression=expression,
             gold_calls=gold,
-            servers=tuple(sorted({call.server for call in gold})),
-            world=self._world({call.server for call in gold}),
+            end_state=end_state,
+            servers=tuple(sorted(servers)),
+            world=self._world(servers),
             provenance=Provenance(
                 exploration=self.exploration.id,
                 synthesizer="template",
