@@ -173,7 +173,12 @@ def _values(asked: Asked) -> Iterator[tuple[str, str]]:
     of = f"of {owner}" if owner != "it" else "of it"
     if pick.role == "person":
         yield f"Who is the {label} {of}?", "who"
-        yield f"Tell me the name of the {label} {of}." if " " in str(pick.value) else f"Tell me the {label} {of}.", "tell"
+        yield (
+            f"Tell me the name of the {label} {of}."
+            if " " in str(pick.value)
+            else f"Tell me the {label} {of}.",
+            "tell",
+        )
         yield f"I need the {label} {of}.", "need"
         return
     if label.startswith("number of ") and is_participle(label.split()[-1]):

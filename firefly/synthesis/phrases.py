@@ -242,7 +242,9 @@ def place_of(phrase: Phrase, noun: str, data: str, *, plain: bool = False) -> st
     many = " ".join([*noun.split()[:-1], _many(noun.split()[-1])])
     found = items.lower().find(f"{many.lower()} ")
     place = items[found + len(many) + 1 :] if found >= 0 and not whole else split_head(items)[1]
-    place = re.sub(r"^from (?=(?:the|its|that) (?:\w+ )?(?:document|workbook|file|presentation|PDF)\b)", "in ", place)
+    place = re.sub(
+        r"^from (?=(?:the|its|that) (?:\w+ )?(?:document|workbook|file|presentation|PDF)\b)", "in ", place
+    )
     return "" if plain and _PLUMBING.match(place) else place
 
 

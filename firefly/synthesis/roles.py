@@ -15,7 +15,17 @@ from firefly.english import is_participle, singular, spoken, vocabulary, words
 from firefly.synthesis.columns import Column
 from firefly.synthesis.shown import is_code, is_file, is_proper
 
-__all__ = ["GENERIC", "KEY_WORDS", "PEOPLE", "Role", "is_person", "item_name", "key_column", "name_column", "role_of"]
+__all__ = [
+    "GENERIC",
+    "KEY_WORDS",
+    "PEOPLE",
+    "Role",
+    "is_person",
+    "item_name",
+    "key_column",
+    "name_column",
+    "role_of",
+]
 
 Role = Literal[
     "key", "name", "person", "place", "date", "quantity", "state", "code", "file", "amount", "formula", "text",

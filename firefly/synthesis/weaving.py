@@ -231,7 +231,10 @@ def _substitute(pattern: re.Pattern[str], text: str, one: Told, that: bool) -> t
         lead = f"{preposition} " if preposition else ""
         said_so = one.phrase(noun, that)
         if preposition in ("from", "by") and singular(nouns[-1].lower()) in PEOPLE:
-            lead, said_so = "by ", said_so.removeprefix(f"the {noun} ") if is_proper(one.value[1:-1]) else said_so
+            lead, said_so = (
+                "by ",
+                said_so.removeprefix(f"the {noun} ") if is_proper(one.value[1:-1]) else said_so,
+            )
         return text[: match.start()] + lead + said_so + tail, True
     return text, False
 
