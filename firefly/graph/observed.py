@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from weakref import WeakKeyDictionary
 
 from pydantic import JsonValue
 
 from firefly.graph.names import name_match
 from firefly.graph.places import fits
 from firefly.graph.records_in import record_edges, scalar_parts
-from firefly.graph.seen import Domain, Field, Seen, launch_values
+from firefly.graph.seen import Domain, Field, Seen, launch_values, seen_of
 from firefly.knowledge import Knowledge
 from firefly.outputs import Path
 from firefly.parameters import Parameter, parameters
@@ -54,12 +53,9 @@ _PART = 0.75
 class Observed:
     """Compares values that a tool returned with values that another tool's parameter accepted."""
 
-    def __init__(self) -> None:
-        self._seen: WeakKeyDictionary[Knowledge, Seen] = WeakKeyDictionary()
-
     def score(self, source: Tool, targets: Sequence[Tool], *, evidence: Knowledge) -> list[Edge]:
         """Return the edges that values speak for; none when the source never returned data."""
-        seen = self._seen.setdefault(evidence, Seen(evidence))
+        seen = seen_of(evidence)
         fields = sorted(seen.fields(source.key).items(), key=lambda item: repr(item[0]))
         found: list[Edge] = []
         for target in targets if fields else ():
@@ -93,8 +89,8 @@ def _edge(
     if not names:
         return
     by_type, kind = _by_type(seen, declared, domain, parameter, target)
-    score, why = _score(names, seen, domain, named=named, by_type=by_type)
-    score *= _discount(source, target, seen, domain, constants)
+    score, why = score_of(names, seen, domain, named=named, by_type=by_type)
+    score *= discount(source, target, seen, domain, constants)
     if score >= _LEAST:
         if kind:
             why["semantic_type"] = kind
@@ -154,7 +150,8 @@ def _inside(
         )
 
 
-def _discount(source: Tool, target: Tool, seen: Field, domain: Domain, constants: frozenset[str]) -> float:
+def discount(source: Tool, target: Tool, seen: Field, domain: Domain, constants: frozenset[str]) -> float:
+    """Return a factor for edges that are seldom of use: to itself, of constants, echoes or plain text."""
     factor = 1.0
     if source.key == target.key:
         factor *= _SELF
@@ -167,7 +164,7 @@ def _discount(source: Tool, target: Tool, seen: Field, domain: Domain, constants
     return factor
 
 
-def _score(
+def score_of(
     names: AbstractSet[str], seen: Field, domain: Domain, *, named: float, by_type: float
 ) -> tuple[float, dict[str, JsonValue]]:
     """Return a score of 0..1 and what spoke for it, independent signs adding up."""

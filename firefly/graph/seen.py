@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from weakref import ref
+from weakref import WeakKeyDictionary, ref
 
 from pydantic import JsonValue
 
@@ -125,6 +125,13 @@ class Domain:
         return bool(self.useless)
 
 
+def seen_of(knowledge: Knowledge) -> Seen:
+    """Return what was seen, made once for one body of knowledge."""
+    if knowledge not in _made:
+        _made[knowledge] = Seen(knowledge)
+    return _made[knowledge]
+
+
 class Seen:
     """Fields and domains of one body of knowledge, each made once."""
 
@@ -166,6 +173,9 @@ class Seen:
         knowledge = self._knowledge()
         assert knowledge is not None  # whoever asks holds it
         return knowledge
+
+
+_made: WeakKeyDictionary[Knowledge, Seen] = WeakKeyDictionary()
 
 
 def observed_fields(key: ToolKey, knowledge: Knowledge, places: Places) -> dict[Path, Field]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from firefly.graph.annotations import PINNED
 from firefly.knowledge import Knowledge
 from firefly.protocols import CandidateGenerator, Scorer
-from firefly.graph.annotations import PINNED
 from firefly.records import Edge, ToolKey
 from firefly.replay.records import Tool
 

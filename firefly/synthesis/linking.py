@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from random import Random
 
 from pydantic import JsonValue
@@ -16,7 +16,7 @@ from firefly.replay.records import Expression, PathPart
 from firefly.synthesis.picks import Pick, field_picks, scalar_picks
 from firefly.synthesis.questions import Hop
 from firefly.synthesis.reading import ChainReader, may_be_one
-from firefly.synthesis.telling import Told, tellable
+from firefly.synthesis.telling import tellable
 
 __all__ = ["Linker", "trivial"]
 
