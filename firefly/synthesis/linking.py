@@ -90,7 +90,7 @@ class Linker:
         return hops[::-1]
 
     def found(self, call: ExploredCall, parameter: str) -> Pick | None:
-        """Return how the value that an earlier call gave to ``parameter`` is singled out; None: not in words."""
+        """Return how the value that an earlier call gave to ``parameter`` is singled out; None: can't be."""
         value = self.reader.passed(call, parameter)
         if trivial(value):
             return None

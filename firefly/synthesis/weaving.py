@@ -124,10 +124,10 @@ def literal(
     return Told(parameter, quoted(value), title=title, named=said, kind=kind)
 
 
-def _thing(noun: str, title: str, parts: Sequence[str], value: JsonValue, files: Sequence[str]) -> str:
+def _thing(noun: str, title: str, parts: Sequence[str], value: JsonValue, files: Sequence[str]) -> str:  # noqa: PLR0911 - one for each kind of value
     if isinstance(value, str) and (is_file(value) or value.startswith("/")):
         ending = value.rpartition(".")[2].lower() if is_file(value) else ""
-        kind = noun if singular(noun.split()[-1].lower() if noun else "") in FILE_NOUNS else ""
+        kind = noun if singular(noun.rsplit(maxsplit=1)[-1].lower() if noun else "") in FILE_NOUNS else ""
         kind = kind or _ENDINGS.get(ending, "file" if ending else "folder")
         return f"the {kind} {base_name(value, files)}"
     known = noun or stem(title)
