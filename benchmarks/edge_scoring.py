@@ -36,6 +36,7 @@ from firefly.components import build
 from firefly.config import check_config
 from firefly.graph import score_source
 from firefly.graph.candidates import AllPairs
+from firefly.items import source_digest
 from firefly.knowledge import Knowledge
 from firefly.pipeline import run
 from firefly.worlds.draw import Draw
@@ -99,9 +100,12 @@ def main() -> None:
 def probed(given: argparse.Namespace) -> Knowledge:
     """Return what probing finds of the servers."""
     with tempfile.TemporaryDirectory() as name:
-        world = given.world or Path(name) / "world"
-        if given.world is None:
-            build_world(world, given.seed)
+        world = given.world
+        if world is None:  # in one place for one content: the store knows it again
+            made = source_digest(("worlds", str(Path(__file__).resolve())))
+            world = given.store.resolve() / "edge-scoring" / f"{given.seed}-{made}"
+            if not world.is_dir():
+                build_world(world, given.seed)
         overrides = [
             "servers=bundled",
             "until=probing",
@@ -118,7 +122,7 @@ def probed(given: argparse.Namespace) -> Knowledge:
 
 def build_world(folder: Path, seed: int) -> None:
     """Write the demo's shop, a folder of texts, and a memory of people and places."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     Shop(seed=seed).build(folder)
     draw = Draw(seed, "edge scoring")
     people = [

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from firefly.components import TARGET, faults, validation_faults
 from firefly.errors import ConfigError
+from firefly.graph.annotations import Annotation, read_annotations
 
 STAGE_NAMES = (
     "catalog",
@@ -86,7 +87,14 @@ class GraphConfig(BaseModel):
     threshold: float = Field(ge=0.0, le=1.0)
     """Edges scored lower are dropped."""
     per_parameter: int = Field(ge=1)
-    """Best edges kept for one parameter."""
+    """Best edges kept for one parameter, and for each template of its text."""
+    annotations: list[Annotation] = []
+    """Edges that a user requires or forbids; given as a YAML file, a list, or a mapping of names to edges."""
+
+    @field_validator("annotations", mode="before")
+    @classmethod
+    def _read(cls, value: Any) -> Any:
+        return read_annotations(value)
 
 
 class SamplingConfig(BaseModel):

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from firefly.records import Listing, ToolKey, ToolProfile
+from firefly.replay.masks import answer_digest
 from firefly.replay.records import Recording, Step, Tool, digest
 
 
@@ -90,7 +91,7 @@ class Knowledge:
     def _answer_digest(self, step: Step) -> str:
         profile = self.profiles.get(step.call.key)
         if profile is not None and profile.determinism == "deterministic":
-            return step.observation.digest
+            return answer_digest(step.observation, profile.volatile_paths)
         return step.observation.outcome
 
 

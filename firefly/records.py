@@ -157,7 +157,10 @@ class Link(Record):
 
 
 class SubDag(Identified):
-    """A connected, acyclic set of calls that focuses one exploration; nodes in topological order."""
+    """An acyclic set of calls that focuses one exploration, nodes in topological order.
+
+    Connected, unless a baseline sampler made it.
+    """
 
     nodes: tuple[Node, ...]
     links: tuple[Link, ...] = ()

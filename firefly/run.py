@@ -27,6 +27,7 @@ from firefly.replay.records import Record, Recording, Task, canonical_json, dige
 from firefly.store import Store
 
 if TYPE_CHECKING:
+    from firefly.graph import Unresolved
     from firefly.replay.cassette import Cassette
     from firefly.servers.live import LiveBackend
     from firefly.servers.spec import ServerSpec
@@ -46,6 +47,8 @@ class Run:
         self.listings: list[Listing] = []
         self.probe_reports: list[ProbeReport] = []
         self.edges: list[Edge] = []
+        self.scored_edges: list[Edge] = []
+        """Before pruning."""
         self.sub_dags: list[SubDag] = []
         self.explorations: list[Exploration] = []
         self.cassette: Cassette | None = None
@@ -192,6 +195,16 @@ class Run:
                 *(one for exploration in self.explorations for one in exploration.recordings),
             ],
         )
+
+    @cached_property
+    def unresolved(self) -> list[Unresolved]:
+        """Return the required parameters that nothing could fill; ask once nothing more is explored."""
+        from firefly.graph import unresolved
+
+        if "graph" not in self.seconds:
+            return []
+        where = {name: spec.where for name, spec in self.specs.items()}
+        return unresolved(self.knowledge(), self.scored_edges, self.edges, where=where)
 
     @property
     def verified(self) -> list[Task]:

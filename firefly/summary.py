@@ -35,6 +35,8 @@ def figures(run: Run) -> dict[str, Any]:
         "calls": {"total": total, "ok": sum(one["ok"] for one in calls.values()), "per_server": calls},
         "calls_this_run": run.live_counts,
         "edges": len(run.edges),
+        "edges_of_kind": dict(sorted(Counter(edge.kind for edge in run.edges).items())),
+        "unresolved": sorted(f"{one.tool}.{one.parameter}" for one in run.unresolved),
         "sub_dags": len(
             {exploration.sub_dag.id for exploration in run.explorations} | {one.id for one in run.sub_dags}
         ),
@@ -134,13 +136,17 @@ def funnel(run: Run) -> dict[str, dict[str, int]]:
 
 
 def write(run: Run) -> None:
-    """Write ``summary.json`` and ``failures.jsonl`` into the run's folder, each whole or not at all.
+    """Write ``summary.json``, ``unresolved.yaml`` and ``failures.jsonl``, each whole or not at all.
 
     Raises:
         RunError: the folder can't be written, and no other error is on its way to the user.
     """
     already = sys.exc_info()[0]
     files = {"summary.json": json.dumps(figures(run), indent=2, ensure_ascii=False) + "\n"}
+    if run.unresolved:
+        from firefly.graph import unresolved_yaml
+
+        files["unresolved.yaml"] = unresolved_yaml(run.unresolved)
     if run.failures:
         files["failures.jsonl"] = "".join(failure.to_json() + "\n" for failure in run.failures)
     for name, text in files.items():

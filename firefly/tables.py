@@ -55,6 +55,12 @@ def print_tables(run: Run) -> None:
     if lost:
         print()
         print(_table(("rejected by", "first", "at all"), lost))
+    if found["unresolved"]:
+        tools = len({one.tool for one in run.unresolved})
+        print(
+            f"\n{len(found['unresolved'])} required parameters of {tools} tools could not be filled; "
+            f"{run.folder / 'unresolved.yaml'} says why, and what would help"
+        )
     if run.failures:
         print(f"\n{len(run.failures)} items failed and were left out; see {run.folder / 'failures.jsonl'}")
     print()

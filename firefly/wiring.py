@@ -83,9 +83,11 @@ def probing(run: Run) -> None:
 
 def graph(run: Run) -> None:
     """Score every parameter-level edge and keep the best."""
-    from firefly.graph import prune
+    from firefly.graph import annotated, check_annotations, prune, tried
 
     knowledge = run.knowledge()
+    limits = run.config.graph
+    check_annotations(limits.annotations, knowledge)
     by_server: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for key in sorted(knowledge.tools):
         by_server[key[0]].append(key)
@@ -97,9 +99,10 @@ def graph(run: Run) -> None:
         )
         for server, keys in by_server.items()
     ]
-    limits = run.config.graph
+    scored = tried(run.items_of(items, Edge, computes=True).all, run.explorations)
+    run.scored_edges = annotated(scored, limits.annotations, knowledge)
     run.edges = prune(
-        run.items_of(items, Edge, computes=True).all,
+        run.scored_edges,
         threshold=limits.threshold,
         per_parameter=limits.per_parameter,
     )
@@ -147,8 +150,14 @@ def sampling(run: Run) -> None:
             )
         )
     found = {sub_dag.id: sub_dag for sub_dag in run.items_of(items, SubDag).all}
-    explored = {exploration.sub_dag.id for exploration in run.explorations}
-    run.sub_dags = [found[name] for name in sorted(found) if name not in explored]
+    explored = {_calls_and_links(exploration.sub_dag) for exploration in run.explorations}
+    run.sub_dags = [found[name] for name in sorted(found) if _calls_and_links(found[name]) not in explored]
+
+
+def _calls_and_links(sub_dag: SubDag) -> str:
+    """Return what is to be done, whatever the edges that it was sampled from score in this round."""
+    links = [link.model_dump(mode="json", exclude={"edge"}) for link in sub_dag.links]
+    return digest([[node.model_dump(mode="json") for node in sub_dag.nodes], links])
 
 
 def exploration(run: Run) -> None:

@@ -1,31 +1,35 @@
 """Scores edges by values: what a source was seen to return, against what a target was seen to take.
 
 Names alone fail on real servers (parameters are called ``path`` or ``query``, outputs
-``content``). Values speak: a value returned by one tool that another accepted, or values of the
-same semantic type.
+``content``). Values speak: a value returned by one tool that another accepted, values of the same
+semantic type, names of files where files are taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from weakref import WeakKeyDictionary
 
 from pydantic import JsonValue
 
 from firefly.graph.names import name_match
-from firefly.graph.seen import Domain, Field, Seen, launch_values
+from firefly.graph.places import fits
+from firefly.graph.records_in import record_edges, scalar_parts
+from firefly.graph.seen import Domain, Field, Seen, launch_values, seen_of
 from firefly.knowledge import Knowledge
 from firefly.outputs import Path
 from firefly.parameters import Parameter, parameters
 from firefly.plugins import register
 from firefly.records import Edge
 from firefly.replay.records import Tool
-from firefly.values.semantic import declared_type
+from firefly.values.paths import wants_path
+from firefly.values.semantic import declared_type, words
 
 _LEAST = 0.1
 """Scores below say nothing."""
 _CONSTANT = 0.4
+_ONE = 0.7
+"""For a constant that was taken."""
 _LISTED = 4
 """Values that make a vocabulary worth believing."""
 _STRANGE = 0.4
@@ -35,30 +39,32 @@ _REFUSED = 0.35
 """For values of which some were refused and none was taken."""
 _PROSE = 0.3
 """For sentences, which are seldom arguments."""
-_SELF = 0.4
+_SELF = 0.6
 """A tool seldom feeds itself."""
+_ECHO = 0.6
+"""For values that the source only repeated."""
+_TEXT = 0.85
+"""For values found in text that no parser reads."""
+_PART = 0.75
+"""For values that are but a part of an argument."""
 
 
 @register("scorer", "observed")
 class Observed:
     """Compares values that a tool returned with values that another tool's parameter accepted."""
 
-    def __init__(self) -> None:
-        self._seen: WeakKeyDictionary[Knowledge, Seen] = WeakKeyDictionary()
-
     def score(self, source: Tool, targets: Sequence[Tool], *, evidence: Knowledge) -> list[Edge]:
         """Return the edges that values speak for; none when the source never returned data."""
-        seen = self._seen.setdefault(evidence, Seen(evidence))
+        seen = seen_of(evidence)
         fields = sorted(seen.fields(source.key).items(), key=lambda item: repr(item[0]))
-        found = []
+        found: list[Edge] = []
         for target in targets if fields else ():
             constants = launch_values(evidence, (source.server, target.server))
             for parameter in parameters(target):
-                domain = seen.domain(target, parameter)
+                domain = seen.domain(target, parameter.name)
                 for path, one in fields:
-                    edge = _edge(source, target, parameter, path, one, domain, constants)
-                    if edge is not None:
-                        found.append(edge)
+                    found += _edge(source, target, parameter, path, one, domain, constants)
+                found += _inside(source, target, parameter, fields, seen, constants)
         return found
 
 
@@ -70,38 +76,96 @@ def _edge(
     seen: Field,
     domain: Domain,
     constants: frozenset[str],
-) -> Edge | None:
+) -> Iterator[Edge]:
     named = name_match(path, source, parameter.name, target)
-    declared = declared_type(parameter)
-    if not (named or declared in seen.shares or seen.shapes.keys() & domain.shapes or seen.meets(domain)):
-        return None
-    if not _admits(parameter, seen):
-        return None
+    declared = _declared(parameter)
+    placed = bool(seen.paths) and wants_path(parameter)
+    alike = declared in seen.shares or seen.shapes.keys() & domain.shapes
+    if not (named or placed or alike or seen.meets(domain)) or not _admits(parameter, seen):
+        return
     names = seen.relevant.keys() - constants
     if parameter.has_default:
         names -= {repr(parameter.default)}
     if not names:
-        return None
-    score, why = _score(names, seen, domain, named=named, declared=declared)
+        return
+    by_type, kind = _by_type(seen, declared, domain, parameter, target)
+    score, why = score_of(names, seen, domain, named=named, by_type=by_type)
+    score *= discount(source, target, seen, domain, constants)
+    if score >= _LEAST:
+        if kind:
+            why["semantic_type"] = kind
+        yield Edge(
+            source=source.key,
+            target=target.key,
+            parameter=parameter.name,
+            kind="produces" if seen.values else "refers_to",
+            output_path=path,
+            score=round(score, 4),
+            evidence={"observed": {"score": round(score, 4), **why}},
+        )
+
+
+def _inside(
+    source: Tool,
+    target: Tool,
+    parameter: Parameter,
+    fields: Sequence[tuple[Path, Field]],
+    seen: Seen,
+    constants: frozenset[str],
+) -> Iterator[Edge]:
+    """Yield edges to what stands inside an object, or inside the objects of a list.
+
+    A whole object of the output that has the keys can be passed on. A value for one of the keys can't
+    by itself; it says that the two tools speak of the same things.
+    """
+    parts = scalar_parts(parameter, target)
+    if not parts:
+        return
+    whole = list(record_edges(source, target, parameter, parts, fields))
+    yield from whole
+    best: dict[str, Edge] = {}
+    for part in parts:
+        domain = seen.domain(target, f"{parameter.name}.{part.name}")
+        for path, one in fields:
+            for edge in _edge(source, target, part, path, one, domain, constants):
+                if part.name not in best or edge.score > best[part.name].score:
+                    best[part.name] = edge
+    needed = [part.name for part in parts if part.required] or [part.name for part in parts]
+    score = sum(best[name].score for name in needed if name in best) / len(needed)
+    if score >= _LEAST:
+        first = max(best.values(), key=lambda edge: (edge.score, edge.id))
+        yield first.model_copy(
+            update={
+                "id": "",
+                "parameter": parameter.name,
+                "kind": "refers_to",
+                "score": round(_PART * score, 4),
+                "evidence": {
+                    "observed": {
+                        "score": round(_PART * score, 4),
+                        "inside": {name: best[name].score for name in sorted(best)},
+                    }
+                },
+            }
+        )
+
+
+def discount(source: Tool, target: Tool, seen: Field, domain: Domain, constants: frozenset[str]) -> float:
+    """Return a factor for edges that are seldom of use: to itself, of constants, echoes or plain text."""
+    factor = 1.0
     if source.key == target.key:
-        score *= _SELF
-    if domain.accepted and domain.accepted.keys() <= constants:
-        score *= _CONSTANT
-    if score < _LEAST:
-        return None
-    return Edge(
-        source=source.key,
-        target=target.key,
-        parameter=parameter.name,
-        kind="produces" if seen.values else "refers_to",
-        output_path=path,
-        score=round(score, 4),
-        evidence={"observed": {"score": round(score, 4), **why}},
-    )
+        factor *= _SELF
+    if len(domain.accepted) == 1 and domain.accepted.keys() <= constants:
+        factor *= _CONSTANT
+    if not seen.values:
+        factor *= _ECHO
+    if seen.is_text:
+        factor *= _TEXT
+    return factor
 
 
-def _score(
-    names: AbstractSet[str], seen: Field, domain: Domain, *, named: float, declared: str
+def score_of(
+    names: AbstractSet[str], seen: Field, domain: Domain, *, named: float, by_type: float
 ) -> tuple[float, dict[str, JsonValue]]:
     """Return a score of 0..1 and what spoke for it, independent signs adding up."""
     telling = names if named >= 0.5 else names & seen.telling
@@ -114,19 +178,17 @@ def _score(
         by_value = 0.45
     elif domain.vocabulary:
         by_value = 0.5 * len(telling & domain.vocabulary) / len(names)
-    by_type, kind = _type_match(seen, declared, domain)
     score = 1 - (1 - by_value) * (1 - 0.55 * by_type) * (1 - 0.5 * named)
     if useless:
         score *= 1 - 0.3 * len(useless) / (len(useless) + len(accepted)) if accepted else _REFUSED
     if not accepted and named < 0.5 and seen.shares.get("prose", 0.0) > 0.5:
         score *= _PROSE
-    if not by_value and (_clash(seen, domain) or (len(domain.vocabulary) >= _LISTED)):
+    foreign = len(domain.vocabulary) >= _LISTED and not seen.is_new
+    if not by_value and (_clash(seen, domain) or foreign):
         score *= _STRANGE
     if seen.is_constant:
-        score *= _CONSTANT
+        score *= _CONSTANT if not accepted else _ONE
     why: dict[str, JsonValue] = {"name": round(named, 3), "type": round(by_type, 3)}
-    if kind:
-        why["semantic_type"] = kind
     if accepted:
         why["accepted"] = [seen.relevant[name] for name in accepted[:3]]
     if useless:
@@ -145,7 +207,9 @@ def _clash(seen: Field, domain: Domain) -> bool:
     )
 
 
-def _type_match(seen: Field, declared: str, domain: Domain) -> tuple[float, str]:
+def _by_type(
+    seen: Field, declared: str, domain: Domain, parameter: Parameter, target: Tool
+) -> tuple[float, str]:
     """Return how far the values have the semantic type that the parameter takes, and which type."""
     best, best_kind = 0.0, ""
     for kind in sorted(seen.shapes.keys() & domain.shapes):
@@ -156,7 +220,20 @@ def _type_match(seen: Field, declared: str, domain: Domain) -> tuple[float, str]
     trust = 0.8 if not domain.accepted else 0.5 if best or not domain.shapes else 0.15
     if declared and trust * seen.shares.get(declared, 0.0) > best:
         best, best_kind = trust * seen.shares[declared], declared
+    if wants_path(parameter):
+        if seen.paths:
+            part = min(1.0, 2 * len(seen.paths) / max(1, len(seen.relevant) + seen.others))
+            return part * fits(
+                sorted(set(seen.paths.values())), parameter, target, domain.kinds, domain.refused_kinds
+            ), "path"
+        if domain.kinds and best_kind.startswith(("path", "absolute path", "file name")):
+            best *= _STRANGE  # where files are known, a path to none of them is one of something else
     return best, best_kind
+
+
+def _declared(parameter: Parameter) -> str:
+    """Return the semantic type that the parameter's name announces, or else its description."""
+    return declared_type(parameter) or described_type(parameter)
 
 
 def _admits(parameter: Parameter, seen: Field) -> bool:
@@ -168,3 +245,21 @@ def _admits(parameter: Parameter, seen: Field) -> bool:
     items = parameter.definition.get("items")
     declared = items.get("type") if isinstance(items, dict) else None
     return "array" in parameter.types and (declared is None or declared in seen.json_types)
+
+
+_SAID: tuple[tuple[str, frozenset[str]], ...] = (
+    ("hash", frozenset({"sha", "commit"})),
+    ("timezone", frozenset({"timezone", "iana"})),
+    ("url", frozenset({"url"})),
+    ("uuid", frozenset({"uuid", "guid"})),
+    ("email", frozenset({"email"})),
+)
+"""What a description says of a value's form."""
+
+
+def described_type(parameter: Parameter) -> str:
+    """Return the semantic type that a parameter's description announces; "" when it announces none."""
+    if parameter.types and "string" not in parameter.types:
+        return ""
+    said = set(words(parameter.description))
+    return next((kind for kind, hints in _SAID if said & hints), "")

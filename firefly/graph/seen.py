@@ -6,14 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from weakref import ref
+from weakref import WeakKeyDictionary, ref
 
 from pydantic import JsonValue
 
+from firefly.contents import is_empty
 from firefly.graph.names import name_match
+from firefly.graph.places import Places, kind
+from firefly.graph.texts import values_in
 from firefly.knowledge import Knowledge
 from firefly.outputs import Path, general, leaves, parsed_output, useful_output
-from firefly.parameters import Parameter
 from firefly.records import ToolKey
 from firefly.replay.records import Step, Tool
 from firefly.values.semantic import is_specific, semantic_type, shape
@@ -35,6 +37,14 @@ class Field:
     """Distinct values that repeated an argument of the very call."""
     met: int = 0
     """How many values were seen here, equal ones too."""
+    paths: dict[str, str] = field(default_factory=dict)
+    """Values that name a file or folder of the sandbox, by ``repr`` -> its absolute path."""
+    others: int = 0
+    """Lines of text that are no values."""
+    is_new: bool = False
+    """The source makes things, so that nobody can have listed them before."""
+    is_text: bool = False
+    """The values stand in text that no parser reads, so that none of them can be named by its path."""
 
     @property
     def is_constant(self) -> bool:
@@ -51,12 +61,16 @@ class Field:
     def shares(self) -> dict[str, float]:
         """Return the share of each semantic type among the relevant values."""
         counts = Counter(semantic_type(value) for value in self.relevant.values())
-        return {kind: count / len(self.relevant) for kind, count in sorted(counts.items())}
+        return {kind: count / self._count for kind, count in sorted(counts.items())}
+
+    @property
+    def _count(self) -> int:
+        return len(self.relevant) + self.others
 
     @cached_property
     def shapes(self) -> dict[str, float]:
         """Return the share of each formal shape: a path to a table is not one to a folder."""
-        return _shapes(self.relevant)
+        return _shapes(self.relevant, self._count)
 
     @cached_property
     def json_types(self) -> frozenset[str]:
@@ -85,6 +99,10 @@ class Domain:
     """Values of calls that succeeded and said something."""
     useless: dict[str, JsonValue] = field(default_factory=dict)
     """Values of calls that failed or said nothing, and of no accepted call."""
+    kinds: frozenset[str] = frozenset()
+    """Kinds of the files and folders among the accepted values."""
+    refused_kinds: frozenset[str] = frozenset()
+    """Kinds of those among the useless ones, less the accepted."""
     vocabulary: frozenset[str] = frozenset()
     """What the tool's own server lists where it lists an accepted value; empty when it lists none."""
 
@@ -99,12 +117,19 @@ class Domain:
     @cached_property
     def shapes(self) -> dict[str, float]:
         """Return the share of each formal shape among the accepted values."""
-        return _shapes(self.accepted)
+        return _shapes(self.accepted, len(self.accepted))
 
     @property
     def selective(self) -> bool:
         """Return whether the tool was seen to refuse values, so that acceptance means something."""
         return bool(self.useless)
+
+
+def seen_of(knowledge: Knowledge) -> Seen:
+    """Return what was seen, made once for one body of knowledge."""
+    if knowledge not in _made:
+        _made[knowledge] = Seen(knowledge)
+    return _made[knowledge]
 
 
 class Seen:
@@ -113,23 +138,24 @@ class Seen:
     def __init__(self, knowledge: Knowledge) -> None:
         # The owner of this cache is keyed weakly by the very knowledge: no reference back to it.
         self._knowledge = ref(knowledge)
+        self.places = Places(knowledge)
         self._fields: dict[ToolKey, dict[Path, Field]] = {}
         self._domains: dict[ToolKey, dict[str, Domain]] = {}
 
     def fields(self, key: ToolKey) -> dict[Path, Field]:
         """Return what stood at each general path of the tool's outputs."""
         if key not in self._fields:
-            self._fields[key] = observed_fields(key, self._alive())
+            self._fields[key] = observed_fields(key, self._alive(), self.places)
         return self._fields[key]
 
-    def domain(self, tool: Tool, parameter: Parameter) -> Domain:
-        """Return what the parameter was seen to take; an empty domain when nothing was tried."""
+    def domain(self, tool: Tool, parameter: str) -> Domain:
+        """Return what the parameter (or ``PARAMETER.KEY``) was seen to take; empty when nothing was tried."""
         if tool.key not in self._domains:
-            found = observed_domains(tool.key, self._alive())
+            found = observed_domains(tool.key, self._alive(), self.places)
             for name, domain in found.items():
                 domain.vocabulary = self._vocabulary(tool, name, domain)
             self._domains[tool.key] = found
-        return self._domains[tool.key].get(parameter.name) or Domain()
+        return self._domains[tool.key].get(parameter) or Domain()
 
     def _vocabulary(self, tool: Tool, parameter: str, domain: Domain) -> frozenset[str]:
         """Return all values of those fields of the tool's own server that hold an accepted value."""
@@ -149,31 +175,53 @@ class Seen:
         return knowledge
 
 
-def observed_fields(key: ToolKey, knowledge: Knowledge) -> dict[Path, Field]:
-    """Return what stood at each general path of the tool's parsed outputs, volatile fields left out."""
+_made: WeakKeyDictionary[Knowledge, Seen] = WeakKeyDictionary()
+
+
+def observed_fields(key: ToolKey, knowledge: Knowledge, places: Places) -> dict[Path, Field]:
+    """Return what stood at each general path of the tool's outputs, volatile fields left out.
+
+    Values in text that no parser reads stand at the path ``()``.
+    """
     profile = knowledge.profiles.get(key)
     volatile = {general(path) for path in profile.volatile_paths} if profile else set()
+    makes = profile is not None and profile.effect == "write"
     found: dict[Path, Field] = defaultdict(Field)
     for step in knowledge.successes(key):
-        output = useful_output(step.call, step.observation)
-        asked = {repr(leaf) for _, leaf in leaves(dict(step.call.arguments))}
-        for path, leaf in leaves(output):
+        arguments = step.call.arguments
+        asked = {repr(leaf) for _, leaf in leaves(dict(arguments))}
+        asked_paths = {places.resolve(leaf, {}, key[0]) for _, leaf in leaves(dict(arguments))} - {""}
+        output = parsed_output(step.observation)
+        says = useful_output(step.call, step.observation) is not None
+        standing = list(leaves(output))
+        if output is None and not is_empty(step.observation):
+            values, others = values_in(step.observation.visible)
+            standing, says = [((), value) for value in values], True
+            found[()].others = max(found[()].others, others)
+            found[()].is_text = True
+        for path, leaf in standing:
             where = general(path)
-            if leaf is None or where in volatile:
+            name = repr(leaf)
+            if leaf is None or where in volatile or not (says or name in asked):
                 continue
             seen = found[where]
             seen.met += 1
-            place = seen.echoes if repr(leaf) in asked else seen.values
-            if len(place) < _VALUES:
-                place[repr(leaf)] = leaf
-    return dict(found)
+            seen.is_new = makes
+            place = places.resolve(leaf, arguments, key[0])
+            store = seen.echoes if name in asked or place in asked_paths else seen.values
+            if len(store) < _VALUES:
+                store[name] = leaf
+                if place:
+                    seen.paths[name] = place
+    return {path: one for path, one in found.items() if one.values or one.echoes}
 
 
-def observed_domains(key: ToolKey, knowledge: Knowledge) -> dict[str, Domain]:
+def observed_domains(key: ToolKey, knowledge: Knowledge, places: Places) -> dict[str, Domain]:
     """Return what each parameter of the tool was seen to take and to refuse.
 
     A refused value counts only where the call differs from an accepted one in that parameter
-    alone, or the tool has no other; else another argument may have been at fault.
+    alone, or the tool has no other; else another argument may have been at fault. What stands in
+    objects counts for ``PARAMETER.KEY``, too.
     """
     good: list[Step] = []
     bad: list[Step] = []
@@ -187,19 +235,36 @@ def observed_domains(key: ToolKey, knowledge: Knowledge) -> dict[str, Domain]:
             bad.append(step)
     found: dict[str, Domain] = defaultdict(Domain)
     for step in good:
-        for name, value in step.call.arguments.items():
-            for one in _flat([value]):
-                if len(found[name].accepted) < _VALUES:
-                    found[name].accepted[repr(one)] = one
+        for where, one in _told(step.call.arguments):
+            if len(found[where].accepted) < _VALUES:
+                found[where].accepted[repr(one)] = one
     for step in bad:
         for name, value in step.call.arguments.items():
             rest = {other: given for other, given in step.call.arguments.items() if other != name}
             if rest and not any(rest.items() <= other.call.arguments.items() for other in good):
                 continue
-            for one in _flat([value]):
-                if repr(one) not in found[name].accepted:
-                    found[name].useless[repr(one)] = one
+            for where, one in _told({name: value}):
+                if repr(one) not in found[where].accepted:
+                    found[where].useless[repr(one)] = one
+    for domain in found.values():
+        domain.kinds = _kinds(domain.accepted, key[0], places)
+        domain.refused_kinds = _kinds(domain.useless, key[0], places) - domain.kinds
     return dict(found)
+
+
+def _kinds(values: Mapping[str, JsonValue], server: str, places: Places) -> frozenset[str]:
+    named = (places.resolve(value, {}, server) for value in values.values())
+    return frozenset(kind(path) for path in named if path)
+
+
+def _told(arguments: Mapping[str, JsonValue]) -> list[tuple[str, JsonValue]]:
+    """Return every scalar of the arguments with the names that it counts for."""
+    found: list[tuple[str, JsonValue]] = []
+    for path, leaf in leaves(dict(arguments)):
+        keys = [part for part in path if isinstance(part, str)]
+        if leaf is not None:
+            found += [(name, leaf) for name in (keys[0], ".".join(keys[:2]))[: len(keys)]]
+    return found
 
 
 def launch_values(knowledge: Knowledge, servers: Iterable[str]) -> frozenset[str]:
@@ -212,21 +277,17 @@ def launch_values(knowledge: Knowledge, servers: Iterable[str]) -> frozenset[str
     )
 
 
-def _flat(values: Iterable[JsonValue]) -> list[JsonValue]:
-    return [leaf for value in values for _, leaf in leaves(value) if leaf is not None]
-
-
 def _tails(path: str) -> list[str]:
     parts = path.split("/")
     return ["/".join(parts[start:]) for start in range(1, len(parts)) if parts[start]]
 
 
-def _shapes(values: Mapping[str, JsonValue]) -> dict[str, float]:
+def _shapes(values: Mapping[str, JsonValue], total: int) -> dict[str, float]:
     """Return the share of each shape that has a form: identifiers, paths, dates; not words or numbers."""
     formal = [
         value for value in values.values() if is_specific(kind := semantic_type(value)) or kind == "file name"
     ]
-    return {name: count / len(values) for name, count in sorted(Counter(map(shape, formal)).items())}
+    return {name: count / total for name, count in sorted(Counter(map(shape, formal)).items())}
 
 
 def _json_types(value: JsonValue) -> tuple[str, ...]:

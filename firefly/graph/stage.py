@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from firefly.graph.annotations import PINNED
 from firefly.knowledge import Knowledge
 from firefly.protocols import CandidateGenerator, Scorer
 from firefly.records import Edge, ToolKey
@@ -26,28 +27,36 @@ def score_source(
 
 
 def prune(edges: Iterable[Edge], *, threshold: float = 0.3, per_parameter: int = 6) -> list[Edge]:
-    """Drop weak edges, and keep the best few that feed one parameter from one server.
+    """Drop weak edges, and keep the best few that feed one place from one server.
 
-    A parameter keeps at most two output paths of one source: several paths of one output that fit
-    equally well are mostly the same value said twice. *Affects* edges feed no parameter, and all strong
-    ones are kept.
+    A place is a parameter, or a template of its text. It keeps at most two output paths of one source:
+    several paths of one output that fit equally well are mostly the same value said twice. Edges from
+    text as a whole, along which no value can be named, take no other edge's place. *Affects* edges feed
+    no parameter, and all strong ones are kept. So are all pinned ones.
 
     Args:
         edges: what was scored; the order does not matter.
         threshold: edges scored lower are dropped.
-        per_parameter: edges kept for one parameter of one target and one source server.
+        per_parameter: edges kept for one place of one target and one source server.
 
     """
     kept: list[Edge] = []
-    by_parameter: dict[tuple[ToolKey, str, str, str], int] = defaultdict(int)
-    by_source: dict[tuple[ToolKey, ToolKey, str, str], int] = defaultdict(int)
+    by_place: dict[tuple[ToolKey, str, str, str, str, bool], int] = defaultdict(int)
+    by_source: dict[tuple[ToolKey, ToolKey, str, str, str], int] = defaultdict(int)
     for edge in sorted(edges, key=_best_first):
-        feeds = (edge.target, edge.parameter, edge.kind, edge.source[0])
-        comes = (edge.source, edge.target, edge.parameter, edge.kind)
-        full = by_parameter[feeds] >= per_parameter or by_source[comes] >= _PATHS
-        if edge.score < threshold or (full and edge.kind != "affects"):
+        feeds = (
+            edge.target,
+            edge.parameter,
+            edge.template,
+            edge.kind,
+            edge.source[0],
+            edge.output_path == (),
+        )
+        comes = (edge.source, edge.target, edge.parameter, edge.template, edge.kind)
+        full = by_place[feeds] >= per_parameter or by_source[comes] >= _PATHS
+        if edge.score < threshold or (full and edge.kind != "affects" and PINNED not in edge.evidence):
             continue
-        by_parameter[feeds] += 1
+        by_place[feeds] += 1
         by_source[comes] += 1
         kept.append(edge)
     return sorted(kept, key=lambda edge: edge.id)
@@ -56,5 +65,5 @@ def prune(edges: Iterable[Edge], *, threshold: float = 0.3, per_parameter: int =
 _PATHS = 2
 
 
-def _best_first(edge: Edge) -> tuple[float, str]:
-    return (-edge.score, edge.id)
+def _best_first(edge: Edge) -> tuple[bool, float, str]:
+    return (PINNED not in edge.evidence, -edge.score, edge.id)

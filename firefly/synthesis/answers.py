@@ -63,7 +63,9 @@ def _number(pick: Pick, value: int | float) -> tuple[Answer, str]:
     unit = f" in {pick.unit}" if pick.unit else ""
     if isinstance(value, int) and (pick.column is None or _whole(pick.column)):
         word = "whole number" if pick.template == "count" else "number"
-        return Answer(type="number", value=value, unit=pick.unit), f"Answer with the {word} only{unit}, in digits."
+        return Answer(
+            type="number", value=value, unit=pick.unit
+        ), f"Answer with the {word} only{unit}, in digits."
     places = min(max(2, _places(value)), _DECIMALS)
     rounded: JsonValue = round(float(value), places)
     tolerance = 0.5 * 10.0**-places

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from firefly.english import is_past
+from firefly.english import is_participle, is_past
 from firefly.synthesis.clauses import PLACE, done
 from firefly.synthesis.labels import verb
 from firefly.synthesis.phrases import Phrase, split_head
@@ -57,7 +57,11 @@ def asking(asked: Asked) -> list[tuple[str, str]]:
     if pick.template == "top":
         which = asked.at(pick.noun)
         bare = which.removeprefix("the ")
-        return [(f"Which are {which}?", "which"), (f"Name the {bare}.", "name"), (f"List the {bare}.", "list")]
+        return [
+            (f"Which are {which}?", "which"),
+            (f"Name the {bare}.", "name"),
+            (f"List the {bare}.", "list"),
+        ]
     if pick.template == "scalar":
         return list(_scalars(asked))
     if pick.template == "field" and asked.phrase.verb:
@@ -77,7 +81,10 @@ def _counts(asked: Asked) -> Iterator[tuple[str, str]]:
         yield f"What is the number of {said}?", "number"
         return
     said = items.replace(PLACE, "")
-    yield f"How many {said} are there {asked.place}?", "how many"
+    if asked.place.startswith("of "):
+        yield f"How many {said} does {asked.place.removeprefix('of ')} have?", "how many"
+    else:
+        yield f"How many {said} are there {asked.place}?", "how many"
     yield f"Count the {said} {asked.place}.", "count"
     yield f"What is the number of {said} {asked.place}?", "number"
 
@@ -166,8 +173,13 @@ def _values(asked: Asked) -> Iterator[tuple[str, str]]:
     of = f"of {owner}" if owner != "it" else "of it"
     if pick.role == "person":
         yield f"Who is the {label} {of}?", "who"
-        yield f"Tell me who the {label} {of} is.", "tell"
+        yield f"Tell me the name of the {label} {of}." if " " in str(pick.value) else f"Tell me the {label} {of}.", "tell"
         yield f"I need the {label} {of}.", "need"
+        return
+    if label.startswith("number of ") and is_participle(label.split()[-1]):
+        yield f"What is the {label} in {owner}?", "what"
+        yield f"Tell me the {label} in {owner}.", "tell"
+        yield f"I need the {label} in {owner}.", "need"
         return
     if label.startswith("number of "):
         counted = label.removeprefix("number of ")
@@ -195,11 +207,12 @@ def _results(asked: Asked) -> Iterator[tuple[str, str]]:
         yield f"Work out {objects}.", "work out"
         yield f"What is the value of {objects}?", "value"
         return
-    if asked.phrase.verb == "convert" and " to " in objects:
+    if asked.phrase.verb in ("convert", "reduce") and " to " in objects:
         source, _, target = objects.rpartition(" to ")
+        target = target.removeprefix("its ").removeprefix("the ")
         yield f"What is {source} in {target}?", "in"
         yield f"Convert {source} to {target}.", "convert"
-        yield f"How much is {source} in {target}?", "how much"
+        yield f"Express {source} in {target}.", "express"
         return
     yield f"{asked.phrase.verb.capitalize()} {objects}.", "do"
     yield f"What do you get when you {asked.phrase.verb} {objects}?", "what"
@@ -214,5 +227,3 @@ def _is_all(asked: Asked) -> bool:
         return not name or asked.data.startswith("the result of ")
     # "the text of the text from paragraph 6"
     return pick.label == split_head(asked.data)[0].removeprefix("the ")
-
-

@@ -153,4 +153,5 @@ def extreme(column: Column, label: str, *, most: bool) -> tuple[Clause, str]:
 
 
 def _article(label: str) -> str:
-    return "an" if label[:1].lower() in "aeiou" else "a"
+    sounded = not label.lower().startswith(("uni", "use", "usa", "uti", "eu", "one "))
+    return "an" if label[:1].lower() in "aeiou" and sounded else "a"

@@ -234,10 +234,12 @@ def _table(
     The heading stands in a list beside the rows, or in the first row, above another kind of thing.
     """
     rows = [row for row in items if isinstance(row, list)]
-    if len(rows) < len(items) or len(rows) < 2 or len({len(row) for row in rows}) != 1 or len(rows[0]) < 2:
+    if len(rows) < len(items) or not rows or len({len(row) for row in rows}) != 1 or not rows[0]:
         return None
     beside = [one for one in headings if len(one) == len(rows[0]) and _is_heading(one)]
     headed = not beside
+    if headed and (len(rows) < 2 or len(rows[0]) < 2):
+        return None
     heading = rows[0] if headed else beside[0]
     body = rows[1:] if headed else rows
     columns = tuple(

@@ -10,12 +10,15 @@ from random import Random
 
 from pydantic import JsonValue
 
+from firefly.english import vocabulary, words
 from firefly.replay.expressions import is_number
 from firefly.replay.records import Condition, PathPart
 from firefly.synthesis.clauses import Clause, above, having
 from firefly.synthesis.columns import Column
 from firefly.synthesis.roles import role_of
 
+_DULL = vocabulary("nullable notnull pk dflt hidden visible readonly active default")
+"""Flags of a thing's form."""
 _GROUP_LIMIT = 6
 """Most values of one field that are asked about."""
 _DISTINCT = 12
@@ -85,7 +88,7 @@ def _shared(column: Column, labels: Mapping[tuple[PathPart, ...], str]) -> Itera
     """Yield the groups of items that share a value of the field."""
     if not column.path or not column.complete or column.kind not in ("category", "flag", "identifier"):
         return
-    if role_of(column) in ("form", "formula", "amount", "file"):
+    if role_of(column) in ("form", "formula", "amount", "file") or set(words(column.name)) & _DULL:
         return
     values = sorted({json.dumps(value) for value in column.values})
     repeated = [text for text in values if column.values.count(json.loads(text)) > 1]

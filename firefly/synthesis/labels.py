@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from firefly.english import is_plural, spoken, vocabulary, words
+from firefly.english import is_participle, is_plural, plural, spoken, vocabulary, words
 from firefly.replay.records import PathPart
 from firefly.synthesis.columns import Column, is_machine_field
 from firefly.synthesis.phrases import CONTAINERS
@@ -68,6 +68,10 @@ def label_of(column: Column, *, full: bool = False, lexicon: Mapping[str, str] =
             return label
         day = all(len(str(value)) == 10 for value in column.values)
         return f"{' '.join(kept)} {'date' if day else 'time'}"
+    if column.kind == "quantity" and len(parts) == 2 and parts[1] == "count":
+        return f"number of {plural(parts[0])}"
+    if column.kind == "quantity" and len(parts) > 1 and is_plural(parts[0]) and is_participle(parts[-1]):
+        return f"number of {label}"
     if column.kind == "quantity" and is_plural(parts[-1]) and not _COUNTING & set(parts):
         whole = all(isinstance(value, int) for value in column.values)
         return f"{'number' if whole else 'amount'} of {label}"
@@ -76,7 +80,9 @@ def label_of(column: Column, *, full: bool = False, lexicon: Mapping[str, str] =
     return label
 
 
-def labels(columns: Iterable[Column], lexicon: Mapping[str, str] = _NO_WORDS) -> dict[tuple[PathPart, ...], str]:
+def labels(
+    columns: Iterable[Column], lexicon: Mapping[str, str] = _NO_WORDS
+) -> dict[tuple[PathPart, ...], str]:
     """Return the label of each column, only for columns that one can ask about by a label of their own."""
     asked = [column for column in columns if not column.path or not is_machine_field(column.keys)]
     short = [label_of(column, lexicon=lexicon) for column in asked]

@@ -15,7 +15,7 @@ from firefly.replay.expressions import ExpressionError, evaluate, is_number
 from firefly.replay.records import Expression, PathPart
 from firefly.synthesis.picks import Pick, field_picks, scalar_picks
 from firefly.synthesis.questions import Hop
-from firefly.synthesis.reading import ChainReader
+from firefly.synthesis.reading import ChainReader, may_be_one
 from firefly.synthesis.telling import Told, tellable
 
 __all__ = ["Linker", "trivial"]
@@ -58,7 +58,7 @@ class Linker:
             listing = self.knowledge.listings[call.call.server]
             for parameter, reference in sorted(call.references.items()):
                 value = self.reader.passed(call, parameter)
-                if value in listing.launch_values:
+                if value in listing.launch_values or self.reader.is_idle(call, parameter):
                     continue
                 pick = None if trivial(value) else self._select(reference, value, [*chosen.values()])
                 if pick is not None:
@@ -95,7 +95,11 @@ class Linker:
         if trivial(value):
             return None
         pick = self._select(call.references[parameter], value, [])
-        return pick if pick is not None and self._coherent(call, call.references[parameter], {parameter}) else None
+        return (
+            pick
+            if pick is not None and self._coherent(call, call.references[parameter], {parameter})
+            else None
+        )
 
     def _coherent(self, call: ExploredCall, reference: Expression, passed: Collection[str]) -> bool:
         """Return whether a call is about the same thing as the one it takes a value from.
@@ -117,7 +121,7 @@ class Linker:
         except ExpressionError:
             return True
         beside = item if isinstance(item, dict) else {}
-        return all(_may_be_one(beside[name], value) for name, value in literals.items() if name in beside)
+        return all(may_be_one(beside[name], value) for name, value in literals.items() if name in beside)
 
     def _select(self, reference: Expression, value: JsonValue, beside: Sequence[Pick]) -> Pick | None:
         """Return a way to single out the referenced value in its parent's output.
@@ -148,6 +152,7 @@ class Linker:
             pick
             for pick in options
             if pick.value == value
+            and pick.role not in ("form", "flag")
             and not mention(pick.noun, value)
             and not any(same(one, other) for one in pick.stated for other in (*given, *self.passed))
         ]
@@ -159,13 +164,6 @@ class Linker:
         kind = self.rng.choices(kinds, [_KNOWN[kind] for kind in kinds])[0]
         chosen = [pick for pick in usable if pick.template == kind]
         return self.rng.choices(chosen, [pick.weight for pick in chosen])[0]
-
-def _may_be_one(one: JsonValue, other: JsonValue) -> bool:
-    """Return whether two values may mean one thing: "plan.xlsx" and "/workspace/books/plan.xlsx"."""
-    if isinstance(one, str) and isinstance(other, str):
-        return one == other or one.endswith(f"/{other}") or other.endswith(f"/{one}")
-    return one == other
-
 
 def _selector(pick: Pick) -> str:
     """Return what says which item is meant, whatever its field."""

@@ -84,8 +84,10 @@ class Listed:
     def _only(self, wanted: tuple[PathPart, ...] | None) -> Iterator[Pick]:
         for column in self.columns:
             if column.path == wanted or (wanted is None and column.kind not in ("opaque", "flag")):
+                path = (*self.collection.path, 0, *column.path)
                 thing = Thing(0, f"the only {self.noun}{PLACE}", "", "only", self._base)
-                yield self._pick(thing, column)
+                expression = Expression(op="value", call=self.collection.call, path=path)
+                yield replace(self._pick(thing, column), expression=expression)
 
     def _is_common(self, column: Column, value: JsonValue) -> bool:
         """Return whether so many items share the value that a guess would do."""
@@ -101,11 +103,11 @@ class Listed:
                     yield from alphabetical(self._base, self.noun, by)
         for column in self.columns:
             own = column in (self.key, self.name)
-            if self.cut_off and column.kind == "date":
-                continue
+            if self.cut_off and not (own and self.key is column):
+                continue  # another item, further on, may have the same
             if not column.path or column.kind in ("opaque", "flag", "quantity", "category", "year"):
                 continue
-            if not own and role_of(column) not in _KEY_ROLES:
+            if not own and (role_of(column) not in _KEY_ROLES or column in self.clock_times):
                 continue
             size = len(column.values)
             chosen = (
@@ -126,7 +128,11 @@ class Listed:
             return
         if reference.op == "sort" and reference.limit is None and not reference.where and not self.cut_off:
             label = many(self._label(column))
-            noun = f"the {label} of all {many(self.noun)}{PLACE}" if column.path else f"all {many(self.noun)}{PLACE}"
+            noun = (
+                f"the {label} of all {many(self.noun)}{PLACE}"
+                if column.path
+                else f"all {many(self.noun)}{PLACE}"
+            )
             yield from self._checked(reference, noun, label, "all", column, self._all)
 
     def folds(self) -> Iterator[Pick]:
@@ -203,9 +209,7 @@ class Listed:
         if column.may_be_added:
             ops.append(("sum", label if label.startswith("number of ") else f"combined {label}", "total"))
         for op, word, template in ops:
-            expression = self._base.model_copy(
-                update={"op": op, "field": column.path, "where": group.where}
-            )
+            expression = self._base.model_copy(update={"op": op, "field": column.path, "where": group.where})
             noun = f"the {word} of the {many(self.noun)}{PLACE}{group.clause}"
             for pick in self._checked(expression, noun, label, template, column, group):
                 yield replace(pick, word=word)
@@ -238,6 +242,11 @@ class Listed:
     def groups(self) -> tuple[Group, ...]:
         """The parts of the list that share a value or lie on one side of one, by one field or two."""
         return groups_of(self.columns, self.labels, self.rng)
+
+    @cached_property
+    def clock_times(self) -> list[Column]:
+        """The fields that hold a moment, to the second: nobody knows a thing by it."""
+        return [one for one in self.columns if any("T" in str(v) and one.kind == "date" for v in one.values)]
 
     @cached_property
     def _all(self) -> Group:

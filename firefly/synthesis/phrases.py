@@ -84,6 +84,8 @@ _CUT = re.compile(
     r"|(?:and|with|with all) (?:its|their)\b)).*$",
     re.IGNORECASE | re.DOTALL,
 )
+
+
 @dataclass(frozen=True)
 class Phrase:
     """A noun phrase for what a call returns, before its arguments are woven in."""
@@ -131,7 +133,11 @@ def _from_sentence(text: str, parts: Sequence[str]) -> Phrase | None:
         return Phrase(f"the details of {_definite(body)}")
     if verb in _FINDING:
         body = re.sub(r"^(?:for|through|in|within|across) ", "", body)
-        body = re.sub(r" (?:in|by|with|from|using|based on)(?: an?| the)? (?:quer(?:y|ies)|keywords?|search|terms?)$", "", body)
+        body = re.sub(
+            r" (?:in|by|with|from|using|based on)(?: an?| the)? (?:quer(?:y|ies)|keywords?|search|terms?)$",
+            "",
+            body,
+        )
         return Phrase(_definite(body), _head(body))
     if verb in _SHOWING:
         body = re.sub(r"^(?:information|info|details|data) (?:about|on|for|of) ", "details of ", body)
@@ -222,19 +228,22 @@ def pool(phrase: Phrase, noun: str, data: str) -> str:
     return f"the {many} in {data}"
 
 
-def place_of(phrase: Phrase, noun: str, data: str) -> str:
+def place_of(phrase: Phrase, noun: str, data: str, *, plain: bool = False) -> str:
     """Return where a list's items are, to stand after them: "in the Word document AGR-1.docx".
 
-    A place that every item shares, and that no argument chose, is left out: "in the database".
+    A place that no argument chose (``plain``) is left out where it only says what holds everything:
+    "in the database".
 
     >>> place_of(Phrase("the comments", head=("comments",)), "comment", "the comments from the report a.docx")
     'from the report a.docx'
     """
     items = pool(phrase, noun, data)
+    whole = items == data and " and " in split_head(items)[0]  # "the tables and views in the database"
     many = " ".join([*noun.split()[:-1], _many(noun.split()[-1])])
     found = items.lower().find(f"{many.lower()} ")
-    place = items[found + len(many) + 1 :] if found >= 0 else split_head(items)[1]
-    return "" if data == phrase.text and _PLUMBING.match(place) else place
+    place = items[found + len(many) + 1 :] if found >= 0 and not whole else split_head(items)[1]
+    place = re.sub(r"^from (?=(?:the|its|that) (?:\w+ )?(?:document|workbook|file|presentation|PDF)\b)", "in ", place)
+    return "" if plain and _PLUMBING.match(place) else place
 
 
 def subject_of(data: str) -> str:

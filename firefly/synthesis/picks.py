@@ -148,7 +148,7 @@ def _is_the_number(column: Column, others: Sequence[Column]) -> bool:
 def scalar_picks(call: str, output: JsonValue, noun: str) -> Iterator[Pick]:
     """Yield the only value of an output that is a table of one cell."""
     for collection in collections(call, output, 1):
-        if len(collection.items) == 1 and len(collection.columns) == 1:
+        if len(collection.items) == 1 and len(collection.columns) == 1 and collection.columns[0].path:
             column = collection.columns[0]
             expression = Expression(op="value", call=call, path=(*collection.path, 0, *column.path))
             label = noun.removeprefix("the ").split(" of the ")[0]

@@ -7,6 +7,7 @@ agreement ... its supplier"), or step by step ("Find the supplier of ... that su
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -20,13 +21,14 @@ from firefly.synthesis.columns import Column
 from firefly.synthesis.labels import label_of
 from firefly.synthesis.phrases import Phrase, place_of, subject_of
 from firefly.synthesis.picks import Pick
-from firefly.synthesis.roles import KEY_WORDS
+from firefly.synthesis.roles import KEY_WORDS, PEOPLE
 from firefly.synthesis.shown import is_code
-from firefly.synthesis.weaving import Told, literal, title_of, weave
+from firefly.synthesis.weaving import Told, converted, literal, title_of, weave
 
 __all__ = ["Hop", "compose", "spoken_data", "spoken_row", "wordings"]
 
 _FILE_WORDS = frozenset({"file", "path", "filename", "filepath", "name", "document", "location", "uri", "url"})
+_POINTS = re.compile(r"\b(?:it|its|their|that \w+)\b")
 _OF_ONE = ("field", "find", "extreme", "only")
 
 
@@ -125,6 +127,8 @@ class _Speaker:
         self.hops = {hop.id: hop for hop in hops}
         self.way = way
         self.noun = ""
+        self.thing = ""
+        self.mentioned: dict[str, str] = {}
         self.thing = self.owner(way.thing, plain=True) if way.thing is not None else ""
 
     def questions(self, answer: Pick) -> list[tuple[str, str]]:
@@ -134,9 +138,9 @@ class _Speaker:
         place, inner = self.place(hop, answer, data)
         sole = self.sole(hop) if answer.template in ("only", "find", "extreme") else ""
         asked = Asked(answer, hop.phrase, data, place, inner, sole, subject=subject_of(data))
-        forms = asking(asked)
+        forms = [(self._once(text), name) for text, name in asking(asked)]
         if self.way.thing is not None:
-            if any(" its " not in f" {text} " and " it" not in text for text, _ in forms):
+            if any(not _POINTS.search(text) for text, _ in forms):
                 return []
             leads = (f"Take {self.thing}.", f"Look at {self.thing}.", f"Consider {self.thing}.")
             return [(f"{leads[n % 3]} {text}", name) for n, (text, name) in enumerate(forms)]
@@ -148,13 +152,18 @@ class _Speaker:
             return [(f"{leads[n % 2]} {text}", name) for n, (text, name) in enumerate(forms)]
         return forms
 
+    def _once(self, text: str) -> str:
+        """Point at a thing that was said before: "that document" where it is named again."""
+        for known, short in sorted(self.mentioned.items(), key=lambda one: -len(one[0])):
+            first = 0 if known == self.thing else text.find(known) + len(known)
+            text = text[:first] + text[first:].replace(known, f"that {short}")
+        return text
+
     # --- the parts ----------------------------------------------------------------------------
 
     def data(self, hop: Hop) -> str:
         """Return the noun phrase of a call's whole output."""
-        told = [
-            literal(hop.phrase, parameter, value, hop.files) for parameter, value in hop.literals.items()
-        ]
+        told = [literal(hop.phrase, parameter, value, hop.files) for parameter, value in hop.literals.items()]
         for parameter in sorted(hop.references):
             if hop.column and not self._is_argument(hop, parameter):
                 continue
@@ -169,7 +178,7 @@ class _Speaker:
                     kind="file" if pick.role == "file" else "thing",
                 )
             )
-        return weave(hop.phrase, told)
+        return (converted(told) if hop.phrase.verb == "convert" else "") or weave(hop.phrase, told)
 
     @staticmethod
     def _is_argument(hop: Hop, parameter: str) -> bool:
@@ -180,7 +189,8 @@ class _Speaker:
         if pick.template in ("scalar", "field"):
             return "", False
         if not hop.column:
-            return place_of(hop.phrase, pick.item, data), False
+            plain = not hop.literals and not hop.references
+            return place_of(hop.phrase, pick.item, data, plain=plain), False
         if self.sole(hop):
             return "", False
         return self.shared(hop), True
@@ -237,10 +247,19 @@ class _Speaker:
         if own:
             return "it" if introduced else owner
         if introduced:
-            return f"its {name}" if "{}" not in name else name.format("it")
+            theirs = self.way.thing is not None and _is_person(self.way.thing, owner)
+            return f"{'their' if theirs else 'its'} {name}" if "{}" not in name else name.format("it")
+        if "{}" not in name:
+            self.mentioned[f"the {name} of {owner}"] = name.split()[-1]
         return named_value(name, owner)
 
     value_lead = ""
+
+
+def _is_person(pick: Pick, owner: str) -> bool:
+    """Return whether the thing is a person: "their", not "its"."""
+    noun = pick.item or owner.removeprefix("the ").split(" of ")[0]
+    return bool(noun) and noun.split()[-1].lower() in PEOPLE
 
 
 def named_value(name: str, owner: str) -> str:
@@ -267,7 +286,9 @@ def property_of(pick: Pick, noun: str) -> str:
     participle = done(column)
     if participle is not None and column.kind != "date":
         who = noun if noun and noun not in KEY_WORDS else "person"
-        return f"the {who} that {{}} {'was' if participle[1] == 'by' else 'is'} {participle[0]} {participle[1]}"
+        return (
+            f"the {who} that {{}} {'was' if participle[1] == 'by' else 'is'} {participle[0]} {participle[1]}"
+        )
     if pick.role == "file":
         kept = [word for word in words(column.name) if word not in _FILE_WORDS]
         return f"{' '.join(kept)} {noun}".strip() if noun else label

@@ -12,7 +12,6 @@ from firefly.knowledge import Knowledge
 from firefly.mentions import normal
 from firefly.outputs import leaves
 from firefly.records import ExploredCall
-from firefly.replay.records import canonical_json
 from firefly.synthesis.chains import Chain, may_be_cut
 from firefly.synthesis.columns import collections
 from firefly.synthesis.listed import Listed
@@ -20,7 +19,7 @@ from firefly.synthesis.phrases import item_noun
 from firefly.synthesis.roles import key_column, name_column
 from firefly.synthesis.telling import Told, settled, told
 
-__all__ = ["ChainReader", "Lexicon"]
+__all__ = ["ChainReader", "Lexicon", "may_be_one"]
 
 Lexicon = Mapping[str, Mapping[str, Mapping[str, str]]]
 """Server -> ``words`` (field -> what people call it) and ``items`` (tool -> what one item is called)."""
@@ -34,6 +33,7 @@ class ChainReader:
         self.knowledge = knowledge
         self.rng = rng
         self.lexicon = lexicon
+        self._listed: dict[str, tuple[Listed, ...]] = {}
 
     @cached_property
     def told(self) -> dict[str, Told | None]:
@@ -45,7 +45,7 @@ class ChainReader:
             call,
             self.chain.tools[call.id],
             self.knowledge.listings[call.call.server].launch_values,
-            idle=lambda name: self._is_idle(call, name),
+            idle=lambda name: self.is_idle(call, name),
             item=self.words(call, "items").get(call.call.tool, ""),
         )
 
@@ -53,18 +53,23 @@ class ChainReader:
         """Return the lexicon's part for the call's server."""
         return self.lexicon.get(call.call.server, {}).get(part, {})
 
-    def _is_idle(self, call: ExploredCall, name: str) -> bool:
+    def is_idle(self, call: ExploredCall, name: str) -> bool:
         """Return whether the same call without the argument was seen to answer alike."""
         without = {other: value for other, value in call.call.arguments.items() if other != name}
-        plain = canonical_json(without)
         return any(
-            canonical_json(step.call.arguments) == plain
+            step.call.arguments.keys() == without.keys()
+            and all(may_be_one(step.call.arguments[one], value) for one, value in without.items())
             and step.observation.visible == call.step.observation.visible
             for step in self.knowledge.successes(call.call.key)
         )
 
-    def lists(self, call: ExploredCall) -> Iterator[Listed]:
-        """Yield the lists of like items that a call returned."""
+    def lists(self, call: ExploredCall) -> tuple[Listed, ...]:
+        """Return the lists of like items that a call returned; the same ones whenever asked."""
+        if call.id not in self._listed:
+            self._listed[call.id] = tuple(self._lists(call))
+        return self._listed[call.id]
+
+    def _lists(self, call: ExploredCall) -> Iterator[Listed]:
         output, tool, told = self.chain.outputs[call.id], self.chain.tools[call.id], self.told[call.id]
         if told is None:
             return
@@ -75,6 +80,7 @@ class ChainReader:
             if told.is_query and () in (column.path for column in collection.columns):
                 continue  # the names of the columns, beside the rows
             cut_off = may_be_cut(call, tool, output, len(collection.items))
+            cut_off |= told.limited and len(collection.items) >= told.limit
             if asked & {normal(part) for part in collection.path if isinstance(part, str)}:
                 continue  # a key that is data: what was asked for, by its name
             noun = told.item or item_noun(told.phrase, collection.path)
@@ -115,3 +121,10 @@ class ChainReader:
             return value
         before, _, after = template.partition("{}")
         return value[len(before) : len(value) - len(after)]
+
+
+def may_be_one(one: JsonValue, other: JsonValue) -> bool:
+    """Return whether two values may mean one thing: "plan.xlsx" and "/workspace/books/plan.xlsx"."""
+    if isinstance(one, str) and isinstance(other, str):
+        return one == other or one.endswith(f"/{other}") or other.endswith(f"/{one}")
+    return one == other

@@ -15,7 +15,7 @@ from firefly.english import is_participle, singular, spoken, vocabulary, words
 from firefly.synthesis.columns import Column
 from firefly.synthesis.shown import is_code, is_file, is_proper
 
-__all__ = ["GENERIC", "KEY_WORDS", "Role", "is_person", "item_name", "key_column", "name_column", "role_of"]
+__all__ = ["GENERIC", "KEY_WORDS", "PEOPLE", "Role", "is_person", "item_name", "key_column", "name_column", "role_of"]
 
 Role = Literal[
     "key", "name", "person", "place", "date", "quantity", "state", "code", "file", "amount", "formula", "text",
@@ -35,6 +35,8 @@ _PEOPLE = vocabulary(
     captain chair host winner
     """
 )
+PEOPLE = _PEOPLE | vocabulary("person reader member patient customer client player")
+"""Nouns for people: "their", not "its"."""
 _PLACES = vocabulary("city town country region village location place district county continent venue")
 _FORM = vocabulary(
     """
@@ -68,6 +70,8 @@ def role_of(column: Column, item: str = "") -> Role:  # noqa: PLR0911 - one retu
     texts = [value for value in column.values if isinstance(value, str)]
     if texts and all(_RANGE.match(text) for text in texts) and not said & KEY_WORDS:
         return "form"
+    if texts and all(re.match(r"^[a-z]+_\d{1,3}$", text) for text in texts):
+        return "form"  # "comment_3": numbered by the tool
     if kind == "year":
         return "date" if said & {"year", "yr"} else "form"
     if texts and all(_UNIT_TEXT.match(text) for text in texts):
@@ -78,7 +82,7 @@ def role_of(column: Column, item: str = "") -> Role:  # noqa: PLR0911 - one retu
         return "file"
     if is_person(column.name, column.values):
         return "person"
-    if said & _PLACES and kind in ("text", "category"):
+    if said & _PLACES and kind in ("text", "category") and not any(re.search(r"\d", text) for text in texts):
         return "place"
     if parts and (parts[-1] in _FORM or (said & {"used", "range"}) == {"used", "range"}):
         return "form"
@@ -112,7 +116,9 @@ def key_column(columns: Sequence[Column], item: str) -> Column | None:
     best: tuple[int, int, Column] | None = None
     for position, column in enumerate(columns):
         texts = [value for value in column.values if isinstance(value, str) or column.kind == "identifier"]
-        if len(texts) < len(column.values) or not column.path or len(column.path) > 1:
+        if len(texts) < len(column.values) or len(column.path) != 1 or column.kind == "opaque":
+            continue
+        if role_of(column) in ("form", "formula", "amount"):
             continue
         if len(set(column.normals)) < len(column.values) or any(
             len(str(value)) > 40 or is_file(value) for value in column.values
@@ -132,7 +138,7 @@ def key_column(columns: Sequence[Column], item: str) -> Column | None:
 
 
 def name_column(columns: Sequence[Column], item: str) -> Column | None:
-    """Return the field that holds the items' names, if they all differ.
+    """Return the field that holds the items' names, which hardly repeat.
 
     >>> name_column([Column(("title",), ("Salt Roads", "Fog"))], "book").name
     'title'
@@ -149,7 +155,7 @@ def name_column(columns: Sequence[Column], item: str) -> Column | None:
             and len(column.path) == 1
             and column.kind in ("text", "identifier")
             and not any(is_file(value) for value in column.values)
-            and len(set(column.normals)) == len(column.values)
+            and len(set(column.normals)) >= 0.6 * len(column.values)
         ):
             return column
     return None

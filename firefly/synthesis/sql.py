@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from firefly.english import number_word, plural, singular, spoken, vocabulary, words
+from firefly.english import plural, singular, spoken, vocabulary, words
 
 __all__ = ["Statement", "describe", "is_statement"]
 
@@ -84,7 +84,9 @@ def describe(text: str) -> Statement | None:
             return None
         kind = fold["fold"].upper()
         if kind == "COUNT":
-            return Statement(scalar=f"the number of {_plural(item)}", item=item) if fold["of"] == "*" else None
+            return (
+                Statement(scalar=f"the number of {_plural(item)}", item=item) if fold["of"] == "*" else None
+            )
         return Statement(scalar=f"the {_WORDS[kind]} {spoken(fold['of'])} of {rows}", item=item)
     if match["group"]:
         counted = _COUNTED.match(what)
@@ -126,7 +128,4 @@ def _rows(match: re.Match[str], rows: str, item: str) -> Statement | None:
     by = re.fullmatch(r"\s*(\w+)(?:\s+(ASC|DESC))?\s*", order, re.IGNORECASE)
     if by is None:
         return None
-    descending = (by[2] or "").upper() == "DESC"
-    end = "last" if descending else "first"
-    said = f"the {end} {number_word(int(limit))} {_plural(item)} by {spoken(by[1])}"
-    return Statement(rows=said, item=item, limited=True, by=by[1], limit=int(limit))
+    return Statement(rows=rows, item=item, limited=True, by=by[1], limit=int(limit))

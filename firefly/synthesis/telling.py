@@ -18,6 +18,8 @@ from firefly.synthesis.sql import Statement, describe, is_statement
 _LITERAL_LIMIT = 80
 """Longest literal argument that a question quotes, in characters."""
 _LIMITS = vocabulary("limit max maximum count size first top cells results page per offset start number n")
+_PLAIN_HOMES = ("main", "public", "default", "master")
+"""What a schema or branch is called where there is but one."""
 _HOWS = vocabulary("mode format encoding order sort direction output verbose recursive detailed style")
 """Parameters that say how to answer; nobody would tell them in a question."""
 
@@ -89,6 +91,8 @@ def told(
         if parameter is not None and parameter.has_default and parameter.default == value:
             continue
         if value in launch_values and (places == {value} or value not in places):
+            continue
+        if value in _PLAIN_HOMES and {"schema", "branch", "namespace"} & set(words(name)):
             continue
         if idle(name) or _is_limit(name, value):
             continue

@@ -14,6 +14,7 @@ from firefly.synthesis.chains import chains
 from firefly.synthesis.reading import Lexicon
 from firefly.synthesis.writer import Writer
 
+
 @register("synthesizer", "template")
 class Template:
     """Writes plainly worded tasks without a language model."""

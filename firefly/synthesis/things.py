@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from firefly.english import words
+from firefly.english import spoken, words
 from firefly.mentions import same
 from firefly.replay.records import Condition, Expression, PathPart
 from firefly.synthesis.clauses import PLACE, done, extreme, having, named
@@ -48,6 +48,10 @@ class Thing:
 def by_key(base: Expression, noun: str, column: Column, index: int) -> Thing:
     """Return the item as its key or name says it: "order ORD-1", "the customer Garnet Textiles"."""
     value = column.values[index]
+    parts = words(column.name)
+    if noun.isupper() and parts and not set(parts) & set(words(noun)):
+        # 'the product "brass valve"' in a list of SKUs
+        noun = "item" if parts[-1] in ("name", "title") else spoken(column.name)
     if isinstance(value, str) and (is_code(value) or (value.isdigit() and "name" not in words(column.name))):
         text = named(noun, value)
     elif isinstance(value, int):
@@ -88,9 +92,7 @@ def _found(base: Expression, column: Column, index: int, text: str, which: str, 
     )
 
 
-def extremes(
-    base: Expression, noun: str, by: Column, label: str, groups: Sequence[Group]
-) -> Iterator[Thing]:
+def extremes(base: Expression, noun: str, by: Column, label: str, groups: Sequence[Group]) -> Iterator[Thing]:
     """Yield the items that have the most or least of a measured field, of all items or of a group."""
     for group in groups:
         if by.path in group.fields:
@@ -100,7 +102,7 @@ def extremes(
             if position is None:
                 continue
             clause, which = extreme(by, label, most=most)
-            said = f"that {which}" if group.has_with else clause.text
+            said = f"that {which}" if group.where else clause.text
             yield Thing(
                 group.kept[position],
                 f"the {noun}{PLACE}{group.clause} {said}",

@@ -16,10 +16,10 @@ from pydantic import JsonValue
 from firefly.english import join, singular, spoken, vocabulary, words
 from firefly.synthesis.clauses import named, stem
 from firefly.synthesis.phrases import Phrase, split_head
-from firefly.synthesis.roles import KEY_WORDS
+from firefly.synthesis.roles import KEY_WORDS, PEOPLE
 from firefly.synthesis.shown import base_name, is_code, is_file, is_proper, quoted, shown
 
-__all__ = ["Told", "literal", "title_of", "weave"]
+__all__ = ["Told", "converted", "literal", "title_of", "weave"]
 
 FILE_NOUNS = vocabulary(
     "document file workbook spreadsheet presentation pdf notebook image report log csv deck archive page "
@@ -35,6 +35,11 @@ _ENDINGS = {
     "md": "page",
 }
 _PLACES = vocabulary("city town country region location place")
+_HOMES = vocabulary(
+    "database schema sheet folder directory branch project repository workspace collection list board "
+    "channel namespace account table section chapter"
+)
+"""Things that hold others: what is told of them says where."""
 _POSITIONS = vocabulary("index position offset")
 _QUERIES = vocabulary("query pattern keyword keywords term search text contains q phrase string needle")
 _BARE = vocabulary("id name key path code number value query title")
@@ -53,9 +58,13 @@ _SPECIFIC = re.compile(
     re.IGNORECASE,
 )
 _ONE = re.compile(rf"\b(?:a single|a|an|one|any)\s+{_NOUN}", re.IGNORECASE)
-_THE = re.compile(rf"\b(?:(?P<preposition>of|for|in|from|by|about)\s+)(?:the|its|your)\s+{_NOUN}", re.IGNORECASE)
+_THE = re.compile(
+    rf"\b(?:(?P<preposition>of|for|in|from|by|about)\s+)(?:the|its|your)\s+{_NOUN}", re.IGNORECASE
+)
 _SUBJECT = re.compile(r"(?<=^the details of )the (?P<noun>[A-Za-z]+)$")
-_NUMBERS = re.compile(r"\b(?:two|three|several|multiple|some|all|a list of|the given) (?:numbers|values|integers)\b")
+_NUMBERS = re.compile(
+    r"\b(?:two|three|several|multiple|some|all|a list of|the given) (?:numbers|values|integers)\b"
+)
 
 Kind = Literal["thing", "file", "text", "query", "place", "value"]
 
@@ -114,9 +123,7 @@ def literal(
     return Told(parameter, quoted(value), title=title, named=said, kind=kind)
 
 
-def _thing(
-    noun: str, title: str, parts: Sequence[str], value: JsonValue, files: Sequence[str]
-) -> str:
+def _thing(noun: str, title: str, parts: Sequence[str], value: JsonValue, files: Sequence[str]) -> str:
     if isinstance(value, str) and (is_file(value) or value.startswith("/")):
         ending = value.rpartition(".")[2].lower() if is_file(value) else ""
         kind = noun if singular(noun.split()[-1].lower() if noun else "") in FILE_NOUNS else ""
@@ -128,6 +135,8 @@ def _thing(
             thing = " ".join(word for word in known.split() if word not in _POSITIONS)
             return f"the {thing} at index {value}" if thing else f"index {value}"
         return f"{known} {quoted(value)}" if noun or set(parts) & KEY_WORDS else f"a {known} of {quoted(value)}"
+    if is_code(value) and known.split()[-1:] and known.split()[-1] in ("text", "string", "phrase", "word", "term"):
+        return f"the {known} {quoted(value)}"
     if is_code(value):
         return named(known, str(value))
     if known.split()[-1:] and known.split()[-1].lower() in _PLACES and is_proper(value):
@@ -170,6 +179,7 @@ def weave(phrase: Phrase, told: Sequence[Told], *, that: bool = False) -> str:
                 left.remove(one)
     text, left = _head(phrase, text, left, that)
     text, left = _numbers(text, left)
+    text, left = _only_one(text, left, that)
     match = _SPECIFIC.search(text)
     if match is not None and len(left) == 1 and left[0].kind in ("thing", "text"):
         # "the reader with a given number", told by a reader ID: the argument says which.
@@ -187,6 +197,22 @@ def weave(phrase: Phrase, told: Sequence[Told], *, that: bool = False) -> str:
     return _with_rest(text, left, that)
 
 
+def converted(told: Sequence[Told]) -> str:
+    """Return a conversion in words, where the arguments say from what to what; else "".
+
+    >>> converted([literal(Phrase(""), "from_expr", "36.5 lb"), literal(Phrase(""), "to_expr", "kg")])
+    'the result of converting 36.5 lb to kg'
+    """
+    sources = [one for one in told if set(words(one.parameter)) & {"from", "source", "src", "value"}]
+    targets = [one for one in told if set(words(one.parameter)) & {"to", "target", "dst", "into"}]
+    if len(sources) != 1 or len(targets) != 1 or len(told) != 2:
+        return ""
+    source, target = (
+        one.phrase("", False) if one.referenced else one.value.strip('"') for one in (sources[0], targets[0])
+    )
+    return f"the result of converting {source} to {target}"
+
+
 def _substitute(pattern: re.Pattern[str], text: str, one: Told, that: bool) -> tuple[str, bool]:
     said = (*words(spoken(one.parameter)), *words(one.title))
     asked = {singular(word) for word in said} - KEY_WORDS | (FILE_NOUNS if one.kind == "file" else set())
@@ -200,7 +226,10 @@ def _substitute(pattern: re.Pattern[str], text: str, one: Told, that: bool) -> t
         tail = re.sub(r"^ or (?:of )?(?:an? )?[A-Za-z]+\b", "", text[match.start("noun") + len(noun) :])
         preposition = match.groupdict().get("preposition")
         lead = f"{preposition} " if preposition else ""
-        return text[: match.start()] + lead + one.phrase(noun, that) + tail, True
+        said_so = one.phrase(noun, that)
+        if preposition in ("from", "by") and singular(nouns[-1].lower()) in PEOPLE:
+            lead, said_so = "by ", said_so.removeprefix(f"the {noun} ") if is_proper(one.value[1:-1]) else said_so
+        return text[: match.start()] + lead + said_so + tail, True
     return text, False
 
 
@@ -214,6 +243,19 @@ def _head(phrase: Phrase, text: str, left: list[Told], that: bool) -> tuple[str,
     if last in title or (left[0].kind == "file" and last in FILE_NOUNS):
         return f"{left[0].phrase(head.removeprefix('the '), that)} {rest}".strip(), []
     return text, left
+
+
+def _only_one(text: str, left: list[Told], that: bool) -> tuple[str, list[Told]]:
+    """Name the only thing left open: "the contents of a commit" told by a revision."""
+    found = list(_ONE.finditer(text))
+    rest = [one for one in left if one.kind in ("thing", "file")]
+    if len(found) != 1 or len(left) != 1 or len(rest) != 1 or _SPECIFIC.search(text):
+        return text, left
+    match = found[0]
+    noun = re.split(r" or ", match.group("noun"))[0]
+    if rest[0].kind == "file" and singular(noun.split()[-1].lower()) not in FILE_NOUNS:
+        return text, left
+    return text[: match.start()] + rest[0].phrase(noun, that) + text[match.end() :], []
 
 
 def _numbers(text: str, left: list[Told]) -> tuple[str, list[Told]]:
@@ -239,6 +281,10 @@ def _with_rest(text: str, left: Sequence[Told], that: bool) -> str:
     if files:
         chain = [one.phrase("", that) for one in [*inner, *files]]
         return f"{text} in {' of '.join(chain)}"
+    homes = [one for one in inner if singular(words(one.title or one.parameter)[-1]) in _HOMES]
+    inner = [one for one in inner if one not in homes]
+    if homes:
+        text += f" in {' of '.join(one.phrase('', that) for one in homes)}"
     things = [one.phrase("", that) for one in inner if one.kind == "thing"]
     rest = [one.phrase("", that) for one in inner if one.kind == "text"]
     if things:

@@ -43,6 +43,8 @@ _TEMPLATES = {
     "scalar": 0.8,
 }
 _INCIDENTAL = vocabulary("size bytes word words character characters paragraph paragraphs page")
+_SMALL = 12
+"""Counts up to this are easily guessed."""
 _DULL_ITEMS = vocabulary("column occurrence paragraph line file match hit cell setting")
 
 
@@ -62,6 +64,8 @@ def worth(pick: Pick, *, hops: int) -> float:
         value *= 0.4
     if pick.template == "count" and not pick.kept and hops == 1:
         value *= 0.5
+    if pick.template == "count" and isinstance(pick.value, int) and pick.value <= _SMALL:
+        value *= 0.4
     nouns = pick.item.split()
     if nouns and nouns[-1] in GENERIC:
         value *= 0.3

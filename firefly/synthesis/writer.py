@@ -30,6 +30,8 @@ from firefly.synthesis.questions import Hop, wordings
 from firefly.synthesis.reading import ChainReader, Lexicon
 from firefly.synthesis.worth import LEAST, worth
 
+_FEW = 6
+"""A count below this is too easily guessed."""
 _ATTEMPTS = 60
 """Answers tried for one exploration before giving up."""
 
@@ -114,7 +116,7 @@ class Writer:
         """Return whether the answer is news: not an argument, not volatile, not a place on a disk."""
         if answer_of(pick) is None or (pick.template not in ("count",) and trivial(pick.value)):
             return False
-        if pick.template == "count" and pick.value in (0, 1):
+        if pick.template == "count" and isinstance(pick.value, int) and pick.value < _FEW:
             return False
         final = self.chain.final
         told = self.reader.told[final.id]
@@ -153,7 +155,7 @@ class Writer:
     def _task(self, answer: Pick) -> Task | None:
         typed = answer_of(answer)
         hops = self.linker.hops(answer)
-        if typed is None or hops is None:
+        if typed is None or hops is None or all(self._is_pure(hop) for hop in hops):
             return None
         hidden = [answer.value, *(pick.value for hop in hops for pick in hop.references.values())]
         said = [
@@ -194,6 +196,12 @@ class Writer:
                 sub_dag=self.exploration.sub_dag.id,
             ),
         )
+
+    def _is_pure(self, hop: Hop) -> bool:
+        """Return whether the call only computes from its arguments: nobody needs the tools for it."""
+        call = next(call for call in self.chain.calls if call.id == hop.id)
+        profile = self.knowledge.profiles.get(call.call.key)
+        return profile is not None and profile.pure is True
 
     def _gold(self, hop: Hop, names: Mapping[str, str]) -> GoldCall:
         call = next(call for call in self.chain.calls if call.id == hop.id)

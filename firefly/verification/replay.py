@@ -13,6 +13,7 @@ from firefly.records import CheckResult
 from firefly.replay.backend import Episode
 from firefly.replay.errors import ReplayError
 from firefly.replay.expressions import ExpressionError, evaluate, resolve_references, same
+from firefly.replay.masks import Path, agree
 from firefly.replay.parsers import parse
 from firefly.replay.records import Observation, StateProbe, Step, Task, ToolCall
 from firefly.replay.tool_set import ToolSet
@@ -87,10 +88,11 @@ class Replay(Rule):
         run = replayed(task, trial)
         if run.fault:
             return self.decide([run.fault])
+        masks = _masks(task, trial)
         faults = [
             f"{call}: another observation than recorded"
             for call, observation in run.observations.items()
-            if observation != found.observations[call]
+            if not agree(observation, found.observations[call], masks[call])
         ]
         if not agrees(task.answer, run.answer):
             faults.append(f"the answer comes out as {run.answer!r}")
@@ -122,12 +124,22 @@ class ReExecution(Rule):
             if fault:
                 return self.decide([f"probe {number} of the end state: {fault}"])
         first = recorded(task, trial)
+        masks = _masks(task, trial)
         differing: list[JsonValue] = [
             call
             for call, observation in run.observations.items()
-            if observation != first.observations.get(call)
+            if not agree(observation, first.observations.get(call), masks[call])
         ]
         return self.result("pass", outputs_that_differ=differing)
+
+
+def _masks(task: Task, trial: Trial) -> dict[str, tuple[Path, ...]]:
+    """Return for each gold call the fields of its tool's answers that change by themselves."""
+    profiles = trial.knowledge.profiles
+    return {
+        gold.id: profile.volatile_paths if (profile := profiles.get((gold.server, gold.tool))) else ()
+        for gold in task.gold_calls
+    }
 
 
 def _differs(probe: StateProbe, again: Episode) -> str:

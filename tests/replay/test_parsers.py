@@ -119,3 +119,25 @@ def test_deep_or_huge_outputs_are_opaque_and_do_not_crash() -> None:
     assert parse_text("[" * 5_000 + "]" * 5_000) is None
     assert parse_text("9" * 5_000) is None
     assert parse_text("x" * 3_000_000) is None
+
+
+def test_rows_beside_the_names_of_their_columns_are_read_by_name() -> None:
+    parsed = parse_text('{"columns": [{"name": "sku"}, {"name": "price"}], "rows": [["A", 2], ["B", 3]]}')
+    assert parsed is not None
+    assert isinstance(parsed.value, dict)
+    assert parsed.value["rows"] == [{"sku": "A", "price": 2}, {"sku": "B", "price": 3}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"columns": ["sku", "sku"], "rows": [["A", 2]]}',
+        '{"columns": ["sku"], "rows": [["A", 2]]}',
+        '{"columns": ["sku", 1], "rows": [["A", 2]]}',
+        '{"columns": ["sku", "price"], "rows": []}',
+    ],
+)
+def test_rows_stay_lists_where_the_names_do_not_fit(text: str) -> None:
+    parsed = parse_text(text)
+    assert parsed is not None
+    assert parsed.value == json.loads(text)
