@@ -87,6 +87,8 @@ def instruction(
         return None if told else _changed(change, hop, hops)
     sentence = _sentence(tool)
     sentence, told = _replacing(sentence, told)
+    if " and replace " in sentence:
+        return None  # which of the texts takes the place of the other could not be said
     sentence, told = _into_cells(sentence, told)
     sentence, told = _made(sentence, told, files)
     sentence, told = _with(sentence, told)
