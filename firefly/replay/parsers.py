@@ -38,6 +38,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from threading import RLock
 from typing import Any, NoReturn
 
 from pydantic import JsonValue
@@ -231,13 +232,18 @@ def parse_json_lines(text: str) -> JsonValue:
     return _encodable(found)  # type: ignore[no-any-return]
 
 
+AST_LOCK = RLock()
+"""Held around ``ast``: up to Python 3.12, trees built in two threads at once end in a SystemError (gh-106905)."""
+
+
 @register("python")
 def parse_python(text: str) -> JsonValue:
     """Read the ``repr`` of a Python list, tuple or dict."""
     if text[0] + text[-1] not in ("[]", "()", "{}") or not _REPR.fullmatch(text):
         raise OpaqueError("not the repr of a container")
     try:
-        value = ast.literal_eval(text)
+        with AST_LOCK:
+            value = ast.literal_eval(text)
         same = repr(value) == text
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         raise OpaqueError(str(error)) from None
