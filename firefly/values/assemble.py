@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -288,7 +289,7 @@ class _Record:
         good, bad = self._shapes.get(shape(value), (0.0, 0.0))
         factor = (good + 1.5) / (good + bad + 1.5)
         good, bad = self._shapes.get(_broad(value), (0.0, 0.0))
-        factor *= ((good + 3) / (good + bad + 3)) ** 0.5
+        factor *= math.sqrt((good + 3) / (good + bad + 3))
         if self._constant and isinstance(value, str) and mark not in self._launched | self._files:
             factor *= 0.3
         if mark in self._good:
