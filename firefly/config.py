@@ -97,6 +97,14 @@ class GraphConfig(BaseModel):
         return read_annotations(value)
 
 
+class SamplingConfig(BaseModel):
+    """What is sampled besides the read-only sub-DAGs of the sampler."""
+
+    model_config = _STRICT
+    writes: int = Field(ge=0)
+    """Sub-DAGs that change something, for one disposable server."""
+
+
 class SessionsConfig(BaseModel):
     """How many servers run at once."""
 
@@ -135,6 +143,7 @@ class RunConfig(BaseModel):
     exporters: dict[str, ComponentConfig | None]
     probing: ProbingConfig
     graph: GraphConfig
+    sampling: SamplingConfig
     sessions: SessionsConfig
     parallel: ParallelConfig
     seed: int

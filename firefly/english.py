@@ -75,6 +75,20 @@ _SINGULAR_IN_S = vocabulary(
     """
 )
 
+_PARTICIPLES = vocabulary(
+    """
+    begun bought built born caught chosen done drawn driven found given held hired kept known laid led left
+    lent lost made met paid put read rented said seen sent set shown sold spent spoken started taken taught
+    told won written
+    """
+)
+"""Participles that do not end in -ed."""
+_LIKE_THEIR_PAST = vocabulary(
+    "bought built caught found held kept laid led left lent lost made met paid put read sent set sold "
+    "spent taught told won"
+)
+_NO_PARTICIPLES = vocabulary("bed bleed breed embed feed need red reed seed shed sled speed weed")
+
 _DOUBLED = re.compile(r"^[^aeiou]*[aeiou][bdgmnprt]$")
 _LONG_FORMS = {
     "qty": "quantity",
@@ -191,6 +205,26 @@ def plural(word: str) -> str:
     if lower.endswith(("s", "x", "z", "ch", "sh")):
         return word + "es"
     return word + "s"
+
+
+def is_participle(word: str) -> bool:
+    """Return whether ``word`` says what was done to a thing.
+
+    >>> is_participle("placed"), is_participle("sent"), is_participle("speed"), is_participle("due")
+    (True, True, False, False)
+    """
+    word = word.lower()
+    return word in _PARTICIPLES or (len(word) > 4 and word.endswith("ed") and word not in _NO_PARTICIPLES)
+
+
+def is_past(word: str) -> bool:
+    """Return whether a participle is also the past tense: "signed", but not "written".
+
+    >>> is_past("signed"), is_past("sold"), is_past("written")
+    (True, True, False)
+    """
+    word = word.lower()
+    return is_participle(word) and (word.endswith("ed") or word in _LIKE_THEIR_PAST)
 
 
 @lru_cache(maxsize=8192)

@@ -135,7 +135,10 @@ class Sampler(Protocol):
     def sample(
         self, tools: Sequence[Tool], edges: Sequence[Edge], *, knowledge: Knowledge, rng: Random
     ) -> list[SubDag]:
-        """Return distinct, connected, acyclic sub-DAGs that touch every server of the group."""
+        """Return distinct, acyclic sub-DAGs that touch every server of the group.
+
+        Connected ones: only a baseline may leave calls unconnected, and says so.
+        """
 
 
 class Explorer(Protocol):

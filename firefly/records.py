@@ -58,6 +58,8 @@ class Listing(Record):
     """Digest of the world that its sandbox starts from."""
     files: tuple[str, ...] = ()
     """Files of the sandbox's fixture (``/workspace/...``), sorted: what a user would know to be there."""
+    values: dict[str, tuple[JsonValue, ...]] = Field(default_factory=dict)
+    """Values that the user gave: ``parameter`` or ``tool.parameter`` -> values."""
     client_capabilities: tuple[str, ...] = ()
     """What the client said that it can do; servers list other tools for other clients."""
 
@@ -108,12 +110,27 @@ class ToolProfile(Record):
         return self.effect == "read" and self.determinism == "deterministic" and self.successes > 0
 
 
+class ValueOutcome(Record):
+    """What became of the values that one source gave to one parameter."""
+
+    server: str
+    tool: str
+    parameter: str
+    source: str
+    good: float = 0.0
+    """Calls that succeeded."""
+    bad: float = 0.0
+    """Its share of the calls that failed."""
+
+
 class ProbeReport(Record):
     """The result of probing one server: its tools' profiles and every call made."""
 
     server: str
     profiles: tuple[ToolProfile, ...]
     recordings: tuple[Recording, ...]
+    value_outcomes: tuple[ValueOutcome, ...] = ()
+    """How the sources of arguments fared, for those that were chosen anew."""
 
 
 class Edge(Identified):
@@ -157,10 +174,25 @@ class Link(Record):
 
 
 class SubDag(Identified):
-    """A connected, acyclic set of calls that focuses one exploration; nodes in topological order."""
+    """An acyclic set of calls that focuses one exploration, nodes in topological order.
+
+    Connected, unless a baseline sampler made it.
+    """
 
     nodes: tuple[Node, ...]
     links: tuple[Link, ...] = ()
+
+    @property
+    def writes(self) -> tuple[Node, ...]:
+        """Return the calls that change what others read: the sources of *affects* links."""
+        sources = {link.source for link in self.links if not link.parameter}
+        return tuple(node for node in self.nodes if node.id in sources)
+
+    @property
+    def looks(self) -> tuple[Node, ...]:
+        """Return the calls that read what others changed: the targets of *affects* links."""
+        targets = {link.target for link in self.links if not link.parameter}
+        return tuple(node for node in self.nodes if node.id in targets)
 
     @property
     def servers(self) -> tuple[str, ...]:
@@ -181,6 +213,8 @@ class ExploredCall(Record):
     """Parameter -> the text around its referenced value, where that is only part of the argument."""
     sources: dict[str, str] = Field(default_factory=dict)
     """Parameter -> name of the value source, for those not referenced."""
+    look: bool = False
+    """Made only to see what a write changes; no step of the sub-DAG."""
 
     @property
     def call(self) -> ToolCall:
@@ -197,6 +231,14 @@ class Exploration(Identified):
     completed: bool
     reason: str = ""
     """Why it is not completed."""
+    orders: tuple[Recording, ...] = ()
+    """The same calls without the looks: in every order of writes that do not depend on each other, and
+    with one of several writes left out. Empty where nothing is written."""
+
+    @property
+    def recordings(self) -> tuple[Recording, ...]:
+        """Return every episode of the exploration."""
+        return (self.recording, *self.orders)
 
 
 CheckStatus = Literal["pass", "fail", "unknown", "not_applicable"]

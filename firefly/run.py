@@ -25,6 +25,7 @@ from firefly.records import (
 )
 from firefly.replay.records import Record, Recording, Task, canonical_json, digest
 from firefly.store import Store
+from firefly.values.weights import of_explorations
 
 if TYPE_CHECKING:
     from firefly.graph import Unresolved
@@ -192,7 +193,11 @@ class Run:
             (profile for report in self.probe_reports for profile in report.profiles),
             [
                 *(recording for report in self.probe_reports for recording in report.recordings),
-                *(exploration.recording for exploration in self.explorations),
+                *(one for exploration in self.explorations for one in exploration.recordings),
+            ],
+            [
+                *(outcome for report in self.probe_reports for outcome in report.value_outcomes),
+                *of_explorations(self.explorations),
             ],
         )
 

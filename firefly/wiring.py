@@ -138,13 +138,14 @@ def sampling(run: Run) -> None:
         items.append(
             Item(
                 id=f"{name}@{run.round}",
-                shaped_by=[known.digest, digest([edge.id for edge in edges])],
+                shaped_by=[known.digest, digest([edge.id for edge in edges]), run.config.sampling.writes],
                 make=lambda group=group, edges=edges, known=known, name=name: sample_group(  # type: ignore[misc]
                     group,
                     edges=edges,
                     knowledge=known,
                     sampler=run.component("sampler"),
                     rng=run.rng("sampling", name, str(run.round)),
+                    writes=run.config.sampling.writes,
                 ),
             )
         )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from random import Random
 
+from firefly.exploration.orders import in_orders
 from firefly.exploration.references import holds
 from firefly.knowledge import Knowledge
 from firefly.outputs import useful_output
@@ -14,6 +15,8 @@ from firefly.replay.records import Recording, digest
 from firefly.replay.tool_set import ToolSet
 
 _REPEATS = 3
+_WRITTEN = 2
+"""Most executions of what writes: each takes new sandboxes."""
 
 
 def explore_sub_dag(
@@ -29,7 +32,8 @@ def explore_sub_dag(
     """Execute ``sub_dag`` in up to ``variants`` different ways, each in an episode of its own.
 
     Ways differ in the arguments of the calls that succeeded. A way that fails ends the attempt, since
-    another would most likely fail too; so do three that repeat earlier ones.
+    another would most likely fail too; so do three that repeat earlier ones. What writes is made again at
+    once, without the looks and in other orders.
 
     Args:
         sub_dag: what to execute.
@@ -46,6 +50,8 @@ def explore_sub_dag(
     found: list[Exploration] = []
     seen: set[str] = set()
     repeats = 0
+    if sub_dag.writes:
+        variants = min(variants, _WRITTEN)
     while len(found) < variants and repeats < _REPEATS:
         with backend.episode(tool_set, seed) as episode:
             calls, reason = explorer.explore(sub_dag, episode, knowledge=knowledge, rng=rng)
@@ -59,9 +65,19 @@ def explore_sub_dag(
             repeats += 1
             continue
         seen.add(way)
+        orders: tuple[Recording, ...] = ()
+        if sub_dag.writes and not reason:
+            orders, steady = in_orders(sub_dag, last, backend=backend, tools=tool_set, seed=seed)
+            calls = [_as_look(call) if _is_unsteady(call, sub_dag, steady) else call for call in calls]
+            reason = "" if steady else "what the writes leave depends on their order, or on more than them"
         found.append(
             Exploration(
-                sub_dag=sub_dag, calls=tuple(calls), recording=recording, completed=not reason, reason=reason
+                sub_dag=sub_dag,
+                calls=tuple(calls),
+                recording=recording,
+                completed=not reason,
+                reason=reason,
+                orders=orders,
             )
         )
         if reason:
@@ -69,28 +85,42 @@ def explore_sub_dag(
     return found
 
 
+def _is_unsteady(call: ExploredCall, sub_dag: SubDag, steady: Collection[str]) -> bool:
+    return call.node in {node.id for node in sub_dag.looks} - set(steady)
+
+
+def _as_look(call: ExploredCall) -> ExploredCall:
+    return call.model_copy(update={"look": True})
+
+
 def last_successes(calls: Sequence[ExploredCall]) -> Mapping[str, ExploredCall]:
-    """Return the last successful call of each node."""
-    return {call.node: call for call in calls if call.step.observation.outcome == "success"}
+    """Return the last successful call of each node; looks are no calls of a node."""
+    return {call.node: call for call in calls if call.step.observation.outcome == "success" and not call.look}
 
 
 def incomplete(sub_dag: SubDag, calls: Sequence[ExploredCall]) -> str:
     """Return why ``calls`` are no complete execution of ``sub_dag``; "" when they are.
 
     Complete: every node's last successful call says something in parsed form, every link is a
-    reference, and every reference, evaluated anew, gives the very argument that was used.
+    reference, and every reference, evaluated anew, gives the very argument that was used. What a write
+    says does not matter, and of the reads that look at what writes change one is enough.
     """
     last = last_successes(calls)
     ids = {node: call.id for node, call in last.items()}
     outputs = {call.id: useful_output(call.call, call.step.observation) for call in last.values()}
+    writes, looks = {node.id for node in sub_dag.writes}, {node.id for node in sub_dag.looks}
+    if looks and not looks & last.keys():
+        return "nothing that was looked at changed"
     for node in sub_dag.nodes:
         call = last.get(node.id)
+        if call is None and node.id in looks:
+            continue
         if call is None:
             return f"no call of {node.tool[0]}.{node.tool[1]} succeeded"
-        if outputs[call.id] is None:
+        if outputs[call.id] is None and node.id not in writes:
             return f"{node.tool[0]}.{node.tool[1]} returned nothing that can be read"
         for link in sub_dag.links:
-            if link.target != node.id:
+            if link.target != node.id or not link.parameter:
                 continue
             reference = call.references.get(link.parameter)
             if reference is None or reference.call != ids.get(link.source):

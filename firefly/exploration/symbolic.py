@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from firefly.exploration.arguments import Known, draw
 from firefly.exploration.choices import Choice, filled, together, ways_to_fill
 from firefly.exploration.walk import Draft, Walk
+from firefly.exploration.writes import explore_writes
 from firefly.knowledge import Knowledge
 from firefly.outputs import expand, parsed_output, useful_output
 from firefly.parameters import Parameter, parameters
@@ -60,6 +61,8 @@ class Symbolic:
         """Return every call made, and why it did not complete ("" when it did)."""
         known = self._known.setdefault(knowledge, Known(knowledge))
         walk = Walk(sub_dag, episode, known, rng)
+        if sub_dag.writes:
+            return explore_writes(walk, self._values, self._node)
         reason = ""
         for _ in range(1 + self._restarts):
             walk.done.clear()

@@ -33,11 +33,11 @@ class Walk:
 
     def into(self, node: Node) -> list[Link]:
         """Return the links that fill parameters of the node."""
-        return [link for link in self.sub_dag.links if link.target == node.id]
+        return [link for link in self.sub_dag.links if link.target == node.id and link.parameter]
 
     def out_of(self, node: Node) -> list[Link]:
         """Return the links that read the node's output."""
-        return [link for link in self.sub_dag.links if link.source == node.id]
+        return [link for link in self.sub_dag.links if link.source == node.id and link.parameter]
 
     def given(self) -> set[str]:
         """Return the values, as ``repr``, that nobody needs to find out: literal arguments, launch values."""

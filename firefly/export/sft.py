@@ -19,7 +19,9 @@ from firefly.protocols import DatasetContent
 from firefly.replay.answers import NoAnswerError, answer_text, extract_answer, matches
 from firefly.replay.backend import Backend
 from firefly.replay.cassette import Cassette
-from firefly.replay.records import Answer, Task
+from firefly.replay.expressions import ExpressionError, resolve_references
+from firefly.replay.parsers import parse
+from firefly.replay.records import Answer, Task, ToolCall
 from firefly.replay.simulator import StrictSimulator
 from firefly.replay.tool_set import ToolSet
 
@@ -49,32 +51,34 @@ class Sft:
 
     def _row(self, task: Task, split: str, content: DatasetContent, worlds: _Worlds) -> Row | None:
         tools = tool_set_of(content.listings, task.servers)
-        results = _replayed(task, tools, worlds.backend(task))
+        replayed = _replayed(task, tools, worlds.backend(task))
         final = final_message(task.answer)
-        if results is None or final is None:
+        if replayed is None or final is None:
             return None
         return {
             "id": task.id,
-            "messages": [*self._messages(task, tools, results), {"role": "assistant", "content": final}],
+            "messages": [*self._messages(task, tools, replayed), {"role": "assistant", "content": final}],
             "tools": function_schemas(tools),
             "environment": tools.digest,
             "synthesis": task.provenance.synthesizer,
             "split": split,
         }
 
-    def _messages(self, task: Task, tools: ToolSet, results: Sequence[str]) -> Iterator[JsonValue]:
+    def _messages(
+        self, task: Task, tools: ToolSet, replayed: Sequence[tuple[ToolCall, str]]
+    ) -> Iterator[JsonValue]:
         if self.system:
             yield {"role": "system", "content": self.system}
         yield {"role": "user", "content": task.prompt}
-        for call, result in zip(task.gold_calls, results, strict=True):
+        for gold, (call, result) in zip(task.gold_calls, replayed, strict=True):
             name = tools.name_of(call.server, call.tool)
             made: JsonValue = {
-                "id": call.id,
+                "id": gold.id,
                 "type": "function",
                 "function": {"name": name, "arguments": call.arguments},
             }
             yield {"role": "assistant", "content": "", "tool_calls": [made]}
-            yield {"role": "tool", "name": name, "tool_call_id": call.id, "content": result}
+            yield {"role": "tool", "name": name, "tool_call_id": gold.id, "content": result}
 
 
 def final_message(answer: Answer) -> str | None:
@@ -104,13 +108,30 @@ class _Worlds:
         return self.made[world]
 
 
-def _replayed(task: Task, tools: ToolSet, backend: Backend) -> list[str] | None:
-    """Return what each gold call says, as an agent reads it; None when one has no recorded answer."""
+def _replayed(task: Task, tools: ToolSet, backend: Backend) -> list[tuple[ToolCall, str]] | None:
+    """Return each gold call and what it says, as an agent makes and reads it; None when that can't be had.
+
+    Passed values are computed anew from the outputs, inside the text around them where there is one;
+    a task that states another argument than its outputs give gets no trajectory.
+    """
     keys = {tool.key for tool in tools.tools}
     if any((call.server, call.tool) not in keys for call in task.gold_calls):
         return None
+    made: list[tuple[ToolCall, str]] = []
+    outputs: dict[str, JsonValue] = {}
     with backend.episode(tools) as episode:
-        observations = [episode.call(call.call) for call in task.gold_calls]
-    if any(observation.outcome not in ("success", "failure") for observation in observations):
-        return None
-    return [observation.visible for observation in observations]
+        for gold in task.gold_calls:
+            try:
+                call = resolve_references(gold, outputs)
+            except ExpressionError:
+                return None
+            if any(call.arguments[name] != given for name, given in gold.arguments.items()):
+                return None
+            observation = episode.call(call)
+            if observation.outcome not in ("success", "failure"):
+                return None
+            parsed = parse(observation) if observation.outcome == "success" else None
+            if parsed is not None:
+                outputs[gold.id] = parsed.value
+            made.append((call, observation.visible))
+    return made

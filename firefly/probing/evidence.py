@@ -53,9 +53,21 @@ class Seen:
     """Paths that hold the present moment."""
     measured: set[Path] = field(default_factory=set)
     """Paths that hold how long the call took."""
+    aside: frozenset[Path] = frozenset()
+    """Paths found to change by themselves, which are not compared any more."""
     parsed: int = 0
     """Non-empty successes that a parser reads without loss."""
     opaque: int = 0
+
+    @property
+    def volatile(self) -> frozenset[Path]:
+        """Return every path that changes by itself."""
+        return self.passing | self.other_sessions
+
+    @property
+    def passing(self) -> frozenset[Path]:
+        """Return the paths that change within a session."""
+        return self.aside | self.unstable | self.now | self.measured
 
 
 @dataclass(frozen=True)
@@ -96,16 +108,30 @@ def gather(
     Answers of two episodes are compared only as far as no tool of ``presumed_writes`` was called, nor
     one that is seen to write.
     """
-    tools: dict[str, Seen] = defaultdict(Seen)
-    for steps in episodes:
-        for step in steps:
-            _count(step, tools[step.call.tool], now)
-    differences: list[_Difference] = []
-    for steps in episodes:
-        differences += _compare_within(steps, tools)
-    unexplained = _explain(differences, tools, now, presumed_writes)
-    _compare_between(episodes, tools, presumed_writes)
-    return Evidence(dict(tools), unexplained)
+    aside: dict[str, tuple[frozenset[Path], frozenset[Path]]] = {}
+    restless: set[str] = set()
+    while True:
+        tools: dict[str, Seen] = defaultdict(Seen)
+        for name, paths in aside.items():
+            tools[name].aside, tools[name].other_sessions = paths[0], set(paths[1])
+            tools[name].restless = name in restless
+        for steps in episodes:
+            for step in steps:
+                _count(step, tools[step.call.tool], now)
+        differences: list[_Difference] = []
+        for steps in episodes:
+            differences += _compare_within(steps, tools)
+        unexplained = _explain(differences, tools, now, presumed_writes)
+        _compare_between(episodes, tools, presumed_writes)
+        found = {
+            name: (seen.passing, frozenset(seen.other_sessions))
+            for name, seen in tools.items()
+            if seen.volatile
+        }
+        restless |= {name for name, seen in tools.items() if seen.restless}
+        if found == aside:
+            return Evidence(dict(tools), unexplained)
+        aside = found  # look again: what else do these answers show?
 
 
 def _count(step: Step, seen: Seen, now: datetime) -> None:
@@ -156,7 +182,7 @@ def _compare_within(steps: Sequence[Step], tools: Mapping[str, Seen]) -> list[_D
         if earlier is None:
             continue
         between = tuple(one for one in steps[earlier:place] if _answered(one))
-        if differing_paths(steps[earlier].observation, step.observation):
+        if differing_paths(steps[earlier].observation, step.observation, tools[step.call.tool].aside):
             differences.append(_Difference(steps[earlier], step, between))
         elif step.observation.outcome == "success":
             if not any(_changed_state(one) for one in between):
@@ -170,26 +196,29 @@ def _compare_within(steps: Sequence[Step], tools: Mapping[str, Seen]) -> list[_D
 def _compare_between(
     episodes: Sequence[Sequence[Step]], tools: Mapping[str, Seen], presumed_writes: frozenset[str]
 ) -> None:
-    """Compare first answers across episodes, as long as nothing can have changed."""
+    """Compare first answers across episodes, as long as the same writes came before."""
     writes = presumed_writes | {
         name for name, seen in tools.items() if seen.changed or seen.changed_fingerprint
     }
-    firsts: dict[Mark, tuple[int, Step]] = {}
+    firsts: dict[tuple[Mark, tuple[Mark, ...]], tuple[int, Step]] = {}
     for number, steps in enumerate(episodes):
-        met: set[Mark] = set()
+        met: set[tuple[Mark, tuple[Mark, ...]]] = set()
+        written: tuple[Mark, ...] = ()
         for step in steps:
             mark = _mark(step)
+            place = (mark, written)
             if step.call.tool in writes:
-                break
-            if mark in met or not _answered(step):
+                written = (*written, mark)
+            if place in met or not _answered(step):
                 continue
-            met.add(mark)
-            if mark not in firsts:
-                firsts[mark] = (number, step)
+            met.add(place)
+            if place not in firsts:
+                firsts[place] = (number, step)
                 continue
-            origin, other = firsts[mark]
+            origin, other = firsts[place]
             seen = tools[step.call.tool]
-            paths = differing_paths(other.observation, step.observation)
+            aside = seen.aside | seen.other_sessions
+            paths = differing_paths(other.observation, step.observation, aside)
             if not paths:
                 if step.observation.outcome == "success":
                     seen.sessions.update((origin, number))
@@ -208,9 +237,10 @@ def _explain(
     for one in differences:
         own = one.first.call.tool
         alone = all(step.call.tool == own for step in one.between)
-        passing = is_passing(one.first.observation, one.second.observation, now)
+        aside = tools[own].aside
+        passing = is_passing(one.first.observation, one.second.observation, now, aside)
         if passing or (alone and not any(map(_changed_state, one.between))):
-            tools[own].unstable.update(differing_paths(one.first.observation, one.second.observation))
+            tools[own].unstable.update(differing_paths(one.first.observation, one.second.observation, aside))
             tools[own].restless = tools[own].restless or not passing
         elif any(_changed_state(step) for step in one.between):
             writers = {step.call.tool for step in one.between if _changed_state(step)}
@@ -240,7 +270,8 @@ def _attribute(
             others = _others(one)
             known = {name for name in others if tools[name].changed}
             if tools[own].restless:
-                tools[own].unstable.update(differing_paths(one.first.observation, one.second.observation))
+                paths = differing_paths(one.first.observation, one.second.observation, tools[own].aside)
+                tools[own].unstable.update(paths)
             elif known:
                 tools[own].moved.update(known)
             elif tools[own].repeats and (writer := suspect(others)):

@@ -8,7 +8,7 @@ from firefly.parameters import parameters
 from firefly.replay.records import Tool
 from firefly.values.semantic import words
 
-__all__ = ["Presumption", "presumed", "read_order", "write_order"]
+__all__ = ["Presumption", "contradicts_itself", "presumed", "read_order", "write_order"]
 
 Presumption = Literal["read", "write", "unclear"]
 
@@ -43,7 +43,7 @@ def presumed(tool: Tool) -> Presumption:
     """Return what the declaration suggests: its hints, then the first telling word of its name."""
     hints = tool.annotations
     if hints.read_only:
-        return "read"
+        return "unclear" if contradicts_itself(tool) else "read"
     if hints.read_only is False or hints.destructive:
         return "write"
     named = words(tool.name)
@@ -55,6 +55,13 @@ def presumed(tool: Tool) -> Presumption:
         if word in _CREATES | _CHANGES | _ENDS:
             return "write"
     return "unclear"
+
+
+def contradicts_itself(tool: Tool) -> bool:
+    """Return whether a tool declares that it only reads, and its name says that it makes or changes something."""
+    return (
+        bool(tool.annotations.read_only) and next(iter(words(tool.name)), "") in _CREATES | _CHANGES | _ENDS
+    )
 
 
 def read_order(tool: Tool) -> tuple[int, int, int, str]:

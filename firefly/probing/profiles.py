@@ -10,7 +10,7 @@ from firefly.contents import is_empty
 from firefly.parameters import parameters
 from firefly.probing.evidence import Evidence, Seen
 from firefly.probing.order import presumed
-from firefly.probing.volatility import Path
+from firefly.probing.volatility import Path, has_rest
 from firefly.records import Effect, Listing, ToolProfile
 from firefly.replay.parsers import parse
 from firefly.replay.records import PathPart, Tool, canonical_json
@@ -24,6 +24,8 @@ _DRAWN = re.compile(
     r"random|shuffl|(?<![a-z])(?:dice|coin[ _-]?flip|lottery|uuid|guid|nonce)(?![a-z])", re.IGNORECASE
 )
 """Declarations of tools that draw: among few possible answers, equal ones prove little."""
+_CLOCK = re.compile(r"\b(?:time|date|day|clock|calendar|now|today|timestamps?|age)\b", re.IGNORECASE)
+"""Declarations of tools whose subject is the time."""
 _NOVEL = 5
 """Words of answers that stand neither in arguments nor in the declaration, for a data source."""
 
@@ -33,7 +35,7 @@ def profile(tool: Tool, listing: Listing, evidence: Evidence) -> ToolProfile:
     seen = evidence.tools.get(tool.name, Seen())
     why: dict[str, str] = {}
     effect, why["effect"] = _effect(tool, listing, seen, evidence)
-    determinism, volatile, why["determinism"] = _determinism(tool, seen)
+    determinism, volatile, why["determinism"] = _determinism(tool, listing, seen)
     opaque, why["opaque"] = _opaque(seen)
     stateless = listing.scope == "none" and effect == "read" and determinism == "deterministic"
     why["state_independent"] = (
@@ -123,25 +125,48 @@ def _shown(seen: Seen) -> str:
     return f"in {seen.calls} calls {' and '.join(shown) or 'nothing was seen to change'}"
 
 
-def _determinism(tool: Tool, seen: Seen) -> tuple[Any, tuple[tuple[PathPart, ...], ...], str]:
-    paths: set[Path] = seen.unstable | seen.other_sessions | seen.now | seen.measured
+def _determinism(
+    tool: Tool, listing: Listing, seen: Seen
+) -> tuple[Any, tuple[tuple[PathPart, ...], ...], str]:
+    paths = seen.volatile
     ordered = tuple(sorted(paths, key=repr))
-    for found, said in (
-        (seen.unstable, "equal calls in one session differed at"),
-        (seen.other_sessions, "equal calls in two sessions differed at"),
-        (seen.now, "holds the present date or time at"),
-        (seen.measured, "holds how long the call took at"),
-    ):
-        if found:
-            return "volatile", ordered, f"{said} {_paths(found)}"
+    whole = _whole_is_volatile(tool, listing, seen)
+    if whole:
+        return "volatile", ordered, whole
     if seen.sessions and seen.repeats:
         drawn = _DRAWN.search(f"{tool.name} {tool.title} {tool.description.strip().partition('. ')[0]}")
         if drawn:
             why = f'equal calls answered alike, but its declaration says "{drawn.group()}": it may be luck'
-            return "unknown", (), why
+            return "unknown", ordered, why
         count = len(seen.sessions)
-        return "deterministic", (), f"equal calls answered alike in one session and across {count} sessions"
-    return "unknown", (), "no call was repeated both in one session and in a fresh one"
+        but = f", but for {_paths(set(paths))}" if paths else ""
+        why = f"equal calls answered alike in one session and across {count} sessions{but}"
+        return "deterministic", ordered, why
+    return "unknown", ordered, "no call was repeated both in one session and in a fresh one"
+
+
+def _whole_is_volatile(tool: Tool, listing: Listing, seen: Seen) -> str:
+    """Return why no part of its answers can be relied on; "" where fields that change can be left out.
+
+    What a clock shows may be in other fields in another form (a weekday, an age), so a tool that tells
+    the time, or that has nothing to read but a clock, is volatile as a whole.
+    """
+    paths = seen.volatile
+    if not paths:
+        return ""
+    if () in paths or not any(has_rest(step.observation, paths) for step in seen.successes):
+        return f"equal calls differed at {_paths(set(paths))}, and nothing is left of its answers"
+    if seen.other_sessions and not listing.disposable:
+        return f"equal calls in two sessions differed at {_paths(seen.other_sessions)}"
+    if seen.restless:
+        return f"equal calls in a row differed at {_paths(set(paths))}: it may change what it reads"
+    if seen.now:
+        if listing.scope == "none":
+            return f"holds the present date or time at {_paths(seen.now)}, and its server has no state"
+        told = _CLOCK.search(f"{tool.name.replace('_', ' ')} {tool.description.strip().partition('. ')[0]}")
+        if told:
+            return f"holds the present date or time at {_paths(seen.now)}, and is about the {told.group()}"
+    return ""
 
 
 def _opaque(seen: Seen) -> tuple[bool | None, str]:
@@ -159,13 +184,13 @@ def _why_not_stateless(tool: Tool, listing: Listing, seen: Seen) -> str:
     if listing.scope != "none":
         kind = listing.scope.partition(":")[0]
         return f"its server has a state ({kind}), and nothing shows that it does not read it"
-    return "not shown: " + _determinism(tool, seen)[2]
+    return "not shown: " + _determinism(tool, listing, seen)[2]
 
 
 def _pure(tool: Tool, seen: Seen, stateless: bool) -> tuple[bool | None, str]:
     if seen.moved:
         return False, f"its answer was another after {_names(seen.moved)}"
-    if seen.unstable or seen.other_sessions or seen.now or seen.measured:
+    if seen.volatile - seen.measured:
         return False, "equal calls do not answer alike"
     novel = _novel_words(tool, seen, lists_only=stateless)
     if len(novel) >= _NOVEL:

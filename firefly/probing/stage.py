@@ -3,8 +3,10 @@
 Three episodes at most, four when an answer changed and it is not clear which call was why:
 
 search      reads are looked for: argument-free and list-like tools first
-writes      (disposable servers only) presumed writes, each between two looks at the reads it may touch
-repetition  new processes; every working read twice, in other orders
+writes      (disposable servers only) presumed writes, each between two looks at the reads it may touch;
+            once one has made something, the reads that may have waited for it
+repetition  new processes; every working read twice, in other orders; then what was made is made again, and
+            the reads of it are repeated
 isolation   one suspect at a time, each between two looks at the answer that changed
 """
 
@@ -18,13 +20,14 @@ from firefly.contents import is_empty
 from firefly.probing.evidence import Evidence, gather
 from firefly.probing.laboratory import Laboratory
 from firefly.probing.looks import looks_at
-from firefly.probing.order import presumed, read_order, write_order
+from firefly.probing.order import contradicts_itself, presumed, read_order, write_order
 from firefly.probing.profiles import profile
 from firefly.probing.search import Search
 from firefly.probing.volatility import now_paths
 from firefly.protocols import Backend, ValueSource
 from firefly.records import Listing, ProbeReport, ToolProfile
 from firefly.replay.records import Step, ToolCall
+from firefly.values.weights import tallied
 
 __all__ = ["probe_server"]
 
@@ -37,6 +40,8 @@ _IN_A_ROW = 4
 _SUSPECTS = 8
 _RESERVE = 14
 """Calls kept back for isolation."""
+_MAKERS = 3
+"""Successful writes after each of which the reads that never worked are tried again."""
 
 
 def _utc_now() -> datetime:
@@ -68,6 +73,7 @@ def probe_server(
         server=listing.server,
         profiles=tuple(profile(tool, listing, evidence) for tool in listing.tools),
         recordings=probe.laboratory.recordings(),
+        value_outcomes=tallied(probe.laboratory.chosen),
     )
 
 
@@ -96,6 +102,10 @@ class _Probe:
             self._reads, self._writes = self._reads + self._writes, []
 
         self._found: tuple[Step, ...] = ()
+        self._late: tuple[Step, ...] = ()
+        """Reads that worked only after something was made."""
+        self._setup: tuple[Step, ...] = ()
+        """The writes that they needed, in order."""
         self._cleared: frozenset[str] = frozenset()
         """Presumed writes that changed nothing."""
 
@@ -121,7 +131,11 @@ class _Probe:
     def evidence(self) -> Evidence:
         """Return what all episodes so far show."""
         written = frozenset(tool.name for tool in self._writes) - self._cleared
-        return gather(self.laboratory.episodes, self._clock(), written)
+        found = gather(self.laboratory.episodes, self._clock(), written)
+        doubtful = frozenset(name for name, tool in self._tools.items() if contradicts_itself(tool))
+        if found.unexplained and doubtful - written:
+            return gather(self.laboratory.episodes, self._clock(), written | doubtful)
+        return found
 
     def _note_clocks(self, step: Step) -> None:
         """Keep values of a clock from being used as arguments."""
@@ -155,7 +169,9 @@ class _Probe:
         leading = {step.call.tool: step.call.digest for step in reversed(working)}
         firsts = [step for step in working if leading[step.call.tool] == step.call.digest]
         rest = [step for step in working if leading[step.call.tool] != step.call.digest]
-        room = (self.laboratory.left - min(_RESERVE, self.laboratory.left // 4)) // 2
+        late = list({step.call.digest: step for step in self._late}.values())
+        kept_back = min(len(self._setup) + 2 * len(late), self.laboratory.left // 3)
+        room = (self.laboratory.left - kept_back - min(_RESERVE, self.laboratory.left // 4)) // 2
         chosen = (firsts + rest)[: max(1, room)]
         order = sorted(chosen, key=lambda step: step.call.digest, reverse=True)
         # What may turn out to write goes last: it would spoil the others' second answers.
@@ -170,6 +186,19 @@ class _Probe:
             self._again(step)
             self._again(step)
         for step in clear[: len(unclear)]:
+            self._again(step)
+        self._repeat_late(late[: max(0, (kept_back - len(self._setup)) // 2)])
+
+    def _repeat_late(self, late: list[Step]) -> None:
+        """Make again what the late reads needed, then each of them twice, in two orders."""
+        if not late:
+            return
+        for step in self._setup:
+            self._again(step)
+        for step in late:
+            self._again(step)
+        self._rng.shuffle(late)
+        for step in late:
             self._again(step)
 
     def _harmless(self) -> tuple[Step, ...]:
@@ -224,7 +253,12 @@ class _Probe:
         """Make each write between two looks at the reads that it may touch."""
         reads = [step for step in self._working() if step.observation.outcome == "success"]
         current: set[str] = set()
+        made = 0
         for tool in self._writes:
+            if self._writes_made() > made and made < _MAKERS:
+                made = self._writes_made()
+                self._late_reads(self.laboratory.calls + (until - self.laboratory.calls) * 2 // 3)
+                current = set()
             for _ in range(2):
                 chosen = self._search.choose(tool) if self.laboratory.calls < until else None
                 if chosen is None:
@@ -242,6 +276,17 @@ class _Probe:
                     break
         self._late_reads(until)
 
+    def _writes_made(self) -> int:
+        return len(self._made())
+
+    def _made(self) -> list[Step]:
+        """Return the successful presumed writes of the open episode, in order."""
+        return [
+            step
+            for step in self.laboratory.episodes[-1]
+            if self._presumed[step.call.tool] == "write" and step.observation.outcome == "success"
+        ]
+
     def _look(self, look: ToolCall) -> None:
         self.laboratory.call(self._tools[look.tool], dict(look.arguments))
 
@@ -257,3 +302,6 @@ class _Probe:
             for step in self.laboratory.episodes[-1][count:]:
                 if step.observation.outcome == "success":
                     self._again(step)
+                    if not self._late or self._setup == tuple(self._made()):
+                        self._setup = tuple(self._made())
+                        self._late += (step,)

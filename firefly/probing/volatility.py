@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import JsonValue
 
+from firefly.replay.masks import blanked
 from firefly.replay.parsers import parse
 from firefly.replay.records import Observation, PathPart
 
-__all__ = ["Path", "differing_paths", "is_passing", "measured_paths", "now_paths"]
+__all__ = ["Path", "differing_paths", "has_rest", "is_passing", "measured_paths", "now_paths"]
 
 Path = tuple[PathPart, ...]
 """A path whose array indexes are ``"*"``."""
@@ -36,7 +37,7 @@ _CLOCK = re.compile(
 _LATELY = 30 * 60
 """Seconds that a probe may take: how far a time of day may lie back and be that of a call."""
 _MEASURED = re.compile(
-    r"(?:(?:execution|elapsed|processing|analysis|extraction|conversion|comput(?:e|ing|ation)|solv(?:e|er|ing)"
+    r"(?:(?:[a-z]+(?:tion|sion|ysis)|elapsed|processing|comput(?:e|ing)|solv(?:e|er|ing)|merg(?:e|ing)|split"
     r"|query|search|pars(?:e|ing)|wall|cpu)(?:time|duration)(?:in)?|took|elapsed|time(?:taken|elapsed))"
     r"(?:ms|s|secs?|seconds|millis(?:econds)?)?"
 )
@@ -44,21 +45,27 @@ _MEASURED = re.compile(
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-def differing_paths(one: Observation, other: Observation) -> tuple[Path, ...]:
-    """Return the general paths at which two answers differ; ``((),)`` where they have no parts."""
+def differing_paths(one: Observation, other: Observation, aside: Collection[Path] = ()) -> tuple[Path, ...]:
+    """Return the general paths at which two answers differ; ``((),)`` where they have no parts.
+
+    What stands at ``aside`` is not compared: it is known to change by itself.
+    """
     if one.outcome != other.outcome:
         return ((),)
-    first, second = _value(one), _value(other)
+    first, second = (blanked(_value(each), sorted(aside, key=repr)) for each in (one, other))
     if first is None or second is None:
         return () if _whole(one) == _whole(other) else ((),)
     return tuple(sorted(set(_differences(first, second, ())), key=repr))
 
 
-def is_passing(one: Observation, other: Observation, now: datetime) -> bool:
-    """Return whether all that differs are marks of the moment: present and measured times, unique ids."""
+def is_passing(one: Observation, other: Observation, now: datetime, aside: Collection[Path] = ()) -> bool:
+    """Return whether all that differs are marks of the moment: present and measured times, unique ids.
+
+    What stands at ``aside`` is left out.
+    """
     if one.outcome != other.outcome:
         return False
-    first, second = _value(one), _value(other)
+    first, second = (blanked(_value(each), sorted(aside, key=repr)) for each in (one, other))
     if first is None or second is None:
         return _blanked(_whole(one), now) == _blanked(_whole(other), now)
     pairs = list(_pairs(first, second, ()))
@@ -69,6 +76,12 @@ def measured_paths(observation: Observation) -> tuple[Path, ...]:
     """Return the paths of numbers that say how long the call took; equal ones were only rounded alike."""
     value = _value(observation)
     return tuple(sorted({path for path, leaf in _leaves(value, ()) if _is_measured(path, leaf)}, key=repr))
+
+
+def has_rest(observation: Observation, aside: Collection[Path]) -> bool:
+    """Return whether an answer has a part, flags aside, that is not at one of the paths ``aside``."""
+    value = blanked(_value(observation), sorted(aside, key=repr))
+    return any(leaf is not None and not isinstance(leaf, bool) for _, leaf in _leaves(value, ()))
 
 
 def now_paths(

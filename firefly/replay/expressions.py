@@ -56,16 +56,9 @@ def evaluate(expression: Expression, outputs: Mapping[str, JsonValue]) -> JsonVa
     """
     if expression.call not in outputs:
         raise UnknownCallError(f"call {expression.call!r} has no parsed output")
-    found = read(outputs[expression.call], expression.path)
     if expression.op == "value":
-        return found
-    if not isinstance(found, list):
-        raise ValueTypeError(f"{_shown(expression.path)} is {_kind(found)}, not a list")
-    wanted = [
-        (one, one.value if one.reference is None else evaluate(one.reference, outputs))
-        for one in expression.where
-    ]
-    items = [item for item in found if all(_satisfies(item, one, value) for one, value in wanted)]
+        return read(outputs[expression.call], expression.path)
+    items = selected(expression, outputs)
     if expression.op == "where":
         if len(items) != 1:
             raise NotUniqueError(f"{len(items)} items of {_shown(expression.path)} satisfy the condition")
@@ -75,6 +68,30 @@ def evaluate(expression: Expression, outputs: Mapping[str, JsonValue]) -> JsonVa
     if expression.op == "sort":
         return _sorted(items, expression)
     return _folded([read(item, expression.field) for item in items], expression.op)
+
+
+def selected(expression: Expression, outputs: Mapping[str, JsonValue]) -> list[JsonValue]:
+    """Return the items of the expression's list that satisfy all of its conditions.
+
+    Raises:
+        ExpressionError: there is no such list, or an item can't be compared.
+    """
+    if expression.call not in outputs:
+        raise UnknownCallError(f"call {expression.call!r} has no parsed output")
+    found = read(outputs[expression.call], expression.path)
+    if not isinstance(found, list):
+        raise ValueTypeError(f"{_shown(expression.path)} is {_kind(found)}, not a list")
+    wanted = [(one, wanted_value(one, outputs)) for one in expression.where]
+    return [item for item in found if all(_satisfies(item, one, value) for one, value in wanted)]
+
+
+def wanted_value(condition: Condition, outputs: Mapping[str, JsonValue]) -> JsonValue:
+    """Return what a condition compares with: its literal value, or the one computed from another call.
+
+    Raises:
+        ExpressionError: the other call gives no single value.
+    """
+    return condition.value if condition.reference is None else evaluate(condition.reference, outputs)
 
 
 def read(value: JsonValue, path: Sequence[PathPart]) -> JsonValue:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from .cassette import Cassette, CassetteTool, ToolKey, ToolRule
 from .learning import learn
+from .masks import Path
 from .records import Recording, Tool
 
 
@@ -18,6 +19,7 @@ def make_cassette(
     declared: Collection[ToolKey] = (),
     volatile: Collection[ToolKey] = (),
     versions: Mapping[str, str] | None = None,
+    masks: Mapping[ToolKey, Sequence[Path]] | None = None,
 ) -> Cassette:
     """Return the cassette of everything recorded.
 
@@ -29,10 +31,17 @@ def make_cassette(
         declared: tools that are only said to change nothing; it takes more to believe it.
         volatile: tools whose answers are known to vary.
         versions: of whatever made the recordings, for the manifest.
+        masks: fields of tools' answers that change by themselves; any recorded one stands for all.
     """
     known = sorted(tools, key=lambda tool: tool.key)
     learnt = learn(
-        known, recordings, independent=independent, reads=reads, declared=declared, volatile=volatile
+        known,
+        recordings,
+        independent=independent,
+        reads=reads,
+        declared=declared,
+        volatile=volatile,
+        masks=masks,
     )
     return Cassette(
         [CassetteTool(tool=tool, rule=learnt.rules.get(tool.key, ToolRule())) for tool in known],

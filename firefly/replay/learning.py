@@ -17,6 +17,7 @@ from .canonical import Canonicalizer
 from .cassette import Entry, ErrorRule, Indifference, Scope, Start, ToolKey, ToolRule
 from .defaults import alike_defaults
 from .indifference import Indifferences
+from .masks import Path
 from .noise import Noise
 from .records import Recording, Tool
 from .state import CHANGING, QUIET_FOREIGN, QUIET_PAST, QUIET_RECENT, kept, state_id
@@ -41,6 +42,7 @@ def learn(
     reads: Collection[ToolKey] = (),
     declared: Collection[ToolKey] = (),
     volatile: Collection[ToolKey] = (),
+    masks: Mapping[ToolKey, Sequence[Path]] | None = None,
 ) -> Learnt:
     """Return rules, entries and scopes; see `freezing.make_cassette` for the arguments."""
     learner = _Learner(
@@ -50,6 +52,7 @@ def learn(
         proven=frozenset(reads),
         reads=frozenset(reads) | frozenset(declared),
         given_volatile=frozenset(volatile),
+        masks=masks or {},
     )
     return learner.learn()
 
@@ -63,6 +66,7 @@ class _Learner:
     reads: frozenset[ToolKey]
     """The proven and the declared ones."""
     given_volatile: frozenset[ToolKey]
+    masks: Mapping[ToolKey, Sequence[Path]]
     unmarked: dict[str, str] = field(default_factory=dict)
     """Scope -> why its fingerprints are not used."""
     by_servers: set[str] = field(default_factory=set)
@@ -101,7 +105,13 @@ class _Learner:
             for key, tool in self.tools.items()
         }
         return visits_of(
-            self.recordings, self.tools, canonicalizers, self.independent, self.unmarked, self.by_servers
+            self.recordings,
+            self.tools,
+            canonicalizers,
+            self.independent,
+            self.unmarked,
+            self.by_servers,
+            self.masks,
         )
 
     # --- contradictions ----------------------------------------------------------------------
@@ -248,8 +258,14 @@ class _Learner:
                 for tool, level in sorted(levels.items())
             ),
             errors=self._errors(key, usable.get(scope, ())),
-            evidence=dict(self.evidence.get(key, {})),
+            evidence=self._evidence(key),
         )
+
+    def _evidence(self, key: ToolKey) -> dict[str, JsonValue]:
+        found = dict(self.evidence.get(key, {}))
+        if self.masks.get(key):
+            found["volatile_fields"] = ["/".join(map(str, path)) for path in self.masks[key]]
+        return found
 
     def _errors(self, key: ToolKey, visits: Sequence[Visit]) -> tuple[ErrorRule, ...]:
         """Return the errors that depend on nothing but which required arguments are missing."""

@@ -19,7 +19,13 @@ What "without loss" means, parser by parser, for the text with surrounding white
     Two or more lines ``key: value`` with distinct keys; joining them again gives the same text. A
     value written as a JSON number without exponent is a number, any other one is text.
 
+Texts of other strict forms (Markdown tables, listings, blocks) are read by ``text_parsers.py``.
+
 MCP ``structuredContent`` wins over the text, unless it merely wraps a text.
+
+A table of lists beside the names of its columns (``{"columns": ["a", "b"], "rows": [[1, 2]]}``)
+becomes a table of objects, ``{"columns": ["a", "b"], "rows": [{"a": 1, "b": 2}]}``, so that a value
+is found by its column's name.
 """
 
 from __future__ import annotations
@@ -32,6 +38,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from threading import RLock
 from typing import Any, NoReturn
 
 from pydantic import JsonValue
@@ -55,6 +62,7 @@ Parser = Callable[[str], JsonValue]
 PARSERS: dict[str, Parser] = {}
 """Name -> parser, in the order in which they are tried."""
 
+_COLUMN_KEYS = ("columns", "column_names", "headers", "fields")
 _LIMIT = 2_000_000
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _KEY = re.compile(r"[^\W\d][\w ./()%#-]{0,39}")
@@ -89,17 +97,53 @@ def parse(observation: Observation) -> Parsed | None:
         canonical_json(structured)
     except ValueError:
         return None
-    return Parsed(structured, "structured")
+    return Parsed(with_named_rows(structured), "structured")
 
 
-def parse_text(text: str) -> Parsed | None:
-    """Return the value of a text, or None where no parser reads it without loss."""
+def with_named_rows(value: JsonValue) -> JsonValue:
+    """Return ``value`` with each list of rows beside a list of column names as a list of objects.
+
+    >>> with_named_rows({"columns": ["a", "b"], "rows": [[1, 2]]})
+    {'columns': ['a', 'b'], 'rows': [{'a': 1, 'b': 2}]}
+    """
+    if isinstance(value, list):
+        return [with_named_rows(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    names = next((found for key in _COLUMN_KEYS if (found := _names(value.get(key)))), None)
+    return {
+        key: rows if names and (rows := _named(inner, names)) else with_named_rows(inner)
+        for key, inner in value.items()
+    }
+
+
+def _names(columns: JsonValue) -> list[str]:
+    """Return the distinct column names that a list holds, as such or as ``name`` of objects; else none."""
+    if not isinstance(columns, list):
+        return []
+    found = [one.get("name") if isinstance(one, dict) else one for one in columns]
+    texts = [one for one in found if isinstance(one, str) and one]
+    return texts if len(set(texts)) == len(found) else []
+
+
+def _named(value: JsonValue, names: list[str]) -> list[JsonValue]:
+    """Return a list of lists as objects; none where a row is no list of as many cells as there are names."""
+    rows = [row for row in value if isinstance(row, list)] if isinstance(value, list) else []
+    whole = isinstance(value, list) and len(rows) == len(value)
+    fitting = whole and all(len(row) == len(names) for row in rows)
+    return [dict(zip(names, row, strict=True)) for row in rows] if fitting else []
+
+
+def parse_text(text: str, *, skip: str = "") -> Parsed | None:
+    """Return the value of a text, or None where no parser (but that called ``skip``) reads it without loss."""
     text = text.strip()
     if not text or len(text) > _LIMIT:
         return None
     for name, parser in PARSERS.items():
+        if name == skip:
+            continue
         try:
-            return Parsed(parser(text), name)
+            return Parsed(with_named_rows(parser(text)), name)
         except OpaqueError:
             continue
     return None
@@ -188,13 +232,18 @@ def parse_json_lines(text: str) -> JsonValue:
     return _encodable(found)  # type: ignore[no-any-return]
 
 
+AST_LOCK = RLock()
+"""Held around ``ast``: up to Python 3.12, trees built in two threads at once end in a SystemError (gh-106905)."""
+
+
 @register("python")
 def parse_python(text: str) -> JsonValue:
     """Read the ``repr`` of a Python list, tuple or dict."""
     if text[0] + text[-1] not in ("[]", "()", "{}") or not _REPR.fullmatch(text):
         raise OpaqueError("not the repr of a container")
     try:
-        value = ast.literal_eval(text)
+        with AST_LOCK:
+            value = ast.literal_eval(text)
         same = repr(value) == text
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         raise OpaqueError(str(error)) from None
@@ -222,7 +271,7 @@ def parse_csv(text: str) -> JsonValue:
         if delimiter in first:
             rows = _rows(text, delimiter)
             if rows is not None:
-                return _table(rows)
+                return table(rows)
     raise OpaqueError("not a table")
 
 
@@ -254,7 +303,8 @@ def _written(rows: Iterable[list[str]], delimiter: str, quoting: int) -> str:
     return out.getvalue().rstrip("\n")
 
 
-def _table(rows: list[list[str]]) -> JsonValue:
+def table(rows: list[list[str]]) -> JsonValue:
+    """Return rows, the first one the header, as records; columns of numbers hold numbers."""
     header, *body = rows
     columns = [_column([row[index] for row in body]) for index in range(len(header))]
     return [dict(zip(header, cells, strict=True)) for cells in zip(*columns, strict=True)]
@@ -289,3 +339,6 @@ def parse_key_value(text: str) -> JsonValue:
         except OpaqueError:
             found[match[1]] = match[2]
     return found
+
+
+from . import text_parsers as _text_parsers  # noqa: E402, F401 - registers further parsers, behind these

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from .canonical import Canonicalizer, letter
 from .cassette import ToolKey
+from .masks import Path, answer_digest
 from .records import Observation, Recording, Step, Tool, ToolCall, canonical_json, digest
 from .state import Event
 
@@ -37,6 +38,8 @@ class Visit:
     trail: Sequence[Event]
     """Every event of the scope in this recording; the first ``at`` precede the call."""
     at: int
+    volatile: Sequence[Path] = ()
+    """Fields of the tool's answers that change by themselves and are not compared."""
 
     @property
     def key(self) -> ToolKey:
@@ -55,8 +58,8 @@ class Visit:
 
     @cached_property
     def answer(self) -> str:
-        """Return the digest of what came back."""
-        return self.observation.digest
+        """Return the digest of what came back, volatile fields aside."""
+        return answer_digest(self.observation, self.volatile)
 
     @cached_property
     def result(self) -> tuple[str, str]:
@@ -100,6 +103,7 @@ def visits_of(
     independent: Collection[ToolKey],
     unmarked: Collection[str],
     by_servers: Collection[str],
+    masks: Mapping[ToolKey, Sequence[Path]] | None = None,
 ) -> Visits:
     """Return the visits of ``recordings``.
 
@@ -113,7 +117,9 @@ def visits_of(
         independent: tools whose calls leave no event.
         unmarked: scopes whose fingerprints are not to be looked at.
         by_servers: scopes whose first state depends on which servers are launched.
+        masks: the volatile fields of tools that otherwise answer alike.
     """
+    masks = masks or {}
     stateful: dict[str, list[Visit]] = {}
     stateless: list[Visit] = []
     reasons: dict[str, str] = {}
@@ -136,7 +142,7 @@ def visits_of(
                 if marked and step.before.fingerprint != step.after.fingerprint:
                     unsettled.add(step.call.key)
                 if answered:
-                    stateless.append(trail.visit(recording, scope, step, str(arguments), marked))
+                    stateless.append(trail.visit(recording, scope, step, str(arguments), marked, masks))
                 continue
             if trail.lost:
                 continue
@@ -145,7 +151,7 @@ def visits_of(
                 continue
             if marked and (step.before.fingerprint or "") != trail.mark:
                 reasons[scope] = "it changed between two calls"
-            visit = trail.visit(recording, scope, step, str(arguments), marked)
+            visit = trail.visit(recording, scope, step, str(arguments), marked, masks)
             trail.events.append(Event.of(visit.key, visit.letter, visit.mark, visit.after))
             trail.mark = visit.after
             stateful.setdefault(scope, []).append(visit)
@@ -164,7 +170,15 @@ class _Trail:
         self.events: list[Event] = []
         self.lost = False
 
-    def visit(self, recording: Recording, scope: str, step: Step, arguments: str, marked: bool) -> Visit:
+    def visit(
+        self,
+        recording: Recording,
+        scope: str,
+        step: Step,
+        arguments: str,
+        marked: bool,
+        masks: Mapping[ToolKey, Sequence[Path]],
+    ) -> Visit:
         return Visit(
             recording=recording.id,
             servers=recording.servers,
@@ -180,6 +194,7 @@ class _Trail:
             after=(step.after.fingerprint or "") if marked else "",
             trail=self.events,
             at=len(self.events),
+            volatile=masks.get(step.call.key, ()),
         )
 
 

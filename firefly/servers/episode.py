@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -19,6 +19,7 @@ from firefly.servers.observe import failed_call, observe
 from firefly.servers.pool import Place, Pool
 from firefly.servers.session import Session
 from firefly.servers.spec import Probes, ServerSpec
+from firefly.servers.standins import StandIns, stored_identifiers
 
 __all__ = ["LiveEpisode", "Owner", "history_after"]
 
@@ -28,6 +29,10 @@ log = logging.getLogger("firefly.servers")
 def history_after(history: str, call: ToolCall) -> str:
     """Return the history digest of a scope after ``call``."""
     return digest([history, call.server, call.tool, call.arguments])
+
+
+def _both(first: Callable[[str], str], then: Callable[[str], str]) -> Callable[[str], str]:
+    return lambda text: then(first(text))
 
 
 class Owner(Protocol):
@@ -88,6 +93,7 @@ class LiveEpisode:
         self._seen: dict[str, _Seen] = {}
         self._steps: list[Step] = []
         self._closed = False
+        self._stand_ins: StandIns | None = None
 
     @property
     def steps(self) -> Sequence[Step]:
@@ -164,9 +170,12 @@ class LiveEpisode:
         self, call: ToolCall, tool: Tool | None, spec: ServerSpec, place: Place | None, session: Session
     ) -> Observation:
         arguments = dict(call.arguments)
-        if place is not None:
-            arguments = place.sandbox.real(arguments)
         rewrite = self._pool.rewriter(spec, place)
+        if place is not None:
+            names = self._stand_ins_of(place)
+            names.begin(call)
+            arguments = place.sandbox.real(names.real(arguments))
+            rewrite = _both(rewrite, names.visible)
         try:
             answer = self._loop.run(session.call(call.tool, arguments, spec.call_timeout))
         except CallEnded as ended:
@@ -194,6 +203,12 @@ class LiveEpisode:
         self._steps.append(step)
         self._owner.count(step)
         return observation
+
+    def _stand_ins_of(self, place: Place) -> StandIns:
+        if self._stand_ins is None:
+            stored = [stored_identifiers(fixture) for fixture in place.fixtures]
+            self._stand_ins = StandIns(frozenset().union(*stored))
+        return self._stand_ins
 
     # --- place and state ---------------------------------------------------------------------
 

@@ -40,6 +40,11 @@ def freeze(
         independent={profile.key for profile in proven if profile.state_independent},
         reads={profile.key for profile in proven if profile.effect == "read"},
         volatile={profile.key for profile in proven if profile.determinism == "volatile"},
+        masks={
+            profile.key: profile.volatile_paths
+            for profile in proven
+            if profile.determinism != "volatile" and profile.volatile_paths
+        },
         versions={
             listing.server: listing.health.package or listing.health.server_version
             for listing in usable

@@ -37,7 +37,8 @@ _RATE_WORDS = vocabulary(
     """
     price rate ratio percent percentage pct average avg mean median score rating temperature latitude
     longitude lat lon lng age share probability factor exchange per unit speed discount margin median
-    std stddev variance min max minimum maximum balance weight height width length
+    std stddev variance min max minimum maximum balance weight height width length limit point threshold
+    target budget mileage level reading revision version capacity
     """
 )
 """Quantities that may be compared but whose sum says nothing a person would ask for."""
@@ -84,13 +85,18 @@ class Column:
 
     @cached_property
     def kind(self) -> Kind:
-        """Return what kind of thing stands in it."""
-        return kind_of(self.name, self.values)
+        """Return what kind of thing stands in it, where anything does."""
+        return kind_of(self.name, [value for value in self.values if value is not None])
+
+    @cached_property
+    def complete(self) -> bool:
+        """Return whether every item has a value: only then is anything said of all of them."""
+        return all(value is not None for value in self.values)
 
     @cached_property
     def may_be_added(self) -> bool:
         """Return whether the sum over the items means something."""
-        return self.kind == "quantity" and not set(words(self.name)) & _RATE_WORDS
+        return self.kind == "quantity" and self.complete and not set(words(self.name)) & _RATE_WORDS
 
     @cached_property
     def is_constant(self) -> bool:
@@ -228,10 +234,12 @@ def _table(
     The heading stands in a list beside the rows, or in the first row, above another kind of thing.
     """
     rows = [row for row in items if isinstance(row, list)]
-    if len(rows) < len(items) or len(rows) < 2 or len({len(row) for row in rows}) != 1 or len(rows[0]) < 2:
+    if len(rows) < len(items) or not rows or len({len(row) for row in rows}) != 1 or not rows[0]:
         return None
     beside = [one for one in headings if len(one) == len(rows[0]) and _is_heading(one)]
     headed = not beside
+    if headed and (len(rows) < 2 or len(rows[0]) < 2):
+        return None
     heading = rows[0] if headed else beside[0]
     body = rows[1:] if headed else rows
     columns = tuple(

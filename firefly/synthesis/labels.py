@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from firefly.english import is_plural, spoken, vocabulary, words
+from firefly.english import is_participle, is_plural, plural, spoken, vocabulary, words
 from firefly.replay.records import PathPart
 from firefly.synthesis.columns import Column, is_machine_field
 from firefly.synthesis.phrases import CONTAINERS
+from firefly.synthesis.roles import role_of
 
 _DANGLING = vocabulary("to at by on for from in of with since until via")
+_FORMS = vocabulary("expression expr text string value raw display")
+_NO_WORDS: Mapping[str, str] = {}
 _COUNTING = vocabulary("number count total amount sum")
 _FACTS = vocabulary(
     "properties property metadata meta info information details detail attributes statistics stats summary"
@@ -38,22 +41,37 @@ def field_words(path: Sequence[PathPart], *, full: bool = False) -> str:
     return f"{owner[0]}'{'' if owner[0].endswith('s') else 's'} {field}" if owner else field
 
 
-def label_of(column: Column, *, full: bool = False) -> str:
+def label_of(column: Column, *, full: bool = False, lexicon: Mapping[str, str] = _NO_WORDS) -> str:  # noqa: PLR0911 - one for each form of name
     """Return what the column is called in a question, every owner named where ``full`` is set.
+
+    A ``lexicon`` gives fields other names: ``{"sku": "stock number"}``.
 
     >>> label_of(Column(("opened_on",), ("2026-01-02",))), label_of(Column(("pages",), (312, 96)))
     ('opened date', 'number of pages')
     >>> label_of(Column(("lent_to",), ("R-17",)))
     '"lent to" value'
     """
+    if column.name in lexicon:
+        return lexicon[column.name]
     label = field_words(column.keys, full=full)
     parts = label.split()
     if not parts:
         return "value"
+    if len(parts) > 1 and parts[-1] in _FORMS and role_of(column) == "amount":
+        parts.pop()  # "weight expression": "357.25 lb"
+        label = " ".join(parts)
+    if column.kind == "quantity" and parts[0] in _DANGLING and len(parts) > 1:
+        return f"quantity {label}"
     if column.kind == "date" and not _TIMES & set(parts):
         kept = parts[:-1] if parts[-1] in _DANGLING and len(parts) > 1 else parts
+        if set(kept) <= {"year"}:
+            return label
         day = all(len(str(value)) == 10 for value in column.values)
         return f"{' '.join(kept)} {'date' if day else 'time'}"
+    if column.kind == "quantity" and len(parts) == 2 and parts[1] == "count":
+        return f"number of {plural(parts[0])}"
+    if column.kind == "quantity" and len(parts) > 1 and is_plural(parts[0]) and is_participle(parts[-1]):
+        return f"number of {label}"
     if column.kind == "quantity" and is_plural(parts[-1]) and not _COUNTING & set(parts):
         whole = all(isinstance(value, int) for value in column.values)
         return f"{'number' if whole else 'amount'} of {label}"
@@ -62,12 +80,14 @@ def label_of(column: Column, *, full: bool = False) -> str:
     return label
 
 
-def labels(columns: Iterable[Column]) -> dict[tuple[PathPart, ...], str]:
+def labels(
+    columns: Iterable[Column], lexicon: Mapping[str, str] = _NO_WORDS
+) -> dict[tuple[PathPart, ...], str]:
     """Return the label of each column, only for columns that one can ask about by a label of their own."""
     asked = [column for column in columns if not column.path or not is_machine_field(column.keys)]
-    short = [label_of(column) for column in asked]
+    short = [label_of(column, lexicon=lexicon) for column in asked]
     found = {
-        column.path: label_of(column, full=short.count(label) > 1)
+        column.path: label_of(column, full=short.count(label) > 1, lexicon=lexicon)
         for column, label in zip(asked, short, strict=True)
     }
     names = list(found.values())

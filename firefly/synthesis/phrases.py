@@ -11,22 +11,23 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from firefly.english import base_form, gerund, is_plural, join, plural, singular, spoken, vocabulary, words
+from firefly.english import base_form, gerund, is_plural, plural, singular, spoken, vocabulary, words
 from firefly.replay.records import PathPart, Tool
 
 _SHOWING = vocabulary(
     """
     get list return show fetch retrieve read display view report provide give obtain output print
-    present look load open extract access expose enumerate find select
+    present look load open extract access expose enumerate select
     """
 )
-"""Verbs whose object is the data that comes back."""
 _DETAILING = vocabulary("describe inspect summarize summarise profile detail explain")
+_FINDING = vocabulary("search find match locate grep lookup")
+"""Verbs whose object is what comes back, as far as it fits."""
 _DOING = vocabulary(
     """
-    search query execute run calculate compute convert check analyze analyse count generate evaluate
+    query execute reduce run calculate compute convert check analyze analyse count generate evaluate
     compare parse validate preview detect resolve lookup aggregate group filter sort solve estimate
-    measure perform test verify translate simplify browse scan match join rank trace audit diff
+    measure perform test verify translate simplify browse scan join rank trace audit diff
     determine examine explore
     """
 )
@@ -67,6 +68,12 @@ _LISTING = vocabulary(
     """
 )
 
+_PLUMBING = re.compile(
+    r"^(?:in|of|from|on|at) (?:an? |the |this |your )?(?:\w+ ){0,2}"
+    r"(?:database|system|server|index|project|directory|workspace|connection|memory|session|store)s?$",
+    re.IGNORECASE,
+)
+
 _CUT = re.compile(
     r"\s*(?:\.(?=\s|$)|[;:(\[\n]| - | – | — |, and "
     r"|, (?:including|such|e\.g|with|sorted|ordered|optionally|along|together|newest|latest|most|oldest"
@@ -77,18 +84,6 @@ _CUT = re.compile(
     r"|(?:and|with|with all) (?:its|their)\b)).*$",
     re.IGNORECASE | re.DOTALL,
 )
-_SPECIFIC = re.compile(
-    r"\b(?:(?P<preposition>for|of|in|from|by|at|about|on|to|under|within|with|after|before)\s+)?(?:(?:a|an|the|one|each|any)\s+)?"
-    r"(?:specific|specified|given|particular|certain|single|requested|named|chosen|selected|provided)\s+"
-    r"(?P<noun>(?!by\b|in\b|to\b|for\b|the\b)[a-z]+(?:\s(?!in\b|of\b|for\b|from\b|on\b|at\b|to\b|and\b|or\b|with\b|by\b)[a-z]+)?)",
-    re.IGNORECASE,
-)
-_ONE = re.compile(
-    r"\b(?:a single|a|an|one|any)\s+(?P<noun>[a-z]+)\b(?:\s+or\s+(?:an?\s+)?[a-z]+)?", re.IGNORECASE
-)
-
-
-_SUBJECT = re.compile(r"(?<=^the details of )the (?P<noun>[A-Za-z]+)$")
 
 
 @dataclass(frozen=True)
@@ -101,6 +96,8 @@ class Phrase:
     """The words of the thing listed, plural, where it is a list: ("open", "orders")."""
     name: tuple[str, ...] = ()
     """The words of the tool's name."""
+    verb: str = ""
+    """For a tool that works something out: what it does; ``text`` is then "the result of calculating ..."."""
 
 
 def phrase_of(tool: Tool) -> Phrase:
@@ -119,7 +116,7 @@ def phrase_of(tool: Tool) -> Phrase:
     return Phrase(f"the {spoken(tool.name)}", name=name)
 
 
-def _from_sentence(text: str, parts: Sequence[str]) -> Phrase | None:
+def _from_sentence(text: str, parts: Sequence[str]) -> Phrase | None:  # noqa: PLR0911 - one for each kind of sentence
     text = re.sub(r"[`*_#\"“”]", "", " ".join(text.strip().split("\n\n")[0].split()))
     first, _, rest = text.partition(" ")
     verbs = [base_form(verb) for verb in re.split(r"[/,]", first) if verb]
@@ -134,11 +131,19 @@ def _from_sentence(text: str, parts: Sequence[str]) -> Phrase | None:
     verb = verbs[0]
     if verb in _DETAILING:
         return Phrase(f"the details of {_definite(body)}")
+    if verb in _FINDING:
+        body = re.sub(r"^(?:for|through|in|within|across) ", "", body)
+        body = re.sub(
+            r" (?:in|by|with|from|using|based on)(?: an?| the)? (?:quer(?:y|ies)|keywords?|search|terms?)$",
+            "",
+            body,
+        )
+        return Phrase(_definite(body), _head(body))
     if verb in _SHOWING:
         body = re.sub(r"^(?:information|info|details|data) (?:about|on|for|of) ", "details of ", body)
         return Phrase(_definite(body), _head(body))
     if verb in _DOING or (len(parts) > 1 and base_form(parts[0]) == verb):
-        return Phrase(f"the result of {gerund(verb)} {body}")
+        return Phrase(f"the result of {gerund(verb)} {body}", verb=verb)
     whole = _trimmed(text)
     names_itself = singular(first.lower()) in {singular(part) for part in parts}
     if first.lower() in _DETERMINERS or names_itself:
@@ -201,22 +206,68 @@ def item_noun(phrase: Phrase, path: Sequence[PathPart]) -> str:
 
 
 def pool(phrase: Phrase, noun: str, data: str) -> str:
-    """Return a plural noun phrase for a list's items, each called ``noun`` ("the columns in ...").
+    """Return a plural noun phrase for a list's items, each called ``noun`` ("the columns of ...").
 
     ``data`` is the phrase for the whole output, arguments woven in.
+
+    >>> pool(Phrase("the schema of the table"), "column", "the schema of the table stock")
+    'the columns of the table stock'
     """
     *before, last = noun.split()
-    if phrase.head and singular(phrase.head[-1].lower()) == last.lower():
-        return data
-    if plural(last).lower() in (word.lower() for word in phrase.head):
-        return data  # "the tables and views in the database"
     head, rest = split_head(data)
+    plurals = {plural(last).lower(), singular(last).lower()}
     if singular(head.split()[-1].lower()) == last.lower():
-        return f"{' '.join([*head.split()[:-1], plural(last)])} {rest}".strip()
-    many = " ".join([*before, plural(last)])
-    if data.startswith(_DETAILS):
-        return f"the {many} of {data.removeprefix(_DETAILS)}"
+        return f"{' '.join([*head.split()[:-1], _many(last)])} {rest}".strip()
+    if plurals & {word.lower() for word in phrase.head}:
+        return data  # "the tables and views in the database"
+    many = " ".join([*before, _many(last)])
+    if _says_nothing(head):
+        kept = re.sub(r"^for ", "of ", rest)
+        within = set(head.lower().split()) & (CONTAINERS | {"content", "contents", "text"})
+        return f"the {many} {re.sub(r'^of ', 'in ', kept) if within else kept}".strip()
     return f"the {many} in {data}"
+
+
+def place_of(phrase: Phrase, noun: str, data: str, *, plain: bool = False) -> str:
+    """Return where a list's items are, to stand after them: "in the Word document AGR-1.docx".
+
+    A place that no argument chose (``plain``) is left out where it only says what holds everything:
+    "in the database".
+
+    >>> place_of(Phrase("the comments", head=("comments",)), "comment", "the comments from the report a.docx")
+    'from the report a.docx'
+    """
+    items = pool(phrase, noun, data)
+    whole = items == data and " and " in split_head(items)[0]  # "the tables and views in the database"
+    many = " ".join([*noun.split()[:-1], _many(noun.rsplit(maxsplit=1)[-1])])
+    found = items.lower().find(f"{many.lower()} ")
+    place = items[found + len(many) + 1 :] if found >= 0 and not whole else split_head(items)[1]
+    place = re.sub(
+        r"^from (?=(?:the|its|that) (?:\w+ )?(?:document|workbook|file|presentation|PDF)\b)", "in ", place
+    )
+    return "" if plain and _PLUMBING.match(place) else place
+
+
+def subject_of(data: str) -> str:
+    """Return the thing that an output is about: "the customer" of "the details of the customer".
+
+    >>> subject_of("the details of the sheet"), subject_of("the working tree status")
+    ('the sheet', 'the working tree status')
+    """
+    head, rest = split_head(data)
+    if _says_nothing(head) and rest:
+        return re.sub(r"^(?:of|for|about|in|on|from|by|at) ", "", rest)
+    return data
+
+
+def _says_nothing(head: str) -> bool:
+    """Return whether a head is only a word for what comes back: "the schema information"."""
+    kept = [word for word in head.lower().split() if word != "the"]
+    return bool(kept) and kept[-1] in _ABOUT | CONTAINERS | _LISTING
+
+
+def _many(word: str) -> str:
+    return f"{word}s" if word.isupper() else plural(word)
 
 
 def split_head(phrase: str) -> tuple[str, str]:
@@ -238,88 +289,6 @@ def inside(data: str) -> str:
     >>> inside("the details of the sheet"), inside("the working tree status")
     ('of the sheet', 'in the working tree status')
     """
-    if data.startswith(_DETAILS):
-        return f"of {data.removeprefix(_DETAILS)}"
-    head = split_head(data)[0].split()[-1].lower()
-    return f"{'in' if head in _ABOUT else 'of'} {data}"
-
-
-@dataclass(frozen=True)
-class Told:
-    """An argument as told: the words of its parameter, and its value in words."""
-
-    parameter: str
-    value: str
-    referenced: bool = False
-    title: str = ""
-    """What a person calls it; by default the words of the parameter."""
-
-
-def weave(phrase: Phrase, told: Sequence[Told], *, that: bool = False) -> str:
-    """Return the phrase with its arguments.
-
-    Args:
-        phrase: the noun phrase of the tool.
-        told: the arguments to mention; the rest is plumbing.
-        that: whether referenced values were introduced before and are only pointed at ("that table").
-
-    >>> weave(Phrase("the schema of a specific table"), [Told("table_name", '"orders"')])
-    'the schema of the table "orders"'
-    >>> weave(Phrase("the customer"), [Told("customer_id", '"C-1"')])
-    'the customer with the customer ID "C-1"'
-    """
-    text = phrase.text
-    left = list(told)
-    for pattern in (_SPECIFIC, _ONE, _SUBJECT):
-        for one in list(left):
-            text, used = _substitute(pattern, text, one, that)
-            if used:
-                left.remove(one)
-    match = _SPECIFIC.search(text)
-    if match is not None and left:
-        # "the reader with a given number", told by a reader ID: the argument says which.
-        clause = join([_clause(one, that) for one in left])
-        preposition, noun = match["preposition"] or "", match["noun"]
-        named = (
-            f"with {clause}"
-            if preposition in ("with", "by", "")
-            else f"{preposition} the {noun} with {clause}"
-        )
-        text, left = text[: match.start()] + named + text[match.end() :], []
-    text = _SPECIFIC.sub(_without, text)
-    text = re.sub(r"\b(?:specified|given) ", "", text)
-    text = re.sub(r"^the (?:a|an|the|one) ", "the ", text)
-    text = re.sub(r"\b(in|of|from|for|about) an? (?=[A-Za-z])", r"\1 the ", text)
-    clauses = [_clause(one, that) for one in left]
-    return f"{text} with {join(clauses)}" if clauses else text
-
-
-def _substitute(pattern: re.Pattern[str], text: str, one: Told, that: bool) -> tuple[str, bool]:
-    asked = {singular(word) for word in words(one.parameter)}
-    for match in pattern.finditer(text):
-        nouns = match.group("noun").split()
-        while nouns and singular(nouns[-1].lower()) not in asked:
-            nouns.pop()
-        if not nouns:
-            continue
-        preposition = match.groupdict().get("preposition")
-        noun = " ".join(nouns)
-        end = match.end() if pattern is not _SPECIFIC else match.start("noun") + len(noun)
-        known = one.title if one.title.endswith(noun) else noun
-        article = "" if one.value[:1].isdigit() else "the "
-        value = f"that {known}" if one.referenced and that else f"{article}{noun} {one.value}"
-        lead = f"{preposition} " if preposition else ""
-        return text[: match.start()] + lead + value + text[end:], True
-    return text, False
-
-
-def _without(match: re.Match[str]) -> str:
-    preposition = match.group("preposition")
-    return f"{preposition} the {match.group('noun')}" if preposition else f"the {match.group('noun')}"
-
-
-def _clause(one: Told, that: bool) -> str:
-    label = one.title or spoken(one.parameter)
-    if one.referenced and that:
-        return f"that {label}"
-    return f"the {label} {one.value}"
+    subject = subject_of(data)
+    head = split_head(subject)[0].split()[-1].lower()
+    return f"{'in' if subject == data and head in _ABOUT else 'of'} {subject}"

@@ -7,8 +7,7 @@ values that are passed from call to call.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +17,10 @@ from firefly.english import plural, vocabulary, words
 from firefly.replay.records import Expression
 from firefly.synthesis.columns import Column, collections, fields
 from firefly.synthesis.labels import labels
+from firefly.synthesis.roles import Role, role_of
+from firefly.synthesis.shown import quoted
+
+__all__ = ["RESULTS", "Pick", "Template", "field_picks", "many", "quoted", "scalar_picks", "unit_of"]
 
 Template = Literal["field", "find", "extreme", "fold", "total", "count", "top", "only", "all", "scalar"]
 
@@ -36,16 +39,22 @@ class Pick:
     expression: Expression
     value: JsonValue
     noun: str
-    """"the city of the customer with the highest total"."""
+    """Noun phrase of the value, without where it is found: "the city of the customer Garnet Textiles"."""
     label: str
     """What the value is called: "city"."""
     template: Template
     column: Column | None
     """Where the value stands; None for a count."""
-    many: str = ""
-    """For a count: the things counted, "orders whose status is "open""."""
-    condition: str = ""
-    """For a count: the condition alone, "have the status "open""."""
+    thing: str = ""
+    """Noun phrase of the one item that it belongs to: "order ORD-1"; "" where it is of several items."""
+    which: str = ""
+    """What is said of that item and of no other: "has the highest total"."""
+    kept: str = ""
+    """Which items are meant at all, after their noun: " with status open"; "" for all."""
+    own: bool = False
+    """The value is the item's own key or name: who says the item has said the value."""
+    word: str = ""
+    """For a fold: "highest unit price"."""
     stated: tuple[JsonValue, ...] = ()
     """Values that the words state."""
     item: str = ""
@@ -54,6 +63,18 @@ class Pick:
     """For a list: "highest first"."""
     unit: str = ""
     """The unit of a number, where the answer says it."""
+    weight: float = 1.0
+    """How natural it is to speak of the item so."""
+
+    @property
+    def role(self) -> Role:
+        """Return the part that the value's field plays."""
+        return "quantity" if self.column is None else role_of(self.column, self.item)
+
+    @property
+    def items(self) -> str:
+        """Return the items that are meant, plural: "orders with status open"."""
+        return f"{many(self.item)}{self.kept}"
 
 
 def many(noun: str) -> str:
@@ -63,29 +84,15 @@ def many(noun: str) -> str:
     'open orders'
     """
     *before, last = noun.split() or [""]
-    return " ".join([*before, plural(last)])
+    return " ".join([*before, last + "s" if last.isupper() else plural(last)])
 
 
-def quoted(value: JsonValue) -> str:
-    """Return a value as it is written in a question.
-
-    >>> quoted("Oslo"), quoted(2.5), quoted(["a", 1])
-    ('"Oslo"', '2.5', '"a" and 1')
-    """
-    if isinstance(value, str):
-        return f'"{value}"'
-    if isinstance(value, list) and value and all(not isinstance(one, list | dict) for one in value):
-        parts = [quoted(one) for one in value]
-        return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)
-
-
-def field_picks(call: str, output: JsonValue) -> Iterator[Pick]:
+def field_picks(call: str, output: JsonValue, lexicon: Mapping[str, str] | None = None) -> Iterator[Pick]:
     """Yield the single fields of an output that is an object."""
     columns = [Column(path, (value,)) for path, value in fields(output)]
     results = [column for column in columns if column.name.lower() in RESULTS]
     sizes = {len(collection.items) for collection in collections(call, output, 0)}
-    for path, label in labels(columns).items():
+    for path, label in labels(columns, lexicon or {}).items():
         column = next(one for one in columns if one.path == path)
         value = column.values[0]
         # How many items a list has is asked of the list.
@@ -141,8 +148,8 @@ def _is_the_number(column: Column, others: Sequence[Column]) -> bool:
 def scalar_picks(call: str, output: JsonValue, noun: str) -> Iterator[Pick]:
     """Yield the only value of an output that is a table of one cell."""
     for collection in collections(call, output, 1):
-        if len(collection.items) == 1 and len(collection.columns) == 1:
+        if len(collection.items) == 1 and len(collection.columns) == 1 and collection.columns[0].path:
             column = collection.columns[0]
             expression = Expression(op="value", call=call, path=(*collection.path, 0, *column.path))
-            label = noun.removeprefix("the ").split(" in ")[0]
+            label = noun.removeprefix("the ").split(" of the ")[0]
             yield Pick(expression, column.values[0], noun, label, "scalar", column)

@@ -1,19 +1,37 @@
-"""Composes a question from picks: what is asked, and how each value on the way to it is found."""
+"""Composes questions from picks: what is asked, and how each value on the way to it is named.
+
+A value that an earlier call gives is named by what it means there: "the supplier of the agreement that
+was signed first". One question is told in several ways: in one sentence, with the thing first ("Take the
+agreement ... its supplier"), or step by step ("Find the supplier of ... that supplier").
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from firefly.english import singular, spoken, vocabulary, words
-from firefly.synthesis.labels import verb
-from firefly.synthesis.phrases import Phrase, Told, inside, pool, split_head, weave
-from firefly.synthesis.picks import RESULTS, Pick, quoted
+from pydantic import JsonValue
 
-_ORDINALS = ("first", "second", "third", "fourth", "fifth")
-_BARE = vocabulary("id name key path code number value query title")
-"""Parameter names that do not say what they belong to."""
+from firefly.english import words
+from firefly.synthesis.asking import Asked, asking
+from firefly.synthesis.clauses import PLACE, done, having, stem
+from firefly.synthesis.columns import Column
+from firefly.synthesis.labels import label_of
+from firefly.synthesis.phrases import Phrase, place_of, subject_of
+from firefly.synthesis.picks import Pick
+from firefly.synthesis.roles import KEY_WORDS, PEOPLE
+from firefly.synthesis.shown import is_code
+from firefly.synthesis.weaving import Told, converted, literal, title_of, weave
+
+__all__ = ["Hop", "compose", "spoken_data", "spoken_row", "wordings"]
+
+_FILE_WORDS = frozenset(
+    {"file", "path", "filename", "filepath", "name", "document", "location", "uri", "url"}
+)
+_POINTS = re.compile(r"\b(?:it|its|their|that \w+)\b")
+_OF_ONE = ("field", "find", "extreme", "only")
 
 
 @dataclass(frozen=True)
@@ -22,144 +40,271 @@ class Hop:
 
     id: str
     phrase: Phrase
-    literals: Mapping[str, object] = field(default_factory=dict)
+    literals: Mapping[str, JsonValue] = field(default_factory=dict)
     """Arguments to mention."""
     references: Mapping[str, Pick] = field(default_factory=dict)
     """Parameter -> how its value is found in an earlier call."""
+    files: Sequence[str] = ()
+    """Files that are known to be there."""
+    column: str = ""
+    """For a query: the column whose value all its rows share ..."""
+    value: JsonValue = None
+    """... and that value, unless an earlier call gave it."""
+    sole: str = ""
+    """For a query: what its only row is called, where the column is its key."""
 
 
 def compose(hops: Sequence[Hop], answer: Pick, rng: Random) -> tuple[str, str]:
     """Return (question, name of the template)."""
-    titles = _titles(hops)
+    return wordings(hops, answer, rng)[0]
+
+
+def wordings(hops: Sequence[Hop], answer: Pick, rng: Random, most: int = 4) -> list[tuple[str, str]]:
+    """Return really different wordings of one question, each with the name of its template."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for way in _ways(hops, answer):
+        for text, name in _Speaker(hops, way).questions(answer):
+            found.setdefault(f"{way.name}/{name}", []).append((text, f"{answer.template}/{name}/{way.name}"))
+    kinds = sorted(found)
+    rng.shuffle(kinds)
+    firsts = [found[kind][0] for kind in kinds]
+    texts: dict[str, str] = {}
+    # one of each way of telling first, so that the wordings differ
+    order = sorted(range(len(firsts)), key=lambda place: _seen(firsts, place))
+    for place in order:
+        text, name = firsts[place]
+        if len(texts) < most:
+            texts.setdefault(text, name)
+    return list(texts.items())
+
+
+def spoken_data(hop: Hop, before: Sequence[Hop]) -> str:
+    """Return a call's phrase with its arguments, those that the calls ``before`` it give among them."""
+    return _Speaker([*before, hop], _Way("one")).data(hop)
+
+
+def spoken_row(hop: Hop, before: Sequence[Hop]) -> str:
+    """Return what the only row of a call is called: "order ORD-1", "the order of the shipment"."""
+    return _Speaker([*before, hop], _Way("one")).sole(hop)
+
+
+def _seen(found: Sequence[tuple[str, str]], place: int) -> tuple[int, int]:
+    way = found[place][1].rpartition("/")[2]
+    before = sum(one[1].rpartition("/")[2] == way for one in found[:place])
+    return before, place
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How a question is told: in one sentence, or one thing or value of it first."""
+
+    name: str
+    thing: Pick | None = None
+    """The pick whose thing is introduced, and then only pointed at ("its")."""
+    value: Pick | None = None
+    """The pick whose value is introduced, and then only pointed at ("that supplier")."""
+    noun: str = ""
+
+
+def _ways(hops: Sequence[Hop], answer: Pick) -> list[_Way]:
+    ways = [_Way("one")]
     by_id = {hop.id: hop for hop in hops}
-    told = {hop.id: _data(hop, titles) for hop in hops}
-    found: list[tuple[str, str]] = []
-    said: dict[str, list[str]] = {}
-    for hop in hops:
-        for parameter, pick in sorted(hop.references.items()):
-            parent = by_id[pick.expression.call]
-            value = _said(pick, parent.phrase, told[parent.id])
-            said.setdefault(value, [])
-            title = titles[hop.id, parameter]
-            if title not in said[value]:
-                said[value].append(title)
-    for value, names in said.items():
-        found.append((value, " and the ".join(names)))
     final = by_id[answer.expression.call]
-    variants = _asking(answer, final.phrase, told[final.id])
-    question, name = variants[rng.randrange(len(variants))]
-    if not found:
-        return question, f"{answer.template}/{name}"
-    if rng.random() < 0.6:
-        return " ".join([*_lead(found, rng), question]), f"{answer.template}/{name}/steps"
-    back = [f"The {title} is {_that(value, title)}." for value, title in reversed(found)]
-    back[0] = f"Here, t{back[0][1:]}"
-    return " ".join([question, *back]), f"{answer.template}/{name}/goal"
+    picks = [pick for _, pick in sorted(final.references.items())]
+    if picks and all(pick.template in _OF_ONE for pick in picks):
+        ways.append(_Way("take", thing=picks[0]))
+        distinct = {pick.expression.to_json() for pick in picks}
+        if len(distinct) == 1:
+            ways.append(_Way("that", value=picks[0]))
+    return ways
 
 
-def _that(value: str, title: str) -> str:
-    """Return the value without repeating the title: "The town is that of the reader"."""
-    return f"that {value.removeprefix(f'the {title} ')}" if value.startswith(f"the {title} of ") else value
+class _Speaker:
+    """Says one chain in one way."""
+
+    def __init__(self, hops: Sequence[Hop], way: _Way) -> None:
+        self.hops = {hop.id: hop for hop in hops}
+        self.way = way
+        self.noun = ""
+        self.thing = ""
+        self.mentioned: dict[str, str] = {}
+        self.thing = self.owner(way.thing, plain=True) if way.thing is not None else ""
+
+    def questions(self, answer: Pick) -> list[tuple[str, str]]:
+        """Return the question in this way, in several forms, each with the form's name."""
+        hop = self.hops[answer.expression.call]
+        data = self.data(hop)
+        place, inner = self.place(hop, answer, data)
+        sole = self.sole(hop) if answer.template in ("only", "find", "extreme") else ""
+        asked = Asked(answer, hop.phrase, data, place, inner, sole, subject=subject_of(data))
+        forms = [(self._once(text), name) for text, name in asking(asked)]
+        if self.way.thing is not None:
+            if any(not _POINTS.search(text) for text, _ in forms):
+                return []
+            leads = (f"Take {self.thing}.", f"Look at {self.thing}.", f"Consider {self.thing}.")
+            return [(f"{leads[n % 3]} {text}", name) for n, (text, name) in enumerate(forms)]
+        if self.way.value is not None:
+            lead = self.value_lead
+            if not lead or any(f"that {self.noun}" not in text for text, _ in forms):
+                return []
+            leads = (f"Find {lead}.", f"Look up {lead}.", f"First find out {lead}.")
+            return [(f"{leads[n % 2]} {text}", name) for n, (text, name) in enumerate(forms)]
+        return forms
+
+    def _once(self, text: str) -> str:
+        """Point at a thing that was said before: "that document" where it is named again."""
+        for known, short in sorted(self.mentioned.items(), key=lambda one: -len(one[0])):
+            first = 0 if known == self.thing else text.find(known) + len(known)
+            text = text[:first] + text[first:].replace(known, f"that {short}")
+        return text
+
+    # --- the parts ----------------------------------------------------------------------------
+
+    def data(self, hop: Hop) -> str:
+        """Return the noun phrase of a call's whole output."""
+        told = [literal(hop.phrase, parameter, value, hop.files) for parameter, value in hop.literals.items()]
+        for parameter in sorted(hop.references):
+            if hop.column and not self._is_argument(hop, parameter):
+                continue
+            pick = hop.references[parameter]
+            told.append(
+                Told(
+                    parameter,
+                    "",
+                    referenced=True,
+                    title=title_of(hop.phrase, parameter),
+                    named=lambda noun, hop=hop, parameter=parameter: self.reference(hop, parameter, noun),  # type: ignore[misc]
+                    kind="file" if pick.role == "file" else "thing",
+                )
+            )
+        return (converted(told) if hop.phrase.verb == "convert" else "") or weave(hop.phrase, told)
+
+    @staticmethod
+    def _is_argument(hop: Hop, parameter: str) -> bool:
+        return hop.value is not None
+
+    def place(self, hop: Hop, pick: Pick, data: str) -> tuple[str, bool]:
+        """Return where the items of a list are, and whether that stands right after their noun."""
+        if pick.template in ("scalar", "field"):
+            return "", False
+        if not hop.column:
+            plain = not hop.literals and not hop.references
+            return place_of(hop.phrase, pick.item, data, plain=plain), False
+        if self.sole(hop):
+            return "", False
+        return self.shared(hop), True
+
+    def shared(self, hop: Hop) -> str:
+        """Return the clause for what all rows of a query share: "with status open"."""
+        column = Column((hop.column,), (hop.value,) if hop.value is not None else ("",))
+        label = label_of(column)
+        if hop.value is not None:
+            return having(column, label, hop.value).text
+        (parameter,) = hop.references
+        known = self.reference(hop, parameter, stem(label))
+        participle = done(column)
+        return f"{participle[0]} {participle[1]} {known}" if participle else f"of {known}"
+
+    def sole(self, hop: Hop) -> str:
+        """Return what the only row of a query is called: "order ORD-1", "the order of shipment TRK-5"."""
+        if not hop.sole:
+            return ""
+        if hop.value is None:
+            (parameter,) = hop.references
+            return self.reference(hop, parameter, hop.sole)
+        value = hop.value
+        known = literal(Phrase(""), hop.column, value, hop.files).phrase(hop.sole, False)
+        return known if is_code(value) or known.startswith("the ") else f"the {known}"
+
+    def owner(self, pick: Pick, *, plain: bool = False) -> str:
+        """Return the thing that a picked value belongs to, with where it is found."""
+        hop = self.hops[pick.expression.call]
+        data = self.data(hop)
+        if pick.template == "field":
+            return subject_of(data)
+        sole = self.sole(hop)
+        if sole and pick.template == "only":
+            return sole
+        place, inner = self.place(hop, pick, data)
+        return placed(pick.thing, place, inner)
+
+    def reference(self, hop: Hop, parameter: str, noun: str) -> str:
+        """Return the noun phrase of a value that an earlier call gives."""
+        pick = hop.references[parameter]
+        if pick.template not in _OF_ONE:
+            parent = self.hops[pick.expression.call]
+            place, inner = self.place(parent, pick, self.data(parent))
+            return placed(pick.noun, place, inner) if pick.template != "scalar" else pick.noun
+        owner = self.owner(pick, plain=True)
+        own = pick.own and pick.template != "field"
+        name = property_of(pick, noun or stem(title_of(hop.phrase, parameter)))
+        if self.way.value is not None and pick.expression == self.way.value.expression:
+            self.noun = pick.item if own else name.split(" that ")[0]
+            self.value_lead = owner if own else named_value(name, owner)
+            return f"that {self.noun}"
+        introduced = bool(self.thing) and owner == self.thing
+        if own:
+            return "it" if introduced else owner
+        if introduced:
+            theirs = self.way.thing is not None and _is_person(self.way.thing, owner)
+            return f"{'their' if theirs else 'its'} {name}" if "{}" not in name else name.format("it")
+        if "{}" not in name:
+            self.mentioned[f"the {name} of {owner}"] = name.split()[-1]
+        return named_value(name, owner)
+
+    value_lead = ""
 
 
-def _lead(found: Sequence[tuple[str, str]], rng: Random) -> list[str]:
-    lines = []
-    for index, (value, title) in enumerate(found):
-        verb = rng.choice(("Then find", "Next, find") if index else ("Find", "First, find", "Look up"))
-        known = value.startswith(f"the {title} ")
-        lines.append(f"{verb} {value}{'' if known else f'; use it as the {title}'}.")
-    return lines
+def _is_person(pick: Pick, owner: str) -> bool:
+    """Return whether the thing is a person: "their", not "its"."""
+    noun = pick.item or owner.removeprefix("the ").split(" of ")[0]
+    return bool(noun) and noun.split()[-1].lower() in PEOPLE
 
 
-def _titles(hops: Sequence[Hop]) -> dict[tuple[str, str], str]:
-    """Return what each referenced argument is called; different ones of one name are numbered."""
-    titles = {
-        (hop.id, parameter): title_of(hop.phrase, parameter)
-        for hop in hops
-        for parameter in sorted(hop.references)
-    }
-    picked = {(hop.id, parameter): pick for hop in hops for parameter, pick in hop.references.items()}
-    numbered = {}
-    for place_, title in titles.items():
-        namesakes = [picked[other].expression for other, name in titles.items() if name == title]
-        distinct = [one for index, one in enumerate(namesakes) if one not in namesakes[:index]]
-        order = distinct.index(picked[place_].expression)
-        numbered[place_] = f"{_ORDINALS[order]} {title}" if 1 < len(distinct) <= len(_ORDINALS) else title
-    return numbered
+def named_value(name: str, owner: str) -> str:
+    """Return "the supplier of the order", or "the reader that the book is lent to"."""
+    return name.format(owner) if "{}" in name else f"the {name} of {owner}"
 
 
-def title_of(phrase: Phrase, parameter: str) -> str:
-    """Return what a person calls the argument: "customer ID" for ``id`` of "get one customer".
+def property_of(pick: Pick, noun: str) -> str:
+    """Return what a value is to the thing that it belongs to: "supplier", "Word document".
 
-    >>> title_of(Phrase("the customer", name=("get", "customer")), "id")
-    'customer ID'
+    >>> from firefly.replay.records import Expression
+    >>> def of(key, value, noun):
+    ...     column = Column((key,), (value,))
+    ...     label = label_of(column)
+    ...     pick = Pick(Expression(op="where", call="c1"), value, "", label, "find", column)
+    ...     return property_of(pick, noun)
+    >>> of("supplier_id", "SUP-1", "supplier"), of("filename", "a.docx", "Word document")
+    ('supplier', 'Word document')
+    >>> of("lent_to", "R-17", "reader")
+    'the reader that {} is lent to'
     """
-    if len(words(parameter)) == 1 and words(parameter)[0] in _BARE:
-        head = split_head(phrase.text)[0].split()[-1].lower()
-        if singular(head) in {singular(word) for word in phrase.name}:
-            return f"{singular(head)} {spoken(parameter)}"
-    return spoken(parameter)
+    column, label = pick.column, pick.label
+    if column is None:
+        return label
+    participle = done(column)
+    if participle is not None and column.kind != "date":
+        who = noun if noun and noun not in KEY_WORDS else "person"
+        be = "was" if participle[1] == "by" else "is"
+        return f"the {who} that {{}} {be} {participle[0]} {participle[1]}"
+    if pick.role == "file":
+        kept = [word for word in words(column.name) if word not in _FILE_WORDS]
+        return f"{' '.join(kept)} {noun}".strip() if noun else label
+    if pick.role == "code":
+        code = stem(label)
+        return code if code and code != "value" else noun
+    return label
 
 
-def _data(hop: Hop, titles: Mapping[tuple[str, str], str]) -> str:
-    told = [
-        Told(parameter, quoted(value), title=title_of(hop.phrase, parameter))  # type: ignore[arg-type]
-        for parameter, value in hop.literals.items()
-    ]
-    told += [
-        Told(parameter, "", referenced=True, title=titles[hop.id, parameter]) for parameter in hop.references
-    ]
-    return weave(hop.phrase, told, that=True)
+def placed(text: str, place: str, inner: bool) -> str:
+    """Put the place into a noun phrase: right after the noun, or at the end.
 
-
-def place(pick: Pick, phrase: Phrase, data: str) -> str:
-    """Return where a pick is found: "among the orders in the shop", "of the customer"."""
-    if pick.template == "scalar":
-        return ""
-    if pick.template == "field":
-        return inside(data)
-    items = pool(phrase, pick.item, data)
-    if pick.template == "all":
-        return items if pick.noun == "all" else items.removeprefix("the ")
-    if pick.template in ("total", "fold") and not pick.stated:
-        return f"of {items}"
-    return f"among {items}"
-
-
-def _is_all(pick: Pick, data: str) -> bool:
-    """Return whether the field is all that the call says: "what is the result of adding", not its "value"."""
-    name = str(pick.expression.path[-1]).lower() if pick.expression.path else ""
-    if name in RESULTS:
-        return not name or data.startswith("the result of ")
-    # "the text of the text from paragraph 6"
-    return pick.label == split_head(data)[0].removeprefix("the ")
-
-
-def _said(pick: Pick, phrase: Phrase, data: str) -> str:
-    where = place(pick, phrase, data)
-    return data if pick.template == "field" and _is_all(pick, data) else f"{pick.noun} {where}".strip()
-
-
-def _asking(pick: Pick, phrase: Phrase, data: str) -> list[tuple[str, str]]:
-    if pick.template == "count":
-        items = pool(phrase, pick.item, data)
-        if pick.condition:
-            return [
-                (f"How many of {items} {pick.condition}?", "of"),
-                (f"Count {items} that {pick.condition}.", "count"),
-            ]
-        head, rest = split_head(items)
-        counted = head.removeprefix("the ")
-        return [(f"How many {counted} are there {rest}".strip() + "?", "there")]
-    where = place(pick, phrase, data)
-    noun = _said(pick, phrase, data)
-    if pick.template == "top":
-        return [(f"What are {noun}?", "what"), (f"List {noun}.", "list")]
-    asking = [
-        (f"What {verb(pick.label)} {noun}?", "what"),
-        (f"Find {noun}.", "find"),
-        (f"Tell me {noun}.", "tell"),
-    ]
-    if where.startswith("among"):
-        asking.append((f"{where[0].upper()}{where[1:]}, what {verb(pick.label)} {pick.noun}?", "among"))
-    return asking
+    >>> placed("the order¦ with the highest total", "of customer CUS-1", True)
+    'the order of customer CUS-1 with the highest total'
+    """
+    if not place:
+        return text.replace(PLACE, "")
+    if inner and PLACE in text:
+        return text.replace(PLACE, f" {place}", 1)
+    return f"{text.replace(PLACE, '')} {place}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
+from firefly.english import vocabulary, words
 from firefly.parameters import parameters
 from firefly.records import ExploredCall
 from firefly.replay.records import Tool
@@ -16,6 +17,11 @@ from firefly.synthesis.sql import Statement, describe, is_statement
 
 _LITERAL_LIMIT = 80
 """Longest literal argument that a question quotes, in characters."""
+_LIMITS = vocabulary("limit max maximum count size first top cells results page per offset start number n")
+_PLAIN_HOMES = ("main", "public", "default", "master")
+"""What a schema or branch is called where there is but one."""
+_HOWS = vocabulary("mode format encoding order sort direction output verbose recursive detailed style")
+"""Parameters that say how to answer; nobody would tell them in a question."""
 
 
 @dataclass(frozen=True)
@@ -34,19 +40,51 @@ class Told:
     by: str = ""
     """The column that decides which items these are, where there may be more."""
     limit: int = 0
+    item: str = ""
+    """What one item is called, where the query says it."""
+    column: str = ""
+    """The column whose value all rows of the query share ..."""
+    value: JsonValue = None
+    """... and that value, unless an earlier call gave it."""
+    passed: str = ""
+    """The parameter that holds the value that an earlier call gave, where a query is built around it."""
+    counted: str = ""
+    """The column whose groups are counted."""
 
 
-def told(call: ExploredCall, tool: Tool, launch_values: Collection[JsonValue]) -> Told | None:
+def told(
+    call: ExploredCall,
+    tool: Tool,
+    launch_values: Collection[JsonValue],
+    *,
+    idle: Callable[[str], bool] = lambda _: False,
+    item: str = "",
+) -> Told | None:
     """Return how a call is told; None when one of its literal arguments can't be.
 
     A value of the launch line is plumbing that a solver finds out, unless it is one place of several.
+
+    Args:
+        call: the call.
+        tool: its tool.
+        launch_values: the values of its server's launch line.
+        idle: whether the answer was seen to be the same without an argument.
+        item: what the tool's items are called, if that is declared.
     """
     places = {one for one in launch_values if isinstance(one, str) and one.startswith("/")}
     declared = {parameter.name: parameter for parameter in parameters(tool)}
     found: dict[str, JsonValue] = {}
-    phrase: Phrase | None = None
     statement: Statement | None = None
+    passed = ""
     for name, value in call.call.arguments.items():
+        text = call.templates.get(name, value) if name in call.references else value
+        if isinstance(text, str) and is_statement(text):
+            if statement is not None:
+                return None
+            statement, passed = describe(text), name if name in call.references else ""
+            if statement is None:
+                return None
+            continue
         parameter = declared.get(name)
         if name in call.references or value is None:
             continue
@@ -54,26 +92,40 @@ def told(call: ExploredCall, tool: Tool, launch_values: Collection[JsonValue]) -
             continue
         if value in launch_values and (places == {value} or value not in places):
             continue
-        if isinstance(value, str) and is_statement(value):
-            statement = describe(value)
-            if statement is None or phrase is not None:
-                return None
-            phrase = Phrase(statement.rows or statement.scalar, head=("rows",))
+        if value in _PLAIN_HOMES and {"schema", "branch", "namespace"} & set(words(name)):
             continue
-        if not tellable(value):
+        if idle(name) or _is_limit(name, value):
+            continue
+        if not tellable(value) or isinstance(value, bool) or set(words(name)) & _HOWS:
             return None
         found[name] = value
     if statement is None:
-        return Told(phrase_of(tool), found)
-    return Told(
-        phrase or phrase_of(tool),
-        found,
-        statement.scalar,
-        True,
-        statement.limited,
-        statement.by,
-        statement.limit,
+        return Told(phrase_of(tool), found, item=item)
+    return _of_statement(Told(Phrase(statement.rows or statement.scalar), found), statement, passed)
+
+
+def _of_statement(said: Told, statement: Statement, passed: str) -> Told:
+    rows = tuple(statement.rows.removeprefix("the ").split())
+    return replace(
+        said,
+        phrase=Phrase(statement.rows or statement.scalar, head=rows),
+        scalar=statement.scalar,
+        is_query=True,
+        limited=statement.limited,
+        by=statement.by,
+        limit=statement.limit,
+        item=statement.item,
+        column=statement.column,
+        value=None if passed else statement.value,
+        passed=passed,
+        counted=statement.counted,
     )
+
+
+def _is_limit(name: str, value: JsonValue) -> bool:
+    """Return whether an argument only bounds the answer's size; lists that it cuts are known as such."""
+    parts = words(name)
+    return isinstance(value, int) and not isinstance(value, bool) and bool(parts) and set(parts) <= _LIMITS
 
 
 def settled(told: Told, columns: Iterable[Column]) -> bool:

@@ -7,7 +7,7 @@ never believed. Answers are read by ``firefly.replay.parsers`` alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as item
 from typing import Any
@@ -19,11 +19,14 @@ from firefly.contents import is_empty
 from firefly.knowledge import Knowledge
 from firefly.parameters import parameters
 from firefly.records import ToolKey
+from firefly.replay.masks import blanked
 from firefly.replay.parsers import parse
-from firefly.replay.records import Step, Tool
+from firefly.replay.records import PathPart, Step, Tool
 from firefly.values.semantic import is_specific, semantic_type, words
 
 __all__ = ["Found", "harvest", "nouns"]
+
+Paths = Sequence[tuple[PathPart, ...]]
 
 _PER_STEP = 400
 """Values kept of one answer."""
@@ -95,7 +98,7 @@ _STEPS_KEPT = 5000
 
 
 def harvest(knowledge: Knowledge) -> tuple[Found, ...]:
-    """Return every distinct value of successful calls, volatile tools left out, in a fixed order."""
+    """Return every distinct value of successful calls, volatile tools and fields left out, in a fixed order."""
     known = _HARVESTS.get(knowledge)
     if known is not None:
         return known
@@ -104,10 +107,13 @@ def harvest(knowledge: Knowledge) -> tuple[Found, ...]:
     for key in sorted(knowledge.steps):
         profile = knowledge.profiles.get(key)
         tool = knowledge.tools.get(key)
-        if tool is None or (profile is not None and profile.determinism == "volatile"):
+        hidden = profile.volatile_paths if profile is not None else ()
+        if tool is None or (
+            profile is not None and profile.determinism == "volatile" and not all(hidden or [()])
+        ):
             continue
         for step in knowledge.successes(key):
-            for one in _of_step(step, tool):
+            for one in _of_step(step, tool, hidden):
                 mark = (repr(one.value), one.field, one.tool, one.parameter)
                 if mark not in seen:
                     seen.add(mark)
@@ -116,12 +122,12 @@ def harvest(knowledge: Knowledge) -> tuple[Found, ...]:
     return _HARVESTS[knowledge]
 
 
-def _of_step(step: Step, tool: Tool) -> tuple[Found, ...]:
-    mark = step.call.digest + tool.schema_digest + step.observation.digest
+def _of_step(step: Step, tool: Tool, hidden: Paths) -> tuple[Found, ...]:
+    mark = step.call.digest + tool.schema_digest + step.observation.digest + repr(hidden)
     if mark not in _STEPS:
         if len(_STEPS) >= _STEPS_KEPT:
             _STEPS.clear()
-        _STEPS[mark] = tuple(_given(step)) + tuple(_returned(step, tool))
+        _STEPS[mark] = tuple(_given(step)) + tuple(_returned(step, tool, hidden))
     return _STEPS[mark]
 
 
@@ -139,14 +145,18 @@ def _given(step: Step) -> Iterator[Found]:
         )
 
 
-def _returned(step: Step, tool: Tool) -> Iterator[Found]:
+def _returned(step: Step, tool: Tool, hidden: Paths) -> Iterator[Found]:
     about = nouns(tool)
     asked = {repr(value) for value in step.call.arguments.values()}
     count = 0
     parsed = parse(step.observation)
     if is_empty(step.observation):
         return  # "No items found": its words name nothing
-    pairs = _walk(parsed.value, (), ()) if parsed is not None else _read_lines(step.observation.visible)
+    pairs = (
+        _walk(blanked(parsed.value, hidden), (), ())
+        if parsed is not None
+        else _read_lines(step.observation.visible)
+    )
     for value, key, outer in pairs:
         if repr(value) in asked or not _worth(value):
             continue

@@ -12,7 +12,7 @@ from firefly.protocols import Trial
 from firefly.records import CheckResult
 from firefly.replay.expressions import ExpressionError
 from firefly.replay.records import Task
-from firefly.verification.recorded import expressions, recorded
+from firefly.verification.recorded import expressions, recorded, told
 from firefly.verification.rule import Rule
 
 _CODE = re.compile(r"[A-Za-z]{2,}[-_]?\d{3,}")
@@ -25,7 +25,7 @@ def _codes(text: str) -> set[str]:
 
 @register("checks", "leakage")
 class Leakage(Rule):
-    """Neither the answer nor a value on the way, nor a tool's or server's name, is in the question."""
+    """Neither the answer nor a value on the way, nor a tool's or server's name, is in any wording."""
 
     name = "leakage"
 
@@ -39,21 +39,22 @@ class Leakage(Rule):
                 hidden.append((where, found.value(expression)))
             except ExpressionError as error:
                 return self.result("unknown", why=f"{where}: {error}")
-        for what, value in hidden:
-            form = mention(task.question, value)
+        for what, value in hidden:  # literal values of conditions are asked for, so they are not among these
+            form = told(task, value)
             if form:
                 faults.append(f"{what} stands in the question as {form!r}")
-        told = _codes(task.question)
+        given = set().union(*map(_codes, task.wordings))
         for _, leaf in leaves(task.answer.value):
             codes = _codes(leaf) if isinstance(leaf, str) else set()
-            if codes and codes <= told:
+            if codes and codes <= given:
                 faults.append(f"all that tells the answer from others stands in the question: {min(codes)}")
             # Numbers are left out: "rounded to 2 decimal places" says nothing of an answer of 2.
             form = mention(task.answer_format, leaf) if isinstance(leaf, str) else None
             if form:
                 faults.append(f"the answer stands in the answer's format as {form!r}")
         for what, name in sorted(self._names(task, trial)):
-            form = identifier(task.prompt, name)
+            asked = (*task.wordings, task.answer_format)
+            form = next((form for text in asked if (form := identifier(text, name))), None)
             if form:
                 faults.append(f"the {what} {name!r} stands in the question as {form!r}")
         return self.decide(sorted(set(faults)))

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from firefly.mentions import mention, normal, same
+from firefly.mentions import normal, same
 from firefly.outputs import ANY_INDEX, general, leaves
 from firefly.parameters import parameters
 from firefly.plugins import register
 from firefly.protocols import Trial
 from firefly.records import CheckResult
 from firefly.replay.errors import ReplayError
-from firefly.replay.expressions import ExpressionError, evaluate, resolve_references
+from firefly.replay.expressions import ExpressionError, evaluate, resolve_references, selected
 from firefly.replay.parsers import parse
 from firefly.replay.records import Expression, GoldCall, PathPart, Step, Task
 from firefly.replay.tool_set import ToolSet
-from firefly.verification.recorded import Recorded, agrees, alike, ancestors, descendants, recorded
+from firefly.verification.recorded import (
+    Passed,
+    Recorded,
+    agrees,
+    alike,
+    ancestors,
+    descendants,
+    held,
+    passed_values,
+    recorded,
+    told,
+)
 from firefly.verification.rule import SIMULATOR, Rule
 
 
@@ -40,7 +52,7 @@ class Necessity(Rule):
             return self.result("unknown", why=found.fault)
         faults: list[str] = []
         unknown: list[str] = []
-        on_the_way = ancestors(task)
+        on_the_way = ancestors(task, _writes(task, trial))
         reasons: dict[str, JsonValue] = {}
         for gold in task.gold_calls:
             profile = trial.knowledge.profiles.get((gold.server, gold.tool))
@@ -53,7 +65,9 @@ class Necessity(Rule):
             elif gold.id not in on_the_way:
                 faults.append(f"{gold.id}: the answer does not depend on it")
             else:
-                why_not = [_found_elsewhere(task, trial, found, *use) for use in _uses(task, found, gold.id)]
+                why_not = [
+                    _found_elsewhere(task, trial, found, gold.id, use) for use in _uses(task, found, gold.id)
+                ]
                 idle = _idle(task, trial, found, gold)
                 faults += idle
                 if why_not and all(why_not):
@@ -66,30 +80,47 @@ class Necessity(Rule):
         return self.decide(faults, calls=reasons)
 
 
-Use = tuple[str, Expression, JsonValue]
+def _writes(task: Task, trial: Trial) -> set[str]:
+    profiles = {gold.id: trial.knowledge.profiles.get((gold.server, gold.tool)) for gold in task.gold_calls}
+    return {call for call, profile in profiles.items() if profile is not None and profile.effect == "write"}
 
 
-def _uses(task: Task, found: Recorded, call: str) -> Iterator[Use]:
-    """Yield what is read from ``call`` for later calls and for the answer."""
-    for gold in task.gold_calls:
-        for _, reference in sorted(gold.references.items()):
-            if reference.call == call:
-                yield call, reference, found.value(reference)
+@dataclass(frozen=True)
+class _Use:
+    """What is read from a call for a later call, for a condition or for the answer."""
+
+    expression: Expression
+    value: JsonValue
+    joined: str = ""
+    """The call whose items a condition chooses by the value: these hold it, among others."""
+
+
+def _uses(task: Task, found: Recorded, call: str) -> Iterator[_Use]:
+    """Yield what is read from ``call``."""
+    for passed in passed_values(task):
+        if passed.expression.call == call:
+            joined = passed.within.call if passed.within is not None and _chooses(passed, found) else ""
+            yield _Use(passed.expression, found.value(passed.expression), joined)
     if task.expression.call == call:
-        yield call, task.expression, task.answer.value
+        yield _Use(task.expression, task.answer.value)
 
 
-def _found_elsewhere(
-    task: Task, trial: Trial, found: Recorded, call: str, expression: Expression, value: JsonValue
-) -> str:
+def _chooses(passed: Passed, found: Recorded) -> bool:
+    """Return whether the condition picks some of the items and leaves others."""
+    assert passed.within is not None
+    without = passed.within.model_copy(update={"where": ()})
+    return 0 < len(selected(passed.within, found.outputs)) < len(selected(without, found.outputs))
+
+
+def _found_elsewhere(task: Task, trial: Trial, found: Recorded, call: str, use: _Use) -> str:
     """Return where else the value stands; "" when nowhere."""
-    form = mention(task.question, value)
+    form = told(task, use.value)
     if form:
         return f"its value stands in the question as {form!r}"
-    key = _key(expression)
-    parts = [leaf for _, leaf in leaves(value)]
+    key = _key(use.expression)
+    parts = [leaf for _, leaf in leaves(use.value)]
     for other in task.gold_calls:
-        if other.id == call or other.id in descendants(task, call):
+        if other.id in (call, use.joined) or other.id in descendants(task, call):
             continue
         if all(_holds(found.outputs.get(other.id), part, key) for part in parts):
             return f"its value stands in the output of {other.id} too"
@@ -110,12 +141,12 @@ def _idle(task: Task, trial: Trial, found: Recorded, gold: GoldCall) -> list[str
     """
     faults = []
     made = found.calls[gold.id].arguments
-    uses = [expression for _, expression, _ in _uses(task, found, gold.id)]
+    uses = [use.expression for use in _uses(task, found, gold.id)]
     for parameter in sorted(gold.references):
         same_otherwise = [
             parsed.value
             for step in trial.knowledge.successes((gold.server, gold.tool))
-            if _is_other_way(step.call.arguments, made, parameter)
+            if _is_other_way(step.call.arguments, made, parameter, gold.templates.get(parameter))
             and (parsed := parse(step.observation)) is not None
         ]
         if same_otherwise and all(
@@ -125,13 +156,18 @@ def _idle(task: Task, trial: Trial, found: Recorded, gold: GoldCall) -> list[str
     return faults
 
 
-def _is_other_way(arguments: Mapping[str, JsonValue], made: Mapping[str, JsonValue], parameter: str) -> bool:
+def _is_other_way(
+    arguments: Mapping[str, JsonValue], made: Mapping[str, JsonValue], parameter: str, template: str | None
+) -> bool:
     """Return whether a call passed another value of ``parameter``, or could do without it.
 
-    Without it, other arguments may be missing too: what fewer arguments give needs none of them.
+    Without it, other arguments may be missing too: what fewer arguments give needs none of them. Of
+    an argument that only holds the value, the text around it has to be the same.
     """
     if parameter not in arguments:
         return all(name in made and alike(value, made[name]) for name, value in arguments.items())
+    if template is not None and held(template, arguments[parameter]) is None:
+        return False
     return not alike(arguments[parameter], made[parameter]) and {**arguments, parameter: None} == {
         **made,
         parameter: None,
@@ -140,7 +176,7 @@ def _is_other_way(arguments: Mapping[str, JsonValue], made: Mapping[str, JsonVal
 
 def _reads_alike(expression: Expression, found: Recorded, output: JsonValue) -> bool:
     try:
-        return evaluate(expression, {expression.call: output}) == found.value(expression)
+        return evaluate(expression, {**found.outputs, expression.call: output}) == found.value(expression)
     except ExpressionError:
         return False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pydantic import JsonValue
 
@@ -17,7 +17,7 @@ from firefly.replay.expressions import ExpressionError, evaluate, read
 from firefly.replay.grading import grade
 from firefly.replay.records import GoldCall, PathPart, Rollout, Task, canonical_json, digest
 from firefly.verification.recorded import alike
-from firefly.verification.replay import replayed
+from firefly.verification.replay import Replayed, replayed
 from firefly.verification.rule import SIMULATOR, Rule
 
 _NOTHING: tuple[JsonValue, ...] = (None, "", "I don't know.", "0", "none")
@@ -60,6 +60,7 @@ class Preflight(Rule):
         for answer in _NOTHING:
             if grade(task, Rollout(answer=answer), trial.simulator, tool_set=run.tools).reward != 0:
                 faults.append(f"the answer {answer!r} without a call does not earn 0")
+        faults += self._without_work(task, trial, run)
         guessed = []
         output = run.outputs.get(task.expression.call)
         last = _last(task)
@@ -77,6 +78,29 @@ class Preflight(Rule):
         if guessed:
             faults.append(f"guessable: {guessed[0]!r} is an answer of other tasks and earns 1 here")
         return self.decide(faults)
+
+    @staticmethod
+    def _without_work(task: Task, trial: Trial, run: Replayed) -> Iterator[str]:
+        """Yield the ways to earn something with the right answer but without what has to be changed."""
+        if not task.end_state:
+            return
+        profiles = {
+            gold.id: trial.knowledge.profiles.get((gold.server, gold.tool)) for gold in task.gold_calls
+        }
+        writes = [
+            call for call, profile in profiles.items() if profile is not None and profile.effect == "write"
+        ]
+        for left_out in [writes, *([one] for one in writes if len(writes) > 1)]:
+            calls = tuple(call for name, call in run.calls.items() if name not in left_out)
+            rollout = Rollout(calls=calls, answer=_said(task, run.answer))
+            graded = grade(task, rollout, trial.simulator, tool_set=run.tools)
+            if graded.reward != 0:
+                yield f"the right answer without {' and '.join(left_out)} earns {graded.reward}: {graded.reason}"
+        graded = grade(
+            task, Rollout(calls=(), answer=_said(task, run.answer)), trial.simulator, tool_set=run.tools
+        )
+        if graded.reward != 0:
+            yield f"the right answer without a call earns {graded.reward}: {graded.reason}"
 
     def _guesses(self, task: Task, others: Sequence[Task]) -> list[JsonValue]:
         """Return the commonest answer of the group and answers of other tasks of this type."""
@@ -104,7 +128,8 @@ def _last(task: Task) -> GoldCall:
 
 def spot(task: Task, output: JsonValue) -> tuple[PathPart, ...] | None:
     """Return where in its last call's ``output`` the answer stands; None where it is computed."""
-    expression = task.expression
+    literal = tuple(one.model_copy(update={"reference": None}) for one in task.expression.where)
+    expression = task.expression.model_copy(update={"where": literal})
     if expression.op == "value":
         return expression.path
     try:

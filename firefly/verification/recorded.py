@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from firefly.mentions import normal
+from firefly.mentions import mention, normal
 from firefly.protocols import Trial
 from firefly.replay.expressions import ExpressionError, evaluate, is_number, resolve_references, same
 from firefly.replay.parsers import parse
-from firefly.replay.records import Answer, Expression, Observation, Step, Task, ToolCall, digest
+from firefly.replay.records import (
+    Answer,
+    Condition,
+    Expression,
+    GoldCall,
+    Observation,
+    Step,
+    Task,
+    ToolCall,
+    digest,
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,7 @@ def match(task: Task, steps: Sequence[Step]) -> Recorded:
     parsers: dict[str, str] = {}
     known = [(digest(step.call.model_dump(mode="json")), step) for step in steps]
     fault = ""
+    place = 0
     for gold in task.gold_calls:
         try:
             call = resolve_references(gold, outputs)
@@ -64,12 +75,20 @@ def match(task: Task, steps: Sequence[Step]) -> Recorded:
             fault = f"{gold.id}: a reference has no single value: {error}"
             break
         wanted = digest(call.model_dump(mode="json"))
-        found = [step for name, step in known if name == wanted and step.observation.outcome == "success"]
-        if not found:
+        found = [
+            at
+            for at, (name, step) in enumerate(known)
+            if name == wanted and step.observation.outcome == "success"
+        ]
+        # What a call answers may hang on those before it: a read after a write is another than before.
+        later = [at for at in found if at >= place]
+        if not found or (task.end_state and not later):
             fault = f"{gold.id}: the exploration holds no successful call with these arguments"
             break
-        calls[gold.id], observations[gold.id] = call, found[0].observation
-        parsed = parse(found[0].observation)
+        chosen = (later or found)[0]
+        place = chosen + 1
+        calls[gold.id], observations[gold.id] = call, known[chosen][1].observation
+        parsed = parse(observations[gold.id])
         if parsed is not None:
             outputs[gold.id], parsers[gold.id] = parsed.value, parsed.parser
     return Recorded(calls, observations, outputs, parsers, fault)
@@ -92,6 +111,25 @@ def agrees(answer: Answer, value: JsonValue) -> bool:
     return same(answer.value, value)
 
 
+def told(task: Task, value: JsonValue) -> str | None:
+    """Return the form in which any wording of the question gives ``value`` away; None when none does."""
+    return next((form for text in task.wordings if (form := mention(text, value))), None)
+
+
+def held(template: str, argument: JsonValue) -> str | None:
+    """Return the text that stands for ``{}`` where ``argument`` fits ``template``; None where it does not.
+
+    >>> held("SELECT * FROM t WHERE id = '{}'", "SELECT * FROM t WHERE id = 'A-1'")
+    'A-1'
+    """
+    before, _, after = template.partition("{}")
+    if not isinstance(argument, str) or len(argument) < len(before) + len(after):
+        return None
+    if not (argument.startswith(before) and argument.endswith(after)):
+        return None
+    return argument[len(before) : len(argument) - len(after)]
+
+
 def alike(one: JsonValue, other: JsonValue) -> bool:
     """Return whether two values may mean one thing: "plan.xlsx" and "/workspace/books/plan.xlsx"."""
     if isinstance(one, str) and isinstance(other, str):
@@ -100,19 +138,57 @@ def alike(one: JsonValue, other: JsonValue) -> bool:
     return one == other
 
 
+@dataclass(frozen=True)
+class Passed:
+    """A value that one gold call takes from another, or that the answer compares with."""
+
+    where: str
+    """For messages: ``c2.town``, or ``answer where town`` for a condition."""
+    expression: Expression
+    """How it is computed."""
+    gold: GoldCall | None = None
+    """The call that takes it; None: the answer's expression."""
+    parameter: str = ""
+    """The argument that it is, or stands in; empty: a condition compares with it."""
+    condition: Condition | None = None
+    """The condition that compares with it."""
+    within: Expression | None = None
+    """The expression that has the condition."""
+
+
+def passed_values(task: Task) -> list[Passed]:
+    """Return every value that flows from one call to another, those that conditions compare with too."""
+    found: list[Passed] = []
+    for gold in task.gold_calls:
+        for parameter, reference in sorted(gold.references.items()):
+            where = f"{gold.id}.{parameter}"
+            found.append(Passed(where, reference, gold, parameter))
+            found += _joined(where, reference, gold)
+    return [*found, *_joined("answer", task.expression, None)]
+
+
+def _joined(where: str, expression: Expression, gold: GoldCall | None) -> Iterator[Passed]:
+    for condition in expression.where:
+        if condition.reference is not None:
+            here = f"{where} where {'/'.join(map(str, condition.field))}"
+            yield Passed(here, condition.reference, gold, condition=condition, within=expression)
+            yield from _joined(here, condition.reference, gold)
+
+
 def expressions(task: Task) -> list[tuple[str, Expression]]:
-    """Return every expression of the task with what it is for."""
-    found = [
-        (f"{gold.id}.{parameter}", reference)
-        for gold in task.gold_calls
-        for parameter, reference in sorted(gold.references.items())
-    ]
-    return [*found, ("answer", task.expression)]
+    """Return every expression of the task with what it is for, those inside conditions too."""
+    return [*((one.where, one.expression) for one in passed_values(task)), ("answer", task.expression)]
 
 
-def ancestors(task: Task) -> set[str]:
-    """Return the gold calls that the answer is computed from, directly or through references."""
-    wanted = set(task.expression.calls)
+def ancestors(task: Task, writes: Collection[str] = ()) -> set[str]:
+    """Return the gold calls that the answer is computed from, directly or through references.
+
+    Args:
+        task: the task.
+        writes: calls that change what the answer is read from; what they take values from counts, too.
+
+    """
+    wanted = {*task.expression.calls, *writes}
     for gold in reversed(task.gold_calls):
         if gold.id in wanted:
             wanted |= set(gold.depends_on)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
@@ -12,9 +12,10 @@ from firefly.protocols import Trial
 from firefly.records import CheckResult
 from firefly.replay.backend import Episode
 from firefly.replay.errors import ReplayError
-from firefly.replay.expressions import ExpressionError, evaluate, resolve_references
+from firefly.replay.expressions import ExpressionError, evaluate, resolve_references, same
+from firefly.replay.masks import Path, agree
 from firefly.replay.parsers import parse
-from firefly.replay.records import Observation, Task, ToolCall
+from firefly.replay.records import Observation, StateProbe, Step, Task, ToolCall
 from firefly.replay.tool_set import ToolSet
 from firefly.verification.recorded import agrees, recorded
 from firefly.verification.rule import LIVE, SIMULATOR, Rule
@@ -87,10 +88,11 @@ class Replay(Rule):
         run = replayed(task, trial)
         if run.fault:
             return self.decide([run.fault])
+        masks = _masks(task, trial)
         faults = [
             f"{call}: another observation than recorded"
             for call, observation in run.observations.items()
-            if observation != found.observations[call]
+            if not agree(observation, found.observations[call], masks[call])
         ]
         if not agrees(task.answer, run.answer):
             faults.append(f"the answer comes out as {run.answer!r}")
@@ -109,34 +111,61 @@ class ReExecution(Rule):
         recording = trial.reexecuted.get(task.id)
         if recording is None:
             return self.result("unknown", why="it was not executed again")
-        run = make(task, _Again({step.call.digest: step.observation for step in recording.steps}))
+        again = _Again(recording.steps)
+        run = make(task, again)
         if run.fault:
             if run.missed:
                 return self.result("unknown", why=run.fault)
             return self.decide([run.fault])
         if not agrees(task.answer, run.answer):
             return self.decide([f"the answer comes out as {run.answer!r}"])
+        for number, probe in enumerate(task.end_state, start=1):
+            fault = _differs(probe, again)
+            if fault:
+                return self.decide([f"probe {number} of the end state: {fault}"])
         first = recorded(task, trial)
+        masks = _masks(task, trial)
         differing: list[JsonValue] = [
             call
             for call, observation in run.observations.items()
-            if observation != first.observations.get(call)
+            if not agree(observation, first.observations.get(call), masks[call])
         ]
         return self.result("pass", outputs_that_differ=differing)
 
 
+def _masks(task: Task, trial: Trial) -> dict[str, tuple[Path, ...]]:
+    """Return for each gold call the fields of its tool's answers that change by themselves."""
+    profiles = trial.knowledge.profiles
+    return {
+        gold.id: profile.volatile_paths if (profile := profiles.get((gold.server, gold.tool))) else ()
+        for gold in task.gold_calls
+    }
+
+
+def _differs(probe: StateProbe, again: Episode) -> str:
+    """Return how the end state is another than the task says; "" when it is the same."""
+    parsed = parse(again.call(probe.call))
+    try:
+        found = evaluate(probe.expression, {} if parsed is None else {probe.expression.call: parsed.value})
+    except ExpressionError as error:
+        return str(error)
+    return "" if same(found, probe.expected) else f"{found!r} and not {probe.expected!r}"
+
+
 class _Again:
-    """An episode that answers from the re-execution's own steps."""
+    """An episode that answers from the re-execution's own steps, in their order."""
 
-    steps = ()
-
-    def __init__(self, answers: Mapping[str, Observation]) -> None:
-        self._answers = answers
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self.steps = steps
+        self._place = 0
 
     def call(self, call: ToolCall) -> Observation:
-        """Return what this call returned in the fresh sandbox."""
-        found = self._answers.get(call.digest)
-        return found or Observation(outcome="miss", reason="the call was not made in the fresh sandbox")
+        """Return what this call returned in the fresh sandbox, after the calls made before it."""
+        for place in range(self._place, len(self.steps)):
+            if self.steps[place].call.digest == call.digest:
+                self._place = place + 1
+                return self.steps[place].observation
+        return Observation(outcome="miss", reason="the call was not made in the fresh sandbox")
 
     def close(self) -> None:
         """Do nothing."""

@@ -61,7 +61,8 @@ class Safety(Rule):
         """Search the task and everything its gold calls sent and returned."""
         found = recorded(task, trial)
         faults = []
-        places = [("the question", task.prompt), ("the answer", _text(task.answer.value))]
+        places = [("the question", text) for text in (*task.wordings, task.answer_format)]
+        places.append(("the answer", _text(task.answer.value)))
         for call, made in found.calls.items():
             places.append((f"the arguments of {call}", _text(made.arguments)))
             observation = found.observations[call]

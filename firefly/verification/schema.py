@@ -59,13 +59,9 @@ def _form(task: Task) -> Iterator[str]:
         yield "no gold call"
     if ids != [f"c{number}" for number in range(1, len(ids) + 1)]:
         yield f"the gold calls are called {', '.join(ids)} and not c1, c2, ... in order"
-    for position, gold in enumerate(task.gold_calls):
-        early = set(ids[:position])
-        for parameter, reference in sorted(gold.references.items()):
-            if reference.call not in early:
-                yield f"{gold.id}.{parameter} refers to {reference.call}, which is no earlier call"
-    if task.expression.call not in ids:
-        yield f"the answer refers to {task.expression.call}, which is no gold call"
+    yield from _passed_on(task, ids)
+    for call in sorted(set(task.expression.calls) - set(ids)):
+        yield f"the answer refers to {call}, which is no gold call"
     for where, expression in expressions(task):
         if expression.op == "where" and not expression.where:
             yield f"{where}: a where without a condition"
@@ -73,9 +69,23 @@ def _form(task: Task) -> Iterator[str]:
             yield f"{where}: limit {expression.limit} with {expression.op}"
     if set(task.servers) != {gold.server for gold in task.gold_calls}:
         yield f"servers {', '.join(task.servers)} are not those of the gold calls"
-    if not task.question.strip() or not task.answer_format.strip():
+    if not all(text.strip() for text in task.wordings) or not task.answer_format.strip():
         yield "the question or the sentence that fixes the answer's form is empty"
     value = task.answer.value
     fits = is_number(value) if task.answer.type == "number" else isinstance(value, _TYPES[task.answer.type])
     if not fits or value in ("", [], {}):
         yield f"an answer of type {task.answer.type} whose value is {value!r}"
+
+
+def _passed_on(task: Task, ids: list[str]) -> Iterator[str]:
+    """Yield what is wrong with where values are taken from and put."""
+    for position, gold in enumerate(task.gold_calls):
+        early = set(ids[:position])
+        for parameter, reference in sorted(gold.references.items()):
+            for call in sorted(set(reference.calls) - early):
+                yield f"{gold.id}.{parameter} refers to {call}, which is no earlier call"
+        for parameter, template in sorted(gold.templates.items()):
+            if parameter not in gold.references:
+                yield f"{gold.id}.{parameter} has a text around a value, and no value"
+            if template.count("{}") != 1:
+                yield f"{gold.id}.{parameter}: the text around its value has not one place for it"

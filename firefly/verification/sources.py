@@ -16,7 +16,7 @@ from firefly.records import CheckResult, ToolKey, ToolProfile
 from firefly.replay.expressions import ExpressionError
 from firefly.replay.parsers import parse
 from firefly.replay.records import Expression, PathPart, Task, canonical_json
-from firefly.verification.recorded import expressions, recorded
+from firefly.verification.recorded import agrees, expressions, passed_values, recorded
 from firefly.verification.rule import Rule
 
 
@@ -60,7 +60,10 @@ class Volatile(Rule):
         """Compare profiles, volatile fields, and the dates that clocks were seen to show."""
         faults, unknown = [], []
         profiles = _profiles(task, trial)
+        read = {expression.call for _, expression in expressions(task)}
         for call, profile in profiles.items():
+            if profile is not None and profile.effect == "write" and call not in read:
+                continue  # what a write says is of no matter; that it leaves one state is executed again
             if profile is None or profile.determinism == "unknown":
                 unknown.append(f"{call}: it is not known whether its tool repeats itself")
             elif profile.determinism == "volatile":
@@ -125,18 +128,25 @@ class ClosedForm(Rule):
     def check(self, task: Task, trial: Trial) -> CheckResult:
         """Look for a tool whose answer is no function of its arguments."""
         profiles = _profiles(task, trial)
-        reading: list[str] = []
-        for gold in task.gold_calls:
-            profile = profiles[gold.id]
-            if profile is None or profile.pure:
-                continue
-            if profile.pure is False or len(_news(trial.knowledge, profile.key)) >= _NEWS:
-                reading.append(gold.id)
+        reading = [
+            gold.id for gold in task.gold_calls if reads_data(trial.knowledge, (gold.server, gold.tool))
+        ]
         if reading:
             return self.result("pass", reads_data=list(reading))
         if all(profile is not None and profile.pure for profile in profiles.values()):
             return self.result("fail", faults=["every call only computes from its arguments"])
         return self.result("unknown", why="nothing shows that any of the tools reads data")
+
+
+def reads_data(knowledge: Knowledge, key: ToolKey) -> bool:
+    """Return whether a tool is shown to read a data source: a function of its arguments alone does not.
+
+    Not shown is not a yes: what is unknown counts neither as a data source nor as a pure function.
+    """
+    profile = knowledge.profiles.get(key)
+    if profile is None or profile.pure:
+        return False
+    return profile.pure is False or len(_news(knowledge, key)) >= _NEWS
 
 
 _CALENDAR = vocabulary(
@@ -180,8 +190,6 @@ class Provenance(Rule):
 
     def check(self, task: Task, trial: Trial) -> CheckResult:
         """Compute every reference and the answer anew from the recorded observations."""
-        from firefly.verification.recorded import agrees
-
         found = recorded(task, trial)
         if found.fault:
             return self.result("fail", faults=[found.fault])
@@ -193,6 +201,17 @@ class Provenance(Rule):
                     faults.append(
                         f"{gold.id}.{parameter}: the task says {given!r}, the outputs say otherwise"
                     )
+        for passed in passed_values(task):
+            if passed.condition is None:
+                continue
+            try:
+                value = found.value(passed.expression)
+            except ExpressionError as error:
+                faults.append(f"{passed.where}: {error}")
+                continue
+            said = passed.condition.value
+            if value != said:
+                faults.append(f"{passed.where}: the task says {said!r}, the outputs say {value!r}")
         computed: JsonValue = None
         try:
             computed = found.value(task.expression)

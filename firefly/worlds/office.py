@@ -14,11 +14,11 @@ from xml.sax.saxutils import escape
 Value = str | int | float
 """A cell; a text that begins with ``=`` is a formula."""
 
-_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006"
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
-_TYPES = "application/vnd.openxmlformats-officedocument"
+TYPES = "application/vnd.openxmlformats-officedocument"
 _PACKAGE_TYPES = "application/vnd.openxmlformats-package"
 _XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 
@@ -66,9 +66,9 @@ def write_workbook(path: Path, sheets: Mapping[str, Sequence[Sequence[Value]]], 
         for number, name in zip(numbers, sheets, strict=True)
     )
     parts = {
-        "xl/workbook.xml": f'<workbook xmlns="{_SHEET}" xmlns:r="{_OFFICE}/relationships">'
+        "xl/workbook.xml": f'<workbook xmlns="{_SHEET}" xmlns:r="{OFFICE}/relationships">'
         f"<sheets>{listed}</sheets></workbook>",
-        "xl/_rels/workbook.xml.rels": _relationships(
+        "xl/_rels/workbook.xml.rels": relationships(
             {f"rId{number}": ("worksheet", f"worksheets/sheet{number}.xml") for number in numbers}
             | {"rIdStyles": ("styles", "styles.xml")}
         ),
@@ -80,7 +80,7 @@ def write_workbook(path: Path, sheets: Mapping[str, Sequence[Sequence[Value]]], 
     }
     for number, rows in zip(numbers, sheets.values(), strict=True):
         parts[f"xl/worksheets/sheet{number}.xml"] = _worksheet(rows)
-    _write_package(path, "xl/workbook.xml", f"{_TYPES}.spreadsheetml.sheet.main+xml", parts, about)
+    write_package(path, "xl/workbook.xml", f"{TYPES}.spreadsheetml.sheet.main+xml", parts, about)
 
 
 def write_document(
@@ -119,13 +119,13 @@ def write_document(
     parts = {
         "word/document.xml": f'<w:document xmlns:w="{_WORD}"><w:body>{body}<w:tbl><w:tblPr/>'
         f"<w:tblGrid>{grid}</w:tblGrid>{rows}</w:tbl><w:p/><w:sectPr/></w:body></w:document>",
-        "word/_rels/document.xml.rels": _relationships(
+        "word/_rels/document.xml.rels": relationships(
             {"rId1": ("styles", "styles.xml"), "rId2": ("comments", "comments.xml")}
         ),
         "word/styles.xml": f'<w:styles xmlns:w="{_WORD}">{styles}</w:styles>',
         "word/comments.xml": f'<w:comments xmlns:w="{_WORD}">{remarks}</w:comments>',
     }
-    _write_package(path, "word/document.xml", f"{_TYPES}.wordprocessingml.document.main+xml", parts, about)
+    write_package(path, "word/document.xml", f"{TYPES}.wordprocessingml.document.main+xml", parts, about)
 
 
 def _commented(index: int, text: str, comments: Mapping[int, Comment]) -> str:
@@ -159,22 +159,30 @@ def _cell(place: str, value: Value) -> str:
     return f'<c r="{place}"><v>{value}</v></c>'
 
 
-def _relationships(targets: Mapping[str, tuple[str, str]]) -> str:
+def relationships(targets: Mapping[str, tuple[str, str]]) -> str:
+    """Return the part that names other parts: id -> (kind, target)."""
     listed = "".join(
-        f'<Relationship Id="{key}" Type="{_OFFICE}/relationships/{kind}" Target="{target}"/>'
+        f'<Relationship Id="{key}" Type="{OFFICE}/relationships/{kind}" Target="{target}"/>'
         for key, (kind, target) in targets.items()
     )
     return f'<Relationships xmlns="{_PACKAGE}/relationships">{listed}</Relationships>'
 
 
-def _write_package(
-    path: Path, main: str, main_type: str, parts: Mapping[str, str], about: Properties
+def write_package(
+    path: Path,
+    main: str,
+    main_type: str,
+    parts: Mapping[str, str],
+    about: Properties,
+    types: Mapping[str, str] | None = None,
 ) -> None:
+    """Write the parts of one file; ``types`` are content types of further parts."""
     core = f"{_PACKAGE}/metadata/core-properties"
     kinds = {f"/{main}": main_type, "/docProps/core.xml": f"{_PACKAGE_TYPES}.core-properties+xml"}
+    kinds |= types or {}
     for name in parts:
         if name.startswith("xl/worksheets/"):
-            kinds[f"/{name}"] = f"{_TYPES}.spreadsheetml.worksheet+xml"
+            kinds[f"/{name}"] = f"{TYPES}.spreadsheetml.worksheet+xml"
         elif name.endswith(("/styles.xml", "/comments.xml")):
             part = Path(name).stem
             kinds[f"/{name}"] = f"{main_type.removesuffix('.main+xml').rpartition('.')[0]}.{part}+xml"
@@ -183,7 +191,7 @@ def _write_package(
         "[Content_Types].xml": f'<Types xmlns="{_PACKAGE}/content-types"><Default Extension="rels" '
         f'ContentType="{_PACKAGE_TYPES}.relationships+xml"/>{listed}</Types>',
         "_rels/.rels": f'<Relationships xmlns="{_PACKAGE}/relationships">'
-        f'<Relationship Id="rId1" Type="{_OFFICE}/relationships/officeDocument" Target="{main}"/>'
+        f'<Relationship Id="rId1" Type="{OFFICE}/relationships/officeDocument" Target="{main}"/>'
         f'<Relationship Id="rId2" Type="{_PACKAGE}/relationships/metadata/core-properties" '
         'Target="docProps/core.xml"/></Relationships>',
         "docProps/core.xml": f'<cp:coreProperties xmlns:cp="{core}" '

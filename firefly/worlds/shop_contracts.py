@@ -54,7 +54,7 @@ def _comments(draw: Draw, staff: list[str], signed: date, paragraphs: int) -> di
     count = draw.one((2, 3, 4))
     days = draw.dates(count, signed - timedelta(days=60), 58)
     return {
-        place: Comment(author, day.isoformat(), f"{text} ({draw.one(range(3, 90))} %)")
+        place: Comment(author, day.isoformat(), text.format(draw.one(range(3, 90))))
         for place, author, day, text in zip(
             sorted(draw.some(range(1, paragraphs), count)),
             draw.some(staff, count),
@@ -68,12 +68,12 @@ def _comments(draw: Draw, staff: list[str], signed: date, paragraphs: int) -> di
 _HEADINGS = ("Remarks", "Further terms", "Annex", "Particulars", "Also agreed")
 
 _MARGIN = (
-    "Ask finance whether this still holds",
-    "Changed after the call with the supplier",
-    "Legal wants another wording",
-    "Compare with last year",
-    "Check against the drawing",
-    "Too low for the volume",
+    "Ask finance whether {} percent still holds",
+    "Raised to {} after the call with the supplier",
+    "Legal wants clause {} reworded",
+    "Last year it was {}",
+    "Drawing {} says otherwise",
+    "They first asked for {}",
 )
 
 _CLAUSES = (

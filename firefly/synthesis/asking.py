@@ -1,0 +1,230 @@
+"""The forms in which a person asks for one value: when, who, how many, which, what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from firefly.english import is_participle, is_past
+from firefly.synthesis.clauses import PLACE, done
+from firefly.synthesis.labels import verb
+from firefly.synthesis.phrases import Phrase, split_head
+from firefly.synthesis.picks import RESULTS, Pick, many
+
+__all__ = ["Asked", "asking"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A pick with the words around it."""
+
+    pick: Pick
+    phrase: Phrase
+    data: str
+    """Noun phrase of the whole output."""
+    place: str
+    inner: bool
+    sole: str
+    """What the only item is called, where it has a name."""
+    subject: str
+    """The thing that the output is about."""
+
+    def at(self, text: str) -> str:
+        """Return a noun phrase with the place where it belongs."""
+        if not self.place:
+            return text.replace(PLACE, "")
+        if self.inner and PLACE in text:
+            return text.replace(PLACE, f" {self.place}", 1)
+        return f"{text.replace(PLACE, '')} {self.place}"
+
+    @property
+    def owner(self) -> str:
+        """Return the thing that the value belongs to."""
+        if self.pick.template == "field":
+            return self.subject
+        if self.pick.template == "only" and self.sole:
+            return self.sole
+        return self.at(self.pick.thing)
+
+
+def asking(asked: Asked) -> list[tuple[str, str]]:  # noqa: PLR0911 - one return for each kind
+    """Return the forms of the question, each with its name, the plainest first."""
+    pick = asked.pick
+    if pick.template == "count":
+        return list(_counts(asked))
+    if pick.template in ("fold", "total"):
+        return list(_folds(asked))
+    if pick.template == "top":
+        which = asked.at(pick.noun)
+        bare = which.removeprefix("the ")
+        return [
+            (f"Which are {which}?", "which"),
+            (f"Name the {bare}.", "name"),
+            (f"List the {bare}.", "list"),
+        ]
+    if pick.template == "scalar":
+        return list(_scalars(asked))
+    if pick.template == "field" and asked.phrase.verb:
+        return list(_results(asked))
+    if pick.own and pick.which and pick.template == "extreme":
+        return list(_whiches(asked))
+    return list(_values(asked))
+
+
+def _counts(asked: Asked) -> Iterator[tuple[str, str]]:
+    pick = asked.pick
+    items = f"{many(pick.item)}{PLACE}{pick.kept}"
+    if asked.inner or not asked.place:
+        said = asked.at(items)
+        yield f"How many {said} are there?", "how many"
+        yield f"Count the {said}.", "count"
+        yield f"What is the number of {said}?", "number"
+        return
+    said = items.replace(PLACE, "")
+    if asked.place.startswith("of "):
+        yield f"How many {said} does {asked.place.removeprefix('of ')} have?", "how many"
+    else:
+        yield f"How many {said} are there {asked.place}?", "how many"
+    yield f"Count the {said} {asked.place}.", "count"
+    yield f"What is the number of {said} {asked.place}?", "number"
+
+
+def _folds(asked: Asked) -> Iterator[tuple[str, str]]:
+    pick = asked.pick
+    items = asked.at(f"{many(pick.item)}{PLACE}{pick.kept}")
+    one = asked.at(f"{pick.item}{PLACE}{pick.kept}")
+    if pick.template == "total":
+        if pick.word.startswith("number of "):
+            yield f"How many {pick.word.removeprefix('number of ')} do the {items} have in total?", "total"
+            yield f"What is the total {pick.word} of the {items}?", "what"
+            yield f"Add up the {pick.word} of all {items}.", "add"
+            return
+        yield f"What is the combined {pick.label} of all {items}?", "what"
+        yield f"Add up the {pick.label} of all {items}.", "add"
+        yield f"What does the {pick.label} of all {items} add up to?", "adds"
+        return
+    participle = done(pick.column) if pick.column is not None and pick.column.kind == "date" else None
+    if participle is not None:
+        last = pick.expression.op == "max"
+        which = "most recent" if last else "first"
+        yield f"When was the {which} {one} {participle[0]}?", "when"
+        yield f"On what date was the {which} {one} {participle[0]}?", "date"
+        yield f"Find the date on which the {which} {one} was {participle[0]}.", "find"
+        return
+    yield f"What is the {pick.word} among the {items}?", "what"
+    yield f"Find the {pick.word} of any {one}.", "find"
+    yield f"Among the {items}, what is the {pick.word}?", "among"
+
+
+def _scalars(asked: Asked) -> Iterator[tuple[str, str]]:
+    noun = asked.pick.noun
+    counted = noun.removeprefix("the number of ")
+    if counted != noun:
+        yield f"How many {counted} are there?", "how many"
+        yield f"Count the {counted}.", "count"
+        yield f"What is {noun}?", "what"
+        return
+    yield f"What is {noun}?", "what"
+    yield f"Find {noun}.", "find"
+    yield f"Tell me {noun}.", "tell"
+
+
+def _whiches(asked: Asked) -> Iterator[tuple[str, str]]:
+    pick = asked.pick
+    among = asked.at(f"{many(pick.item)}{PLACE}{pick.kept}")
+    one = asked.at(f"{pick.item}{PLACE}{pick.kept}")
+    tail = asked.owner
+    yield f"Which {one} {pick.which}?", "which"
+    yield f"Among the {among}, which one {pick.which}?", "among"
+    yield f"Find {tail}.", "find"
+    yield f"Tell me which {one} {pick.which}.", "tell"
+
+
+def _values(asked: Asked) -> Iterator[tuple[str, str]]:
+    pick, owner = asked.pick, asked.owner
+    label = pick.label
+    column = pick.column
+    participle = done(column) if column is not None else None
+    known = "it" if owner == "it" else owner
+    if participle is not None and column is not None and column.kind == "date":
+        yield f"When was {known} {participle[0]}?", "when"
+        yield f"On what date was {known} {participle[0]}?", "date"
+        yield f"Find out when {known} was {participle[0]}.", "find"
+        return
+    if participle is not None and pick.role == "person":
+        if participle[1] == "by" and is_past(participle[0]):
+            yield f"Who {participle[0]} {known}?", "who"
+        else:
+            be = "was" if participle[1] == "by" else "is"
+            yield f"Who {be} {known} {participle[0]} {participle[1]}?", "who"
+        be = "was" if participle[1] == "by" else "is"
+        yield f"Tell me who {known} {be} {participle[0]} {participle[1]}.", "tell"
+        yield f"Find out who {known} {be} {participle[0]} {participle[1]}.", "find"
+        return
+    if pick.template == "field" and _is_all(asked):
+        yield f"What is {asked.data}?", "what"
+        yield f"Tell me {asked.data}.", "tell"
+        yield f"Find {asked.data}.", "find"
+        return
+    of = f"of {owner}" if owner != "it" else "of it"
+    if pick.role == "person":
+        yield f"Who is the {label} {of}?", "who"
+        yield (
+            f"Tell me the name of the {label} {of}."
+            if " " in str(pick.value)
+            else f"Tell me the {label} {of}.",
+            "tell",
+        )
+        yield f"I need the {label} {of}.", "need"
+        return
+    if label.startswith("number of ") and is_participle(label.split()[-1]):
+        yield f"What is the {label} in {owner}?", "what"
+        yield f"Tell me the {label} in {owner}.", "tell"
+        yield f"I need the {label} in {owner}.", "need"
+        return
+    if label.startswith("number of "):
+        counted = label.removeprefix("number of ")
+        yield f"How many {counted} does {known} have?", "how many"
+        yield f"What is the {label} {of}?", "what"
+        yield f"Tell me how many {counted} {known} has.", "tell"
+        return
+    yield f"What {verb(label)} the {label} {of}?", "what"
+    yield f"Tell me the {label} {of}.", "tell"
+    yield f"I need the {label} {of}.", "need"
+    if known != "it" and not known.startswith("its "):
+        yield f"For {known}, what {verb(label)} the {label}?", "for"
+
+
+def _results(asked: Asked) -> Iterator[tuple[str, str]]:
+    """Yield the forms for a tool that works something out: "calculate", "convert"."""
+    pick = asked.pick
+    objects = asked.data.removeprefix("the result of ").split(" ", 1)[-1]
+    if not _is_all(asked):
+        yield f"What {verb(pick.label)} the {pick.label} of {asked.data}?", "what"
+        yield f"Tell me the {pick.label} of {asked.data}.", "tell"
+        return
+    if asked.phrase.verb in ("calculate", "evaluate", "compute", "solve"):
+        yield f"What does {objects} come to?", "comes"
+        yield f"Work out {objects}.", "work out"
+        yield f"What is the value of {objects}?", "value"
+        return
+    if asked.phrase.verb in ("convert", "reduce") and " to " in objects:
+        source, _, target = objects.rpartition(" to ")
+        target = target.removeprefix("its ").removeprefix("the ")
+        yield f"What is {source} in {target}?", "in"
+        yield f"Convert {source} to {target}.", "convert"
+        yield f"Express {source} in {target}.", "express"
+        return
+    yield f"{asked.phrase.verb.capitalize()} {objects}.", "do"
+    yield f"What do you get when you {asked.phrase.verb} {objects}?", "what"
+    yield f"What is {asked.data}?", "is"
+
+
+def _is_all(asked: Asked) -> bool:
+    """Return whether the field is all that the call says: "what is the result of adding", not its "value"."""
+    pick = asked.pick
+    name = str(pick.expression.path[-1]).lower() if pick.expression.path else ""
+    if name in RESULTS:
+        return not name or asked.data.startswith("the result of ")
+    # "the text of the text from paragraph 6"
+    return pick.label == split_head(asked.data)[0].removeprefix("the ")

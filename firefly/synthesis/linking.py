@@ -1,0 +1,192 @@
+"""Links the calls of a chain: which are needed, and how each passed value is singled out in words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from random import Random
+
+from pydantic import JsonValue
+
+from firefly.knowledge import Knowledge
+from firefly.mentions import mention, same
+from firefly.outputs import leaves
+from firefly.records import ExploredCall
+from firefly.replay.expressions import ExpressionError, evaluate, is_number
+from firefly.replay.records import Expression, PathPart
+from firefly.synthesis.picks import Pick, field_picks, scalar_picks
+from firefly.synthesis.questions import Hop
+from firefly.synthesis.reading import ChainReader, may_be_one
+from firefly.synthesis.telling import tellable
+
+__all__ = ["Linker", "trivial"]
+
+_SMALL = 12
+"""Whole numbers up to this are too easily guessed to be worth asking for."""
+_MEASURING = ("convert", "reduce")
+_KNOWN = {"extreme": 3.0, "find": 1.0, "only": 2.0, "field": 3.0, "all": 0.5, "scalar": 2.0}
+"""How gladly a value is singled out in each way."""
+
+
+class Linker:
+    """Finds the words for the values that the calls of one chain pass on."""
+
+    def __init__(self, reader: ChainReader, knowledge: Knowledge, rng: Random) -> None:
+        self.reader = reader
+        self.chain = reader.chain
+        self.knowledge = knowledge
+        self.rng = rng
+        self.passed = [
+            leaf
+            for call in self.chain.calls
+            for parameter in call.references
+            for _, leaf in leaves(reader.passed(call, parameter))
+        ]
+
+    def hops(self, answer: Pick) -> list[Hop] | None:
+        """Return the calls that the answer needs, each referenced value singled out in words."""
+        hops: list[Hop] = []
+        wanted = {answer.expression.call}
+        chosen: dict[str, Pick] = {}
+        for call in reversed(self.chain.calls):
+            if call.id not in wanted:
+                continue
+            told = self.reader.told[call.id]
+            if told is None:
+                return None
+            literals: dict[str, JsonValue] = dict(told.literals)
+            references: dict[str, Pick] = {}
+            listing = self.knowledge.listings[call.call.server]
+            for parameter, reference in sorted(call.references.items()):
+                value = self.reader.passed(call, parameter)
+                if value in listing.launch_values or self.reader.is_idle(call, parameter):
+                    continue
+                pick = None if trivial(value) else self._select(reference, value, [*chosen.values()])
+                if pick is not None:
+                    references[parameter] = pick
+                    chosen[f"{call.id}.{parameter}"] = pick
+                    wanted.add(pick.expression.call)
+                elif tellable(value) and parameter not in call.templates:
+                    literals[parameter] = value
+                else:
+                    return None
+            if not all(self._coherent(call, call.references[name], references) for name in references):
+                return None
+            if told.phrase.verb in _MEASURING and not all(
+                any(one.isalpha() for one in str(pick.value)) for pick in references.values()
+            ):
+                return None  # nobody converts a number without a unit
+            hops.append(
+                Hop(
+                    call.id,
+                    told.phrase,
+                    literals,
+                    references,
+                    files=listing.files,
+                    column=told.column,
+                    value=told.value,
+                    sole=self.reader.sole_of(call),
+                )
+            )
+        return hops[::-1]
+
+    def found(self, call: ExploredCall, parameter: str) -> Pick | None:
+        """Return how the value that an earlier call gave to ``parameter`` is singled out; None: can't be."""
+        value = self.reader.passed(call, parameter)
+        if trivial(value):
+            return None
+        pick = self._select(call.references[parameter], value, [])
+        return (
+            pick
+            if pick is not None and self._coherent(call, call.references[parameter], {parameter})
+            else None
+        )
+
+    def _coherent(self, call: ExploredCall, reference: Expression, passed: Collection[str]) -> bool:
+        """Return whether a call is about the same thing as the one it takes a value from.
+
+        ``passed`` are the parameters whose values are found on the way; the others are told.
+
+        A paragraph's number found in one document says nothing of another document, nor does a sheet's
+        name found beside the path of one workbook say anything of another workbook.
+        """
+        other = next(one for one in self.chain.calls if one.id == reference.call)
+        literals = {name: value for name, value in call.call.arguments.items() if name not in passed}
+        if call.call.server == other.call.server and any(
+            other.call.arguments.get(name, value) != value for name, value in literals.items()
+        ):
+            return False
+        holder = {"path": reference.path[:-1]} if reference.op == "value" else {"field": ()}
+        try:
+            item = evaluate(reference.model_copy(update=holder), self.chain.outputs)
+        except ExpressionError:
+            return True
+        beside = item if isinstance(item, dict) else {}
+        return all(may_be_one(beside[name], value) for name, value in literals.items() if name in beside)
+
+    def _select(self, reference: Expression, value: JsonValue, beside: Sequence[Pick]) -> Pick | None:
+        """Return a way to single out the referenced value in its parent's output.
+
+        Two values of one item, passed to one call, are singled out alike (``beside``).
+        """
+        parent = next(call for call in self.chain.calls if call.id == reference.call)
+        options: list[Pick] = []
+        told = self.reader.told[parent.id]
+        if told is not None and told.scalar:
+            options += scalar_picks(parent.id, self.chain.outputs[parent.id], told.scalar)
+        for pick in field_picks(parent.id, self.chain.outputs[parent.id]):
+            if pick.expression.path == reference.path and reference.op == "value":
+                options.append(pick)
+        for listed in self.reader.lists(parent):
+            wanted = _field_of(reference, listed.collection.path)
+            if wanted is None:
+                continue
+            options += listed.as_found(reference)
+            column = listed.collection.column(wanted)
+            if column is None:
+                continue
+            for index, one in enumerate(column.values):
+                if one == value and type(one) is type(value):
+                    options += listed.items(wanted, index)
+        given = [leaf for _, leaf in leaves(dict(parent.call.arguments))]
+        usable = [
+            pick
+            for pick in options
+            if pick.value == value
+            and pick.role not in ("form", "flag")
+            and not mention(pick.noun, value)
+            and not any(same(one, other) for one in pick.stated for other in (*given, *self.passed))
+        ]
+        if not usable:
+            return None
+        alike = {_selector(pick) for pick in beside}
+        usable = [pick for pick in usable if _selector(pick) in alike] or usable
+        kinds = sorted({pick.template for pick in usable})
+        kind = self.rng.choices(kinds, [_KNOWN[kind] for kind in kinds])[0]
+        chosen = [pick for pick in usable if pick.template == kind]
+        return self.rng.choices(chosen, [pick.weight for pick in chosen])[0]
+
+
+def _selector(pick: Pick) -> str:
+    """Return what says which item is meant, whatever its field."""
+    return pick.expression.model_copy(update={"field": ()}).to_json()
+
+
+def renamed(expression: Expression, names: Mapping[str, str]) -> Expression:
+    return expression.model_copy(update={"call": names[expression.call]})
+
+
+def _field_of(reference: Expression, path: tuple[PathPart, ...]) -> tuple[PathPart, ...] | None:
+    """Return the field, within an item of the list at ``path``, that ``reference`` reads."""
+    if reference.op in ("where", "sort"):
+        return reference.field if reference.path == path else None
+    head, rest = reference.path[: len(path)], reference.path[len(path) :]
+    if reference.op == "value" and head == path and rest and isinstance(rest[0], int):
+        return rest[1:]
+    return None
+
+
+def trivial(value: JsonValue) -> bool:
+    """Return whether anybody would guess the value: a small number, a letter."""
+    if is_number(value):
+        return abs(float(str(value))) <= _SMALL and float(str(value)).is_integer()
+    return isinstance(value, bool) or (isinstance(value, str) and len(value) < 2)

@@ -1,0 +1,130 @@
+"""What a chain of calls returned, as a person speaks of it: how each call is told, which lists it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from random import Random
+
+from pydantic import JsonValue
+
+from firefly.knowledge import Knowledge
+from firefly.mentions import normal
+from firefly.outputs import leaves
+from firefly.records import ExploredCall
+from firefly.synthesis.chains import Chain, may_be_cut
+from firefly.synthesis.columns import collections
+from firefly.synthesis.listed import Listed
+from firefly.synthesis.phrases import item_noun
+from firefly.synthesis.roles import key_column, name_column
+from firefly.synthesis.telling import Told, settled, told
+
+__all__ = ["ChainReader", "Lexicon", "may_be_one"]
+
+Lexicon = Mapping[str, Mapping[str, Mapping[str, str]]]
+"""Server -> ``words`` (field -> what people call it) and ``items`` (tool -> what one item is called)."""
+
+
+class ChainReader:
+    """Reads the outputs of one chain."""
+
+    def __init__(self, chain: Chain, knowledge: Knowledge, rng: Random, lexicon: Lexicon) -> None:
+        self.chain = chain
+        self.knowledge = knowledge
+        self.rng = rng
+        self.lexicon = lexicon
+        self._listed: dict[str, tuple[Listed, ...]] = {}
+
+    @cached_property
+    def told(self) -> dict[str, Told | None]:
+        """Return how each call is told; None for one that can't be."""
+        return {call.id: self._told(call) for call in self.chain.calls}
+
+    def _told(self, call: ExploredCall) -> Told | None:
+        return told(
+            call,
+            self.chain.tools[call.id],
+            self.knowledge.listings[call.call.server].launch_values,
+            idle=lambda name: self.is_idle(call, name),
+            item=self.words(call, "items").get(call.call.tool, ""),
+        )
+
+    def words(self, call: ExploredCall, part: str) -> Mapping[str, str]:
+        """Return the lexicon's part for the call's server."""
+        return self.lexicon.get(call.call.server, {}).get(part, {})
+
+    def is_idle(self, call: ExploredCall, name: str) -> bool:
+        """Return whether the same call without the argument was seen to answer alike."""
+        without = {other: value for other, value in call.call.arguments.items() if other != name}
+        return any(
+            step.call.arguments.keys() == without.keys()
+            and all(may_be_one(step.call.arguments[one], value) for one, value in without.items())
+            and step.observation.visible == call.step.observation.visible
+            for step in self.knowledge.successes(call.call.key)
+        )
+
+    def lists(self, call: ExploredCall) -> tuple[Listed, ...]:
+        """Return the lists of like items that a call returned; the same ones whenever asked."""
+        if call.id not in self._listed:
+            self._listed[call.id] = tuple(self._lists(call))
+        return self._listed[call.id]
+
+    def _lists(self, call: ExploredCall) -> Iterator[Listed]:
+        output, tool, told = self.chain.outputs[call.id], self.chain.tools[call.id], self.told[call.id]
+        if told is None:
+            return
+        asked = {normal(leaf) for _, leaf in leaves(dict(call.call.arguments)) if isinstance(leaf, str)}
+        for collection in collections(call.id, output, 1):
+            if not settled(told, collection.columns):
+                continue
+            if told.is_query and () in (column.path for column in collection.columns):
+                continue  # the names of the columns, beside the rows
+            cut_off = may_be_cut(call, tool, output, len(collection.items))
+            cut_off |= told.limited and len(collection.items) >= told.limit
+            if asked & {normal(part) for part in collection.path if isinstance(part, str)}:
+                continue  # a key that is data: what was asked for, by its name
+            noun = told.item or item_noun(told.phrase, collection.path)
+            unnamed = noun == "entry" and call.id in self.chain.tables
+            if not told.item and (unnamed or any(column.title for column in collection.columns)):
+                noun = "row"
+            yield Listed(
+                collection,
+                noun,
+                cut_off=cut_off,
+                counted=told.limited,
+                rng=self.rng,
+                lexicon=self.words(call, "words"),
+            )
+
+    def sole(self, call: ExploredCall, listed: Listed) -> str:
+        """Return what the only row of a query by its key is called."""
+        told = self.told[call.id]
+        if told is None or not told.column or len(listed.collection.items) != 1:
+            return ""
+        column = next((one for one in listed.collection.columns if one.name == told.column), None)
+        columns = listed.collection.columns
+        known = column is not None and column in (
+            key_column(columns, listed.noun),
+            name_column(columns, listed.noun),
+        )
+        return listed.noun if known else ""
+
+    def sole_of(self, call: ExploredCall) -> str:
+        """Return what the only row of a call is called, where a query asks for it by its key."""
+        return next((sole for listed in self.lists(call) if (sole := self.sole(call, listed))), "")
+
+    def passed(self, call: ExploredCall, parameter: str) -> JsonValue:
+        """Return the value that an earlier call gave: the argument, or what a template holds of it."""
+        value = call.call.arguments[parameter]
+        template = call.templates.get(parameter)
+        if template is None or not isinstance(value, str):
+            return value
+        before, _, after = template.partition("{}")
+        return value[len(before) : len(value) - len(after)]
+
+
+def may_be_one(one: JsonValue, other: JsonValue) -> bool:
+    """Return whether two values may mean one thing: "plan.xlsx" and "/workspace/books/plan.xlsx"."""
+    if isinstance(one, str) and isinstance(other, str):
+        return one == other or one.endswith(f"/{other}") or other.endswith(f"/{one}")
+    return one == other

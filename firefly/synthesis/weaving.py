@@ -1,0 +1,303 @@
+"""Weaves a call's arguments into the noun phrase of its data, each as the thing that it names.
+
+"Get the schema information for a specific table" with ``table_name="orders"`` becomes "the schema
+information for the table orders"; a path becomes "the workbook plan.xlsx".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import JsonValue
+
+from firefly.english import join, singular, spoken, vocabulary, words
+from firefly.synthesis.clauses import named, stem
+from firefly.synthesis.phrases import Phrase, split_head
+from firefly.synthesis.roles import KEY_WORDS, PEOPLE
+from firefly.synthesis.shown import base_name, is_code, is_file, is_proper, quoted, shown
+
+__all__ = ["Told", "converted", "literal", "title_of", "weave"]
+
+FILE_NOUNS = vocabulary(
+    "document file workbook spreadsheet presentation pdf notebook image report log csv deck archive page "
+    "repository directory folder dataset note"
+)
+_ENDINGS = {
+    "xlsx": "workbook",
+    "xls": "workbook",
+    "docx": "document",
+    "doc": "document",
+    "pptx": "presentation",
+    "pdf": "PDF",
+    "md": "page",
+}
+_PLACES = vocabulary("city town country region location place")
+_HOMES = vocabulary(
+    "database schema sheet folder directory branch project repository workspace collection list board "
+    "channel namespace account table section chapter"
+)
+"""Things that hold others: what is told of them says where."""
+_TEXTS = ("text", "string", "phrase", "word", "term")
+_POSITIONS = vocabulary("index position offset")
+_QUERIES = vocabulary("query pattern keyword keywords term search text contains q phrase string needle")
+_BARE = vocabulary("id name key path code number value query title")
+"""Parameter names that do not say what they belong to."""
+
+_NOUN = (
+    r"(?P<noun>(?!by\b|in\b|to\b|for\b|the\b|of\b)[A-Za-z]+"
+    r"(?:\s(?!in\b|of\b|for\b|from\b|on\b|at\b|to\b|and\b|or\b|with\b|by\b|whose\b|that\b)[A-Za-z]+){0,2}"
+    r"(?:\sor\s[a-z]+(?:\s(?!in\b|of\b|for\b|from\b|on\b|to\b|and\b|or\b|with\b|by\b)[a-z]+)?)?)"
+)
+_SPECIFIC = re.compile(
+    r"\b(?:(?P<preposition>for|of|in|from|by|at|about|on|to|under|within|with|after|before)\s+)?"
+    r"(?:(?:a|an|the|one|each|any)\s+)?"
+    r"(?:specific|specified|given|particular|certain|single|requested|named|chosen|selected|provided)\s+"
+    + _NOUN,
+    re.IGNORECASE,
+)
+_ONE = re.compile(rf"\b(?:a single|a|an|one|any)\s+{_NOUN}", re.IGNORECASE)
+_THE = re.compile(
+    rf"\b(?:(?P<preposition>of|for|in|from|by|about)\s+)(?:the|its|your)\s+{_NOUN}", re.IGNORECASE
+)
+_SUBJECT = re.compile(r"(?<=^the details of )the (?P<noun>[A-Za-z]+)$")
+_NUMBERS = re.compile(
+    r"\b(?:two|three|several|multiple|some|all|a list of|the given) (?:numbers|values|integers)\b"
+)
+
+Kind = Literal["thing", "file", "text", "query", "place", "value"]
+
+
+@dataclass(frozen=True)
+class Told:
+    """An argument as told: the words of its parameter, and its value in words."""
+
+    parameter: str
+    value: str
+    referenced: bool = False
+    title: str = ""
+    """What a person calls it; by default the words of the parameter."""
+    named: Callable[[str], str] | None = None
+    """Returns its noun phrase for the noun that the tool's phrase has for it, "" where it has none."""
+    kind: Kind = "text"
+
+    def phrase(self, noun: str, that: bool) -> str:
+        """Return its noun phrase."""
+        if self.named is not None:
+            return self.named(noun)
+        title = self.title or spoken(self.parameter)
+        if self.referenced and that:
+            return f"that {title if not noun or title.endswith(noun) else noun}"
+        known = noun or title
+        return f"{known} {self.value}" if self.value[:1].isdigit() else f"the {known} {self.value}"
+
+
+def literal(
+    phrase: Phrase, parameter: str, value: JsonValue, files: Sequence[str] = (), title: str = ""
+) -> Told:
+    """Return how a literal argument is told.
+
+    >>> weave(Phrase("the orders of a customer"), [literal(Phrase(""), "customer_id", "CUS-7")])
+    'the orders of customer CUS-7'
+    >>> weave(Phrase("the comments"), [literal(Phrase(""), "filename", "/workspace/in/a.docx")])
+    'the comments in the document a.docx'
+    """
+    title = title or title_of(phrase, parameter)
+    parts = words(spoken(parameter))
+
+    def said(noun: str) -> str:
+        return _thing(noun, title, parts, value, files)
+
+    kind: Kind = "text"
+    if is_file(value) or (isinstance(value, str) and value.startswith("/")):
+        kind = "file"
+    elif set(parts) & _QUERIES:
+        kind = "query"
+    elif parts and parts[-1] in _PLACES and is_proper(value):
+        kind = "place"
+    elif is_code(value):
+        kind = "thing"
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        kind = "value"
+    return Told(parameter, quoted(value), title=title, named=said, kind=kind)
+
+
+def _thing(noun: str, title: str, parts: Sequence[str], value: JsonValue, files: Sequence[str]) -> str:  # noqa: PLR0911 - one for each kind of value
+    if isinstance(value, str) and (is_file(value) or value.startswith("/")):
+        ending = value.rpartition(".")[2].lower() if is_file(value) else ""
+        kind = noun if singular(noun.rsplit(maxsplit=1)[-1].lower() if noun else "") in FILE_NOUNS else ""
+        kind = kind or _ENDINGS.get(ending, "file" if ending else "folder")
+        return f"the {kind} {base_name(value, files)}"
+    known = noun or stem(title)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if set(parts) & _POSITIONS:
+            thing = " ".join(word for word in known.split() if word not in _POSITIONS)
+            return f"the {thing} at index {value}" if thing else f"index {value}"
+        return (
+            f"{known} {quoted(value)}" if noun or set(parts) & KEY_WORDS else f"a {known} of {quoted(value)}"
+        )
+    if is_code(value) and known.split()[-1:] and known.split()[-1] in _TEXTS:
+        return f"the {known} {quoted(value)}"
+    if is_code(value):
+        return named(known, str(value))
+    if known.split()[-1:] and known.split()[-1].lower() in _PLACES and is_proper(value):
+        return str(value)
+    if isinstance(value, list):
+        return f"the {known} {quoted(value)}"
+    return f"the {known} {shown(value)}"
+
+
+def title_of(phrase: Phrase, parameter: str) -> str:
+    """Return what a person calls the argument: "customer ID" for ``id`` of "get one customer".
+
+    >>> title_of(Phrase("the customer", name=("get", "customer")), "id")
+    'customer ID'
+    """
+    if len(words(parameter)) == 1 and words(parameter)[0] in _BARE and phrase.text:
+        head = split_head(phrase.text)[0].split()[-1].lower()
+        if singular(head) in {singular(word) for word in phrase.name}:
+            return f"{singular(head)} {spoken(parameter)}"
+    return spoken(parameter)
+
+
+def weave(phrase: Phrase, told: Sequence[Told], *, that: bool = False) -> str:
+    """Return the phrase with its arguments.
+
+    Args:
+        phrase: the noun phrase of the tool.
+        told: the arguments to mention; the rest is plumbing.
+        that: whether referenced values were introduced before and are only pointed at ("that table").
+
+    >>> weave(Phrase("the schema of a specific table"), [Told("table_name", '"orders"')])
+    'the schema of the table "orders"'
+    """
+    text = phrase.text
+    left = list(told)
+    for pattern in (_SPECIFIC, _ONE, _SUBJECT, _THE):
+        for one in list(left):
+            text, used = _substitute(pattern, text, one, that)
+            if used:
+                left.remove(one)
+    text, left = _head(phrase, text, left, that)
+    text, left = _numbers(text, left)
+    text, left = _only_one(text, left, that)
+    match = _SPECIFIC.search(text)
+    if match is not None and len(left) == 1 and left[0].kind in ("thing", "text"):
+        # "the reader with a given number", told by a reader ID: the argument says which.
+        lead = "" if match["preposition"] in ("with", "by", None) else f"{match['preposition']} "
+        said = left.pop().phrase("", that)
+        end = text[: match.start()].rstrip()
+        head = end.split()[-1] if end.split() else ""
+        if not lead and singular(head) == said.removeprefix("the ").split()[0]:
+            end = end[: -len(head)].rstrip().removesuffix("the").rstrip()  # "the reader" + "reader R-1"
+        text = f"{end} {lead}{said}{text[match.end() :]}".strip()
+    text = _SPECIFIC.sub(_without, text)
+    text = re.sub(r"\b(?:specified|given) ", "", text)
+    text = re.sub(r"^the (?:a|an|the|one) ", "the ", text)
+    text = re.sub(r"\b(in|of|from|for|about) an? (?=[A-Za-z])", r"\1 the ", text)
+    return _with_rest(text, left, that)
+
+
+def converted(told: Sequence[Told]) -> str:
+    """Return a conversion in words, where the arguments say from what to what; else "".
+
+    >>> converted([literal(Phrase(""), "from_expr", "36.5 lb"), literal(Phrase(""), "to_expr", "kg")])
+    'the result of converting 36.5 lb to kg'
+    """
+    sources = [one for one in told if set(words(one.parameter)) & {"from", "source", "src", "value"}]
+    targets = [one for one in told if set(words(one.parameter)) & {"to", "target", "dst", "into"}]
+    if len(sources) != 1 or len(targets) != 1 or len(told) != 2:
+        return ""
+    source, target = (
+        one.phrase("", False) if one.referenced else one.value.strip('"') for one in (sources[0], targets[0])
+    )
+    return f"the result of converting {source} to {target}"
+
+
+def _substitute(pattern: re.Pattern[str], text: str, one: Told, that: bool) -> tuple[str, bool]:
+    said = (*words(spoken(one.parameter)), *words(one.title))
+    asked = {singular(word) for word in said} - KEY_WORDS | (FILE_NOUNS if one.kind == "file" else set())
+    for match in pattern.finditer(text):
+        nouns = match.group("noun").split()
+        while nouns and singular(nouns[-1].lower()) not in asked:
+            nouns.pop()
+        if not nouns:
+            continue
+        noun = " ".join(nouns)
+        tail = re.sub(r"^ or (?:of )?(?:an? )?[A-Za-z]+\b", "", text[match.start("noun") + len(noun) :])
+        preposition = match.groupdict().get("preposition")
+        lead = f"{preposition} " if preposition else ""
+        said_so = one.phrase(noun, that)
+        if preposition in ("from", "by") and singular(nouns[-1].lower()) in PEOPLE:
+            lead, said_so = (
+                "by ",
+                said_so.removeprefix(f"the {noun} ") if is_proper(one.value[1:-1]) else said_so,
+            )
+        return text[: match.start()] + lead + said_so + tail, True
+    return text, False
+
+
+def _head(phrase: Phrase, text: str, left: list[Told], that: bool) -> tuple[str, list[Told]]:
+    """Name the thing itself: "the order" told by an order ID is "order ORD-1"."""
+    if len(left) != 1 or left[0].kind not in ("thing", "file") or phrase.head or phrase.verb:
+        return text, left
+    head, rest = split_head(text)
+    last = head.split()[-1].lower()
+    title = {singular(word) for word in words(left[0].title or left[0].parameter)}
+    if last in title or (left[0].kind == "file" and last in FILE_NOUNS):
+        return f"{left[0].phrase(head.removeprefix('the '), that)} {rest}".strip(), []
+    return text, left
+
+
+def _only_one(text: str, left: list[Told], that: bool) -> tuple[str, list[Told]]:
+    """Name the only thing left open: "the contents of a commit" told by a revision."""
+    found = list(_ONE.finditer(text))
+    rest = [one for one in left if one.kind in ("thing", "file")]
+    if len(found) != 1 or len(left) != 1 or len(rest) != 1 or _SPECIFIC.search(text):
+        return text, left
+    match = found[0]
+    noun = re.split(r" or ", match.group("noun"))[0]
+    if rest[0].kind == "file" and singular(noun.split()[-1].lower()) not in FILE_NOUNS:
+        return text, left
+    return text[: match.start()] + rest[0].phrase(noun, that) + text[match.end() :], []
+
+
+def _numbers(text: str, left: list[Told]) -> tuple[str, list[Told]]:
+    """Put the numbers in: "the result of multiplying 2 and 3.5"."""
+    values = [one for one in left if one.kind == "value"]
+    match = _NUMBERS.search(text)
+    if match is None or len(values) < 2 or len(values) < len(left):
+        return text, left
+    return text[: match.start()] + join([one.value for one in values]) + text[match.end() :], []
+
+
+def _with_rest(text: str, left: Sequence[Told], that: bool) -> str:
+    """Append the arguments that the phrase has no word for."""
+    inner = [one for one in left if one.kind in ("thing", "text") and not one.parameter.startswith("_")]
+    files = [one for one in left if one.kind == "file"]
+    for one in left:
+        if one.kind == "query":
+            text += f" matching {one.phrase('', that) if one.referenced else one.value}"
+        elif one.kind == "place":
+            text += f" in {one.phrase('', that)}"
+        elif one.kind == "value":
+            text += f" with {one.phrase('', that)}"
+    if files:
+        chain = [one.phrase("", that) for one in [*inner, *files]]
+        return f"{text} in {' of '.join(chain)}"
+    homes = [one for one in inner if singular(words(one.title or one.parameter)[-1]) in _HOMES]
+    inner = [one for one in inner if one not in homes]
+    if homes:
+        text += f" in {' of '.join(one.phrase('', that) for one in homes)}"
+    things = [one.phrase("", that) for one in inner if one.kind == "thing"]
+    rest = [one.phrase("", that) for one in inner if one.kind == "text"]
+    if things:
+        text += f" for {join(things)}"
+    return f"{text} with {join(rest)}" if rest else text
+
+
+def _without(match: re.Match[str]) -> str:
+    preposition = match.group("preposition")
+    return f"{preposition} the {match.group('noun')}" if preposition else f"the {match.group('noun')}"

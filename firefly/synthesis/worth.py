@@ -1,0 +1,76 @@
+"""How much a question is worth asking: what a person would want to know, and what nobody asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from firefly.english import vocabulary, words
+from firefly.synthesis.picks import Pick
+from firefly.synthesis.roles import GENERIC, Role
+
+__all__ = ["LEAST", "worth"]
+
+LEAST = 0.15
+"""Questions worth less are not asked."""
+
+_ROLES: Mapping[Role, float] = {
+    "quantity": 1.0,
+    "date": 1.0,
+    "person": 1.0,
+    "key": 0.7,
+    "name": 1.0,
+    "place": 0.7,
+    "state": 0.6,
+    "code": 0.6,
+    "text": 0.6,
+    "file": 0.3,
+    "amount": 0.7,
+    "formula": 0.12,
+    "form": 0.05,
+    "flag": 0.0,
+    "opaque": 0.0,
+}
+_TEMPLATES = {
+    "extreme": 1.0,
+    "find": 0.8,
+    "field": 0.9,
+    "only": 0.8,
+    "fold": 0.7,
+    "total": 0.9,
+    "count": 0.9,
+    "top": 0.6,
+    "all": 0.3,
+    "scalar": 0.8,
+}
+_INCIDENTAL = vocabulary("size bytes word words character characters paragraph paragraphs page")
+_SMALL = 12
+"""Counts up to this are easily guessed."""
+_DULL_ITEMS = vocabulary("column occurrence paragraph line file match hit cell setting")
+
+
+def worth(pick: Pick, *, hops: int) -> float:
+    """Return 0..1: how much a person would want to know this.
+
+    Args:
+        pick: the answer.
+        hops: how many calls it takes.
+    """
+    value = _ROLES[pick.role] * _TEMPLATES[pick.template]
+    if pick.own and pick.template == "extreme":
+        value = 0.9
+    if pick.template == "find" and pick.own:
+        value *= 0.5
+    if pick.column is not None and set(words(pick.column.name)) & _INCIDENTAL:
+        value *= 0.4
+    if pick.template == "count" and not pick.kept and hops == 1:
+        value *= 0.5
+    if pick.template == "count" and isinstance(pick.value, int) and pick.value <= _SMALL:
+        value *= 0.4
+    nouns = pick.item.split()
+    if nouns and nouns[-1] in GENERIC:
+        value *= 0.3
+    elif nouns and nouns[-1] in _DULL_ITEMS:
+        value *= 0.4
+    if pick.kept:
+        value *= 1.1
+    return min(1.0, value)
