@@ -57,6 +57,12 @@ def name_match(path: Path, source: Tool, parameter: str, target: Tool) -> float:
     return _match(path, context, parameter, target.name)
 
 
+def may_match(paths: Iterable[Path], source: Tool, parameter: str) -> bool:
+    """Return whether `name_match` of some of the paths can be more than 0; quick for the many that can't."""
+    context, wanted = _subject(source), _wanted_beginnings(parameter)
+    return any(not _beginnings(path, context).isdisjoint(wanted) for path in paths)
+
+
 @lru_cache(maxsize=1 << 14)
 def _beginnings(path: Path, context: frozenset[str]) -> frozenset[str]:
     """Return how every word of the path and around it begins, and ``*``."""

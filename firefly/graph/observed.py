@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 from pydantic import JsonValue
 
 from firefly.graph.drafts import draft
-from firefly.graph.names import name_match
+from firefly.graph.names import may_match, name_match
 from firefly.graph.places import fits
 from firefly.graph.seen import Domain, Field, Want, launch_values, seen_of
 from firefly.graph.wholes import record_edges
@@ -56,15 +56,35 @@ class Observed:
         """Return the edges that values speak for; none when the source never returned data."""
         seen = seen_of(evidence)
         fields = sorted(seen.fields(source.key).items(), key=lambda item: repr(item[0]))
+        known = frozenset().union(*(one.names for _, one in fields))
+        shapes = frozenset().union(*({*one.shapes, *one.shares} for _, one in fields))
         found: list[Edge] = []
         for target in targets if fields else ():
             constants = launch_values(evidence, (source.server, target.server))
             for want in seen.wants(target):
-                for path, one in fields:
-                    found += _edge(source, target, want, path, one, constants)
+                if _concerns(source, fields, known, shapes, want):
+                    for path, one in fields:
+                        found += _edge(source, target, want, path, one, constants)
                 if want.parts:
                     found += _inside(source, target, want, fields, constants)
         return found
+
+
+def _concerns(
+    source: Tool,
+    fields: Sequence[tuple[Path, Field]],
+    known: frozenset[str],
+    shapes: frozenset[str],
+    want: Want,
+) -> bool:
+    """Return whether anything of the source can be of use; it can't for most pairs of tools."""
+    return (
+        not known.isdisjoint(want.domain.known)
+        or want.declared in shapes
+        or not shapes.isdisjoint(want.domain.shapes)
+        or (want.is_path and any(one.paths for _, one in fields))
+        or may_match((path for path, _ in fields), source, want.parameter.name)
+    )
 
 
 def _edge(
