@@ -44,6 +44,8 @@ _ECHO = 0.6
 """For values that the source only repeated."""
 _TEXT = 0.85
 """For values found in text that no parser reads."""
+_FREE = 0.4
+"""For texts that whoever calls writes himself: a message, a comment."""
 _PART = 0.75
 """For values that are but a part of an argument."""
 
@@ -104,6 +106,8 @@ def _edge(
     by_type, kind = _by_type(seen, want, target)
     score, why = score_of(names, seen, domain, named=named, by_type=by_type)
     score *= discount(source, target, seen, domain, constants)
+    if want.is_free and not by_type:
+        score *= _FREE
     if score >= _LEAST:
         if kind:
             why["semantic_type"] = kind

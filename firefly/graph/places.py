@@ -9,9 +9,9 @@ from functools import lru_cache
 from pydantic import JsonValue
 
 from firefly.knowledge import Knowledge
-from firefly.parameters import Parameter
+from firefly.parameters import Parameter, item_parameter
 from firefly.replay.records import Tool
-from firefly.values.paths import fit, folders_of, is_folder
+from firefly.values.paths import fit, folders_of, is_folder, wants_path
 from firefly.values.semantic import words
 
 __all__ = ["Places", "fits"]
@@ -19,6 +19,9 @@ __all__ = ["Places", "fits"]
 _ROOT = "/workspace"
 _SEARCHES = frozenset({"find", "glob", "grep", "list", "scan", "search", "walk"})
 """What is done in a folder."""
+_ENDS = frozenset({"source", "destination", "dest", "target", "from", "to", "src", "dst", "old", "new"})
+"""Names of a parameter that is a file where the tool's name says that it handles files."""
+_FILED = frozenset({"file", "directory", "folder", "document", "path"})
 _SHOWN = 12
 """Paths of one field whose fit is judged."""
 
@@ -54,12 +57,20 @@ class Places:
         return ""
 
 
+def takes_path(parameter: Parameter, tool: Tool) -> bool:
+    """Return whether the parameter takes a file or folder, or a list of them."""
+    one = item_parameter(parameter, tool) if "array" in parameter.types else parameter
+    moved = _ENDS.issuperset(words(parameter.name)) and not _FILED.isdisjoint(words(tool.name))
+    return wants_path(one) or (moved and (not one.types or "string" in one.types))
+
+
 def fits(
     paths: list[str], parameter: Parameter, tool: Tool, accepted: frozenset[str], refused: frozenset[str]
 ) -> float:
     """Return 0..1: how well ``paths`` are what the parameter wants.
 
-    What it was seen to take counts more than its words: folders, or files of some ending.
+    What it was seen to take counts more than its words: folders, or files of some ending. The better
+    quarter counts: a listing of files and folders is of use to what takes either.
 
     Args:
         paths: absolute paths.
@@ -69,7 +80,8 @@ def fits(
         refused: kinds that it refused and never took.
     """
     judged = [_fit(path, parameter, tool, accepted, refused) for path in sorted(paths)[:_SHOWN]]
-    return sum(sorted(judged, reverse=True)[: max(1, len(judged) // 2)]) / max(1, len(judged) // 2)
+    best = sorted(judged, reverse=True)[: -(-len(judged) // 4)]
+    return sum(best) / len(best)
 
 
 def _fit(

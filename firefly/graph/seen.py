@@ -13,19 +13,19 @@ from pydantic import JsonValue
 from firefly.contents import is_empty
 from firefly.graph.names import name_match
 from firefly.graph.parts import scalar_parts
-from firefly.graph.places import Places, kind
+from firefly.graph.places import Places, kind, takes_path
 from firefly.graph.texts import values_in
 from firefly.knowledge import Knowledge
 from firefly.outputs import Path, general, leaves, parsed_output, useful_output
 from firefly.parameters import Parameter, parameters
 from firefly.records import ToolKey
 from firefly.replay.records import Step, Tool
-from firefly.values.paths import wants_path
 from firefly.values.semantic import declared_type, is_specific, semantic_type, shape, words
 
 _VALUES = 60
 """Distinct values remembered for one path or parameter."""
 _FILES = ("file name", "path")
+_FREE_TEXTS = {(word,) for word in ("message", "comment", "note", "body", "description", "summary", "title")}
 _AGAIN = 4
 """Equal values, and no other, that make a constant."""
 
@@ -143,6 +143,8 @@ class Want:
     declared: str
     """The semantic type that its name, or else its description, announces."""
     is_path: bool
+    is_free: bool
+    """A text for people to read, such as a message."""
     parts: tuple[Want, ...] = ()
     """Of an object, or of the objects in a list: what takes texts and numbers."""
 
@@ -182,7 +184,8 @@ class Seen:
             parameter,
             self.domain(tool, name),
             declared_type(parameter) or described_type(parameter),
-            wants_path(parameter),
+            takes_path(parameter, tool),
+            words(parameter.name)[-1:] in _FREE_TEXTS and "array" not in parameter.types,
             tuple(self._want(tool, part, f"{name}.{part.name}") for part in scalar_parts(parameter, tool)),
         )
 
