@@ -104,7 +104,7 @@ def _edge(
     if not names:
         return
     by_type, kind = _by_type(seen, want, target)
-    score, why = score_of(names, seen, domain, named=named, by_type=by_type)
+    score, why = score_of(names, seen, domain, named=named, by_type=by_type, placed=placed)
     score *= discount(source, target, seen, domain, constants)
     if want.is_free and not by_type:
         score *= _FREE
@@ -173,7 +173,13 @@ def discount(source: Tool, target: Tool, seen: Field, domain: Domain, constants:
 
 
 def score_of(
-    names: AbstractSet[str], seen: Field, domain: Domain, *, named: float, by_type: float
+    names: AbstractSet[str],
+    seen: Field,
+    domain: Domain,
+    *,
+    named: float,
+    by_type: float,
+    placed: bool = False,
 ) -> tuple[float, dict[str, JsonValue]]:
     """Return a score of 0..1 and what spoke for it, independent signs adding up."""
     telling = names if named >= 0.5 else names & seen.telling
@@ -192,7 +198,8 @@ def score_of(
     if not accepted and named < 0.5 and seen.shares.get("prose", 0.0) > 0.5:
         score *= _PROSE
     foreign = len(domain.vocabulary) >= _LISTED and not seen.is_new
-    if not by_value and (_clash(seen, domain) or foreign):
+    # Where files are known by name, it says nothing that one was given in full.
+    if not by_value and ((_clash(seen, domain) and not placed) or foreign):
         score *= _STRANGE
     if seen.is_constant:
         score *= _CONSTANT if not accepted else _ONE
