@@ -29,7 +29,7 @@ class Combined:
         scorers: Mapping[str, Scorer | None],
         weights: Mapping[str, float] | None = None,
         general: Sequence[str] = (),
-        floor: float = 0.1,
+        floor: float = 0.05,
     ) -> None:
         """Set the parts.
 

@@ -44,7 +44,7 @@ _ECHO = 0.6
 """For values that the source only repeated."""
 _TEXT = 0.85
 """For values found in text that no parser reads."""
-_FREE = 0.4
+_FREE = 0.25
 """For texts that whoever calls writes himself: a message, a comment."""
 _PART = 0.75
 """For values that are but a part of an argument."""
@@ -105,7 +105,9 @@ def _edge(
         return
     by_type, kind = _by_type(seen, want, target)
     score, why = score_of(names, seen, domain, named=named, by_type=by_type, placed=placed)
-    score *= discount(source, target, seen, domain, constants)
+    score *= discount(source, target, seen)
+    if want.is_constant:
+        score *= _CONSTANT
     if want.is_free and not by_type:
         score *= _FREE
     if score >= _LEAST:
@@ -158,13 +160,11 @@ def _inside(
         )
 
 
-def discount(source: Tool, target: Tool, seen: Field, domain: Domain, constants: frozenset[str]) -> float:
-    """Return a factor for edges that are seldom of use: to itself, of constants, echoes or plain text."""
+def discount(source: Tool, target: Tool, seen: Field) -> float:
+    """Return a factor for edges that are seldom of use: to itself, of echoes, of plain text."""
     factor = 1.0
     if source.key == target.key:
         factor *= _SELF
-    if len(domain.accepted) == 1 and domain.accepted.keys() <= constants:
-        factor *= _CONSTANT
     if not seen.values:
         factor *= _ECHO
     if seen.is_text:

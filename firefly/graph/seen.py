@@ -143,6 +143,8 @@ class Want:
     declared: str
     """The semantic type that its name, or else its description, announces."""
     is_path: bool
+    is_constant: bool
+    """Given nothing but a value of the launch line, here and wherever the server names a parameter so."""
     is_free: bool
     """A text for people to read, such as a message."""
     parts: tuple[Want, ...] = ()
@@ -165,6 +167,7 @@ class Seen:
         self.places = Places(knowledge)
         self._fields: dict[ToolKey, dict[Path, Field]] = {}
         self._domains: dict[ToolKey, dict[str, Domain]] = {}
+        self._fixed: dict[str, frozenset[str]] = {}
         self._wants: dict[ToolKey, tuple[Want, ...]] = {}
 
     def fields(self, key: ToolKey) -> dict[Path, Field]:
@@ -185,18 +188,38 @@ class Seen:
             self.domain(tool, name),
             declared_type(parameter) or described_type(parameter),
             takes_path(parameter, tool),
+            parameter.name in self._constants(tool.server),
             words(parameter.name)[-1:] in _FREE_TEXTS and "array" not in parameter.types,
             tuple(self._want(tool, part, f"{name}.{part.name}") for part in scalar_parts(parameter, tool)),
         )
 
     def domain(self, tool: Tool, parameter: str) -> Domain:
         """Return what the parameter (or ``PARAMETER.KEY``) was seen to take; empty when nothing was tried."""
-        if tool.key not in self._domains:
-            found = observed_domains(tool.key, self._alive(), self.places)
+        return self._domains_of(tool.key).get(parameter) or Domain()
+
+    def _domains_of(self, key: ToolKey) -> dict[str, Domain]:
+        if key not in self._domains:
+            found = observed_domains(key, self._alive(), self.places)
+            tool = self._alive().tools.get(key)
             for name, domain in found.items():
+                if tool is None:
+                    break
                 domain.vocabulary = self._vocabulary(tool, name, domain)
-            self._domains[tool.key] = found
-        return self._domains[tool.key].get(parameter) or Domain()
+            self._domains[key] = found
+        return self._domains[key]
+
+    def _constants(self, server: str) -> frozenset[str]:
+        """Return the names of the server's parameters that took one value, one of the launch line."""
+        if server not in self._fixed:
+            launch = launch_values(self._alive(), (server,))
+            taken: dict[str, set[str]] = defaultdict(set)
+            for key in self._alive().tools:
+                for name, domain in self._domains_of(key).items() if key[0] == server else ():
+                    taken[name] |= domain.accepted.keys()
+            self._fixed[server] = frozenset(
+                name for name, values in taken.items() if len(values) == 1 and values <= launch
+            )
+        return self._fixed[server]
 
     def _vocabulary(self, tool: Tool, parameter: str, domain: Domain) -> frozenset[str]:
         """Return all values of those fields of the tool's own server that hold an accepted value."""

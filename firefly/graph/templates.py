@@ -115,7 +115,7 @@ def _edge(
     by_type = max((min(1.0, 1.5 * seen.shapes[kind]) for kind in shared), default=0.0)
     score, why = score_of(names, seen, place.domain, named=named, by_type=by_type)
     proven = place.slot.quoted or len(place.slot.values) >= _TWICE
-    score *= discount(source, target, seen, place.domain, constants) * (1.0 if proven else _UNPROVEN)
+    score *= discount(source, target, seen) * (1.0 if proven else _UNPROVEN)
     if score >= _LEAST:
         yield draft(
             source=source.key,

@@ -44,7 +44,7 @@ _ENDINGS: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = tuple(
         (("parquet",), ("parquet",)),
         (("txt", "plaintext"), ("txt", "md")),
         (("log",), ("log",)),
-        (("python", "code", "source", "script"), ("py", "js", "ts")),
+        (("python", "code", "script"), ("py", "js", "ts")),
     )
 )
 _WORD = re.compile(r"[A-Za-z]{2,}")
