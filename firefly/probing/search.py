@@ -24,6 +24,8 @@ _STUCK = 0.55
 _VARIED = 0.4
 """Least weight of an argument set for a first try, for another after a failure, after errors that
 don't change, and for another after a success."""
+_BETTER = 0.15
+"""How much likelier arguments must be than all that failed, for a tool that seemed hopeless."""
 _SURE = 0.4
 """Least weight of a second guess right after a failed one."""
 
@@ -49,6 +51,9 @@ class _Tally:
         if self.failures:
             return _STUCK if self.stuck or self.failures > 1 else _AGAIN
         return _VARIED if self.full else _FIRST
+
+    best: float = 0.0
+    """Weight of the likeliest arguments tried."""
 
     @property
     def hopeless(self) -> bool:
@@ -113,13 +118,17 @@ class Search:
     def choose(self, tool: Tool) -> Assembly | None:
         """Return the likeliest arguments not yet tried in this episode; None when none is worth a call."""
         tally = self.tally(tool)
-        if tally.hopeless or not self._laboratory.open:
+        if not self._laboratory.open or tally.transient >= 2:
+            return None
+        # A tool that never worked gets another try only with arguments much likelier than those that failed.
+        floor = max(_STUCK, tally.best + _BETTER) if tally.hopeless else tally.floor
+        if floor > 1:
             return None
         return next(
             (
                 one
                 for one in assemblies(tool, self._sources, self._laboratory.knowledge(), self._rng)
-                if one.weight >= tally.floor and not self._laboratory.was_tried(tool, one.arguments)
+                if one.weight >= floor and not self._laboratory.was_tried(tool, one.arguments)
             ),
             None,
         )
@@ -128,6 +137,7 @@ class Search:
         """Make the call and take note of what came back."""
         step = self._laboratory.call(tool, chosen.arguments)
         if step is not None:
+            self.tally(tool).best = max(self.tally(tool).best, chosen.weight)
             self._laboratory.chosen.append((step, chosen.sources))
             self._note(step, self.tally(tool))
             self._seen(step)
