@@ -205,7 +205,7 @@ class _Probe:
             self._again(step)
 
     def _lost(self) -> list[Step]:
-        """Return the reads that worked in the search and failed when repeated: something had made it possible."""
+        """Return the reads that worked in the search and failed when repeated: they needed something."""
         answered = {
             step.call.digest
             for step in self.laboratory.episodes[-1]

@@ -31,12 +31,14 @@ _BARE = re.compile(r"[\w./:-]+(?: [\w./:-]+){0,2}")
 _PROSE = re.compile(r"\W*(?:an?|the|no|some|that|to|with)\s", re.IGNORECASE)
 """How a description of what is wanted begins, which is no list of it."""
 _LOW = re.compile(
-    r"(?:greater than or equal to|at least|>=|minimum(?: is| of)?|between|no less than|not less than|from)\s*(-?\d+(?:\.\d+)?)",
+    r"(?:greater than or equal to|at least|>=|minimum(?: is| of)?|between|no less than|not less than|from)"
+    r"\s*(-?\d+(?:\.\d+)?)",
     re.IGNORECASE,
 )
 _ABOVE = re.compile(r"(?:greater than|more than|>)\s*(-?\d+(?:\.\d+)?)", re.IGNORECASE)
 _HIGH = re.compile(
-    r"(?:less than or equal to|at most|<=|maximum(?: is| of)?|up to|no more than|between\s+-?[\d.]+\s+and)\s*(-?\d+(?:\.\d+)?)",
+    r"(?:less than or equal to|at most|<=|maximum(?: is| of)?|up to|no more than|between\s+-?[\d.]+\s+and)"
+    r"\s*(-?\d+(?:\.\d+)?)",
     re.IGNORECASE,
 )
 _POSITIVE = re.compile(r"must be (?:a )?positive|positive (?:integer|number)", re.IGNORECASE)
@@ -128,7 +130,8 @@ def _named(text: str) -> Iterator[str]:
 
 
 _OFFERS = re.compile(
-    r"(?:available|valid|allowed|supported|known|possible|expected|accepted)[_ ]?\w*|options|choices|suggestions",
+    r"(?:available|valid|allowed|supported|known|possible|expected|accepted)[_ ]?\w*"
+    r"|options|choices|suggestions",
     re.IGNORECASE,
 )
 """Keys of a failure's data under which it lists what it would have taken."""
