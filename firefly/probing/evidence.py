@@ -239,7 +239,9 @@ def _explain(
         alone = all(step.call.tool == own for step in one.between)
         aside = tools[own].aside
         passing = is_passing(one.first.observation, one.second.observation, now, aside)
-        known = () in aside  # its whole answer is known to change by itself, attachments perhaps
+        known = (
+            () in aside | tools[own].other_sessions
+        )  # its whole answer is known to change by itself, attachments perhaps
         if passing or known or (alone and not any(map(_changed_state, one.between))):
             tools[own].unstable.update(differing_paths(one.first.observation, one.second.observation, aside))
             tools[own].restless = tools[own].restless or not (passing or known)
@@ -250,16 +252,19 @@ def _explain(
                 tools[writer].changed.add(own)
         else:
             open_ones.append(one)
-    left = _attribute(open_ones, tools, _only)
+    left = _attribute(open_ones, tools, presumed_writes, _only)
     if all(_others(one) & presumed_writes for one in left):
         # Between reads alone no answer ever changed: it was one of the presumed writes.
-        left = _attribute(left, tools, lambda others: _only(others & presumed_writes))
+        left = _attribute(left, tools, presumed_writes, lambda others: _only(others & presumed_writes))
         return [Unexplained(one.first, frozenset(_others(one) & presumed_writes)) for one in left]
     return [Unexplained(one.first, _suspects(one, tools, presumed_writes)) for one in left]
 
 
 def _attribute(
-    differences: Sequence[_Difference], tools: Mapping[str, Seen], suspect: Callable[[Set[str]], str]
+    differences: Sequence[_Difference],
+    tools: Mapping[str, Seen],
+    presumed_writes: frozenset[str],
+    suspect: Callable[[Set[str]], str],
 ) -> list[_Difference]:
     """Attribute differences to the witness itself, to known writes, or to ``suspect``; return those left."""
     left = list(differences)
@@ -275,7 +280,7 @@ def _attribute(
                 tools[own].unstable.update(paths)
             elif known:
                 tools[own].moved.update(known)
-            elif tools[own].repeats and (writer := suspect(others)):
+            elif tools[own].repeats and (writer := suspect(_suspects(one, tools, presumed_writes) - {own})):
                 tools[writer].changed.add(own)
                 tools[own].moved.add(writer)
             else:

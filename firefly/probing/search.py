@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from firefly.contents import is_empty
@@ -52,6 +52,8 @@ class _Tally:
             return _STUCK if self.stuck or self.failures > 1 else _AGAIN
         return _VARIED if self.full else _FIRST
 
+    failed: set[str] = field(default_factory=set)
+    """Where the arguments that failed came from."""
     best: float = 0.0
     """Weight of the likeliest arguments tried."""
 
@@ -120,18 +122,22 @@ class Search:
         tally = self.tally(tool)
         if not self._laboratory.open or tally.transient >= 2:
             return None
-        # A tool that never worked gets another try only with arguments much likelier than those that failed.
-        floor = max(_STUCK, tally.best + _BETTER) if tally.hopeless else tally.floor
-        if floor > 1:
-            return None
+        # A tool that seems hopeless gets another try with much likelier arguments, or from another source.
+        likelier = max(_STUCK, tally.best + _BETTER)
         return next(
             (
                 one
                 for one in assemblies(tool, self._sources, self._laboratory.knowledge(), self._rng)
-                if one.weight >= floor and not self._laboratory.was_tried(tool, one.arguments)
+                if one.weight >= self._floor(tally, one, likelier)
+                and not self._laboratory.was_tried(tool, one.arguments)
             ),
             None,
         )
+
+    def _floor(self, tally: _Tally, one: Assembly, likelier: float) -> float:
+        if not tally.hopeless:
+            return tally.floor
+        return _STUCK if not tally.full and _origin(one) not in tally.failed else likelier
 
     def make(self, tool: Tool, chosen: Assembly) -> Step | None:
         """Make the call and take note of what came back."""
@@ -140,6 +146,8 @@ class Search:
             self.tally(tool).best = max(self.tally(tool).best, chosen.weight)
             self._laboratory.chosen.append((step, chosen.sources))
             self._note(step, self.tally(tool))
+            if step.observation.outcome == "failure":
+                self.tally(tool).failed.add(_origin(chosen))
             self._seen(step)
         return step
 
@@ -157,6 +165,10 @@ class Search:
             tally.last_error = error
         else:
             tally.transient += 1
+
+
+def _origin(assembly: Assembly) -> str:
+    return canonical_json(assembly.sources)
 
 
 def _without_values(step: Step) -> str:

@@ -198,8 +198,15 @@ class _Probe:
             return
         for step in self._setup:
             self._again(step)
+        # An answer that nothing explains yet is looked at after each of them.
+        unexplained = self.evidence().unexplained
+        look = unexplained[0].witness if unexplained and self.laboratory.left > 3 * len(late) else None
+        if look is not None:
+            self._again(look)
         for step in late:
             self._again(step)
+            if look is not None:
+                self._again(look)
         self._rng.shuffle(late)
         for step in late:
             self._again(step)

@@ -32,6 +32,9 @@ _CONSIDERED = 150
 _OPTIONAL = 0.55
 """How far an optional parameter lags behind leaving it out."""
 _DEPTH = 4
+_STARTS = 6
+"""Lists tried of one parameter's items."""
+_PER_SOURCE = 2
 _INVENTED = frozenset({"schema"})
 """Sources that know nothing of the parameter but its type."""
 _STATED = 0.7
@@ -162,7 +165,7 @@ def _lists(items: list[Proposal], parameter: Parameter) -> Iterator[Proposal]:
     length = shortest if isinstance(shortest, int) and shortest > 0 else 1
     if not ranked:
         return
-    for start in range(min(4, len(ranked))):
+    for start in _starts(ranked):
         part = [ranked[(start + place) % len(ranked)] for place in range(length)]
         yield replace(
             part[0], value=[one.value for one in part], weight=min(one.weight for one in part) * 0.95
@@ -172,6 +175,17 @@ def _lists(items: list[Proposal], parameter: Parameter) -> Iterator[Proposal]:
         yield replace(
             part[0], value=[one.value for one in part], weight=min(one.weight for one in part) * 0.8
         )
+
+
+def _starts(ranked: list[Proposal]) -> list[int]:
+    """Return the places of the best items, at most two of each source, so that none crowds out others."""
+    taken: dict[str, int] = {}
+    starts = []
+    for place, one in enumerate(ranked):
+        taken[one.source] = taken.get(one.source, 0) + 1
+        if taken[one.source] <= _PER_SOURCE:
+            starts.append(place)
+    return starts[:_STARTS]
 
 
 def _object(

@@ -61,7 +61,7 @@ class Errors:
             text = step.observation.visible[:4000]
             if not _concerns(text, step, parameter, tool):
                 continue
-            for value in (*_offered(step), *_named(text)):
+            for value in (*_offered(step), *filter(_means_something, _named(text))):
                 given = coerced(value, parameter)
                 before = step.call.arguments.get(parameter.name)
                 if given is None or given == before or not _same_form(given, before):
@@ -127,6 +127,17 @@ def _named(text: str) -> Iterator[str]:
     value = formatted(text)
     if value is not None:
         yield value
+
+
+_TYPE_NAMES = frozenset(
+    {"array", "boolean", "integer", "null", "number", "object", "string", "undefined", "none", "list", "dict"}
+)
+
+
+def _means_something(value: str) -> bool:
+    """Return whether an error's text can be a value: not the name of a type, a mark, or what was received."""
+    said = value.lower().strip()
+    return said not in _TYPE_NAMES and any(map(str.isalnum, said)) and not said.startswith("received ")
 
 
 _OFFERS = re.compile(
