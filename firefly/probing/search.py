@@ -26,6 +26,8 @@ _VARIED = 0.4
 don't change, and for another after a success."""
 _BETTER = 0.15
 """How much likelier arguments must be than all that failed, for a tool that seemed hopeless."""
+_ELSEWHERE = 0.35
+"""Least weight of arguments for a tool that seemed hopeless, if they come from other sources."""
 _SURE = 0.4
 """Least weight of a second guess right after a failed one."""
 
@@ -135,9 +137,10 @@ class Search:
         )
 
     def _floor(self, tally: _Tally, one: Assembly, likelier: float) -> float:
-        if not tally.hopeless:
-            return tally.floor
-        return _STUCK if not tally.full and _origin(one) not in tally.failed else likelier
+        untried = bool(tally.failures) and not tally.full and _origin(one) not in tally.failed
+        if tally.hopeless:
+            return _ELSEWHERE if untried else likelier
+        return min(tally.floor, _AGAIN) if untried else tally.floor
 
     def make(self, tool: Tool, chosen: Assembly) -> Step | None:
         """Make the call and take note of what came back."""
