@@ -182,6 +182,11 @@ def _values(asked: Asked) -> Iterator[tuple[str, str]]:
         yield f"Tell me the {label} in {owner}.", "tell"
         yield f"I need the {label} in {owner}.", "need"
         return
+    head, rest = split_head(known)
+    if label.startswith("number of ") and head.removeprefix("the ") == label.removeprefix("number of "):
+        yield f"How many {label.removeprefix('number of ')} are there {rest}".strip() + "?", "how many"
+        yield f"Count {known}.", "count"
+        return
     if label.startswith("number of "):
         counted = label.removeprefix("number of ")
         yield f"How many {counted} does {known} have?", "how many"

@@ -60,7 +60,11 @@ class Linker:
                 value = self.reader.passed(call, parameter)
                 if value in listing.launch_values or self.reader.is_idle(call, parameter):
                     continue
-                pick = None if trivial(value) else self._select(reference, value, [*chosen.values()])
+                pick = (
+                    None
+                    if trivial(value)
+                    else self._select(reference, value, [*chosen.values()], _siblings(call, parameter))
+                )
                 if pick is not None:
                     references[parameter] = pick
                     chosen[f"{call.id}.{parameter}"] = pick
@@ -123,10 +127,17 @@ class Linker:
         beside = item if isinstance(item, dict) else {}
         return all(may_be_one(beside[name], value) for name, value in literals.items() if name in beside)
 
-    def _select(self, reference: Expression, value: JsonValue, beside: Sequence[Pick]) -> Pick | None:
+    def _select(
+        self,
+        reference: Expression,
+        value: JsonValue,
+        beside: Sequence[Pick],
+        siblings: Collection[tuple[PathPart, ...]] = (),
+    ) -> Pick | None:
         """Return a way to single out the referenced value in its parent's output.
 
-        Two values of one item, passed to one call, are singled out alike (``beside``).
+        Two values of one item, passed to one call, are singled out alike (``beside``): by none of the fields
+        that are passed themselves (``siblings``).
         """
         parent = next(call for call in self.chain.calls if call.id == reference.call)
         options: list[Pick] = []
@@ -153,6 +164,7 @@ class Linker:
             for pick in options
             if pick.value == value
             and pick.role not in ("form", "flag")
+            and not any(path in siblings for path in _fields(pick.expression))
             and not mention(pick.noun, value)
             and not any(same(one, other) for one in pick.stated for other in (*given, *self.passed))
         ]
@@ -164,6 +176,22 @@ class Linker:
         kind = self.rng.choices(kinds, [_KNOWN[kind] for kind in kinds])[0]
         chosen = [pick for pick in usable if pick.template == kind]
         return self.rng.choices(chosen, [pick.weight for pick in chosen])[0]
+
+
+def _fields(expression: Expression) -> tuple[tuple[PathPart, ...], ...]:
+    """Return the fields by which an expression singles out its item."""
+    by = (expression.by,) if expression.op == "sort" else ()
+    return (*by, *(condition.field for condition in expression.where))
+
+
+def _siblings(call: ExploredCall, parameter: str) -> list[tuple[PathPart, ...]]:
+    """Return the fields of the same parent that the call takes its other values from."""
+    own = call.references[parameter]
+    return [
+        other.field
+        for name, other in call.references.items()
+        if name != parameter and other.call == own.call and other.path == own.path and other.field
+    ]
 
 
 def _selector(pick: Pick) -> str:

@@ -167,6 +167,8 @@ class _Speaker:
             if hop.column and not self._is_argument(hop, parameter):
                 continue
             pick = hop.references[parameter]
+            if not pick.own and any(other.own and _alike(other, pick) for other in hop.references.values()):
+                continue  # who names the thing has said which of its values are meant
             told.append(
                 Told(
                     parameter,
@@ -239,7 +241,7 @@ class _Speaker:
         own = pick.own and pick.template != "field"
         name = property_of(pick, noun or stem(title_of(hop.phrase, parameter)))
         if self.way.value is not None and pick.expression == self.way.value.expression:
-            self.noun = pick.item if own else name.split(" that ")[0]
+            self.noun = pick.item if own else name.split(" that ")[0].removeprefix("the ")
             self.value_lead = owner if own else named_value(name, owner)
             return f"that {self.noun}"
         introduced = bool(self.thing) and owner == self.thing
@@ -253,6 +255,12 @@ class _Speaker:
         return named_value(name, owner)
 
     value_lead = ""
+
+
+def _alike(one: Pick, other: Pick) -> bool:
+    """Return whether two values are those of one item."""
+    plain = {"field": ()}
+    return one.expression.model_copy(update=plain) == other.expression.model_copy(update=plain)
 
 
 def _is_person(pick: Pick, owner: str) -> bool:

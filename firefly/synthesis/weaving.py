@@ -180,9 +180,9 @@ def weave(phrase: Phrase, told: Sequence[Told], *, that: bool = False) -> str:
             text, used = _substitute(pattern, text, one, that)
             if used:
                 left.remove(one)
+    text, left = _only_one(text, left, that)
     text, left = _head(phrase, text, left, that)
     text, left = _numbers(text, left)
-    text, left = _only_one(text, left, that)
     match = _SPECIFIC.search(text)
     if match is not None and len(left) == 1 and left[0].kind in ("thing", "text"):
         # "the reader with a given number", told by a reader ID: the argument says which.
@@ -245,6 +245,8 @@ def _head(phrase: Phrase, text: str, left: list[Told], that: bool) -> tuple[str,
         return text, left
     head, rest = split_head(text)
     last = head.split()[-1].lower()
+    if re.fullmatch(r"(?:with|by|from) (?:(?:an?|the|its) )?(?:\w+ )?\w+", rest):
+        rest = ""  # "the reader with a given number"
     title = {singular(word) for word in words(left[0].title or left[0].parameter)}
     if last in title or (left[0].kind == "file" and last in FILE_NOUNS):
         return f"{left[0].phrase(head.removeprefix('the '), that)} {rest}".strip(), []
@@ -255,13 +257,14 @@ def _only_one(text: str, left: list[Told], that: bool) -> tuple[str, list[Told]]
     """Name the only thing left open: "the contents of a commit" told by a revision."""
     found = list(_ONE.finditer(text))
     rest = [one for one in left if one.kind in ("thing", "file")]
-    if len(found) != 1 or len(left) != 1 or len(rest) != 1 or _SPECIFIC.search(text):
+    if len(found) != 1 or len(rest) != 1 or _SPECIFIC.search(text):
         return text, left
     match = found[0]
     noun = re.split(r" or ", match.group("noun"))[0]
     if rest[0].kind == "file" and singular(noun.split()[-1].lower()) not in FILE_NOUNS:
         return text, left
-    return text[: match.start()] + rest[0].phrase(noun, that) + text[match.end() :], []
+    others = [one for one in left if one is not rest[0]]
+    return text[: match.start()] + rest[0].phrase(noun, that) + text[match.end() :], others
 
 
 def _numbers(text: str, left: list[Told]) -> tuple[str, list[Told]]:
@@ -285,7 +288,7 @@ def _with_rest(text: str, left: Sequence[Told], that: bool) -> str:
         elif one.kind == "value":
             text += f" with {one.phrase('', that)}"
     if files:
-        chain = [one.phrase("", that) for one in [*inner, *files]]
+        chain = _together([one.phrase("", that) for one in [*inner, *files]])
         return f"{text} in {' of '.join(chain)}"
     homes = [one for one in inner if singular(words(one.title or one.parameter)[-1]) in _HOMES]
     inner = [one for one in inner if one not in homes]
@@ -296,6 +299,22 @@ def _with_rest(text: str, left: Sequence[Told], that: bool) -> str:
     if things:
         text += f" for {join(things)}"
     return f"{text} with {join(rest)}" if rest else text
+
+
+def _together(names: list[str]) -> list[str]:
+    """Say fields of one thing in one breath: "the sheet and workbook of report REP-1".
+
+    >>> _together(["the sheet of report REP-1", "the workbook of report REP-1"]), _together(["its a", "its b"])
+    (['the sheet and workbook of report REP-1'], ['its a and b'])
+    """
+    if len(names) < 2:
+        return names
+    if all(name.startswith("its ") for name in names):
+        return [f"its {join([name.removeprefix('its ') for name in names])}"]
+    parted = [name.removeprefix("the ").partition(" of ") for name in names]
+    if len({owner for _, _, owner in parted}) == 1 and parted[0][2]:
+        return [f"the {join([name for name, _, _ in parted])} of {parted[0][2]}"]
+    return names
 
 
 def _without(match: re.Match[str]) -> str:
