@@ -106,7 +106,7 @@ def phrase_of(tool: Tool) -> Phrase:
     >>> phrase_of(Tool(server="s", name="list_tables", description="List all tables in the database.")).text
     'the tables in the database'
     >>> phrase_of(Tool(server="s", name="x", description="Search for notes based on a query")).text
-    'the result of searching for notes'
+    'the notes'
     """
     name = words(tool.name)
     for text, known in ((tool.description, name), (tool.title, name), (" ".join(name), ())):
