@@ -140,7 +140,7 @@ def _whiches(asked: Asked) -> Iterator[tuple[str, str]]:
     yield f"Tell me which {one} {pick.which}.", "tell"
 
 
-def _values(asked: Asked) -> Iterator[tuple[str, str]]:
+def _values(asked: Asked) -> Iterator[tuple[str, str]]:  # noqa: PLR0911 - one return for each kind
     pick, owner = asked.pick, asked.owner
     label = pick.label
     column = pick.column

@@ -184,6 +184,7 @@ class ChangeWriter(Writer):
         joint = self.rng.choice(_JOINTS)
         first = question.split()[0]
         lowered = question[0].lower() + question[1:]
+        lowered = question if first == "I" else lowered
         return f"Then {lowered}" if first in _COMMANDS else f"{joint}, {lowered}"
 
     def _written(self, expression: Expression) -> Sequence[StateProbe]:

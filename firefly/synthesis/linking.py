@@ -16,13 +16,15 @@ from firefly.replay.records import Expression, PathPart
 from firefly.synthesis.picks import Pick, field_picks, scalar_picks
 from firefly.synthesis.questions import Hop
 from firefly.synthesis.reading import ChainReader, may_be_one
-from firefly.synthesis.telling import tellable
+from firefly.synthesis.telling import is_plain_home, tellable
 
 __all__ = ["Linker", "trivial"]
 
 _SMALL = 12
 """Whole numbers up to this are too easily guessed to be worth asking for."""
 _MEASURING = ("convert", "reduce")
+_PLAIN = 0.5
+"""Weight from which on the words for a thing are plain."""
 _KNOWN = {"extreme": 3.0, "find": 1.0, "only": 2.0, "field": 3.0, "all": 0.5, "scalar": 2.0}
 """How gladly a value is singled out in each way."""
 
@@ -60,6 +62,8 @@ class Linker:
                 value = self.reader.passed(call, parameter)
                 if value in listing.launch_values or self.reader.is_idle(call, parameter):
                     continue
+                if is_plain_home(parameter, value):
+                    continue
                 pick = (
                     None
                     if trivial(value)
@@ -89,6 +93,7 @@ class Linker:
                     column=told.column,
                     value=told.value,
                     sole=self.reader.sole_of(call),
+                    templates=call.templates,
                 )
             )
         return hops[::-1]
@@ -124,6 +129,9 @@ class Linker:
             item = evaluate(reference.model_copy(update=holder), self.chain.outputs)
         except ExpressionError:
             return True
+        found = [one for listed in self.reader.lists(call) for one in listed.collection.items]
+        if item in found and len(found) == 1:
+            return False  # it looks up the very thing that it was told of
         beside = item if isinstance(item, dict) else {}
         return all(may_be_one(beside[name], value) for name, value in literals.items() if name in beside)
 
@@ -172,6 +180,7 @@ class Linker:
             return None
         alike = {_selector(pick) for pick in beside}
         usable = [pick for pick in usable if _selector(pick) in alike] or usable
+        usable = [pick for pick in usable if pick.weight >= _PLAIN] or usable
         kinds = sorted({pick.template for pick in usable})
         kind = self.rng.choices(kinds, [_KNOWN[kind] for kind in kinds])[0]
         chosen = [pick for pick in usable if pick.template == kind]

@@ -64,7 +64,7 @@ class Listed:
 
     def items(self, wanted: tuple[PathPart, ...] | None = None, index: int | None = None) -> Iterator[Pick]:
         """Yield the picks of a field of one item; only field ``wanted`` of item ``index`` if given."""
-        for thing in self._things(index):
+        for thing in self._things(index) if len(self.collection.items) > 1 else ():
             for column in self.columns:
                 if wanted is not None and column.path != wanted:
                     continue
@@ -218,7 +218,7 @@ class Listed:
 
     def _top(self) -> Iterator[Pick]:
         size = len(self.collection.items)
-        for column in (self.key, self.name):
+        for column in (self.key, None if self.noun.isupper() else self.name):
             if column is None or len(set(column.normals)) < size:
                 continue
             for by in self.columns:
@@ -263,7 +263,8 @@ class Listed:
 
     def _pick(self, thing: Thing, column: Column) -> Pick:
         label = self._label(column)
-        own = column in (self.key, self.name) or not column.path
+        named = column is self.name and not self.noun.isupper()  # "which SKU" asks for a SKU
+        own = column is self.key or named or not column.path
         template: Template = thing.template  # type: ignore[assignment]
         return Pick(
             thing.reading(column.path),

@@ -25,7 +25,8 @@ _FINDING = vocabulary("search find match locate grep lookup")
 """Verbs whose object is what comes back, as far as it fits."""
 _DOING = vocabulary(
     """
-    query execute reduce multiply divide add subtract sum round run calculate compute convert check analyze analyse count generate evaluate
+    query execute reduce multiply divide add subtract sum round
+    run calculate compute convert check analyze analyse count generate evaluate
     compare parse validate preview detect resolve lookup aggregate group filter sort solve estimate
     measure perform test verify translate simplify browse scan join rank trace audit diff
     determine examine explore

@@ -14,7 +14,7 @@ from random import Random
 
 from pydantic import JsonValue
 
-from firefly.english import words
+from firefly.english import is_past, words
 from firefly.synthesis.asking import Asked, asking
 from firefly.synthesis.clauses import PLACE, done, having, stem
 from firefly.synthesis.columns import Column
@@ -22,7 +22,7 @@ from firefly.synthesis.labels import label_of
 from firefly.synthesis.phrases import Phrase, place_of, subject_of
 from firefly.synthesis.picks import Pick
 from firefly.synthesis.roles import KEY_WORDS, PEOPLE
-from firefly.synthesis.shown import is_code
+from firefly.synthesis.shown import is_code, is_file
 from firefly.synthesis.weaving import Told, converted, literal, title_of, weave
 
 __all__ = ["Hop", "compose", "spoken_data", "spoken_row", "wordings"]
@@ -30,6 +30,7 @@ __all__ = ["Hop", "compose", "spoken_data", "spoken_row", "wordings"]
 _FILE_WORDS = frozenset(
     {"file", "path", "filename", "filepath", "name", "document", "location", "uri", "url"}
 )
+_FILES = re.compile(r"the (?:\w+ )*?(document|workbook|presentation|file|PDF) \S+\.\w+(?![\w.])")
 _POINTS = re.compile(r"\b(?:it|its|their|that \w+)\b")
 _OF_ONE = ("field", "find", "extreme", "only")
 
@@ -52,6 +53,8 @@ class Hop:
     """... and that value, unless an earlier call gave it."""
     sole: str = ""
     """For a query: what its only row is called, where the column is its key."""
+    templates: Mapping[str, str] = field(default_factory=dict)
+    """Parameter -> the text around its referenced value, where the argument only holds that."""
 
 
 def compose(hops: Sequence[Hop], answer: Pick, rng: Random) -> tuple[str, str]:
@@ -156,6 +159,10 @@ class _Speaker:
         for known, short in sorted(self.mentioned.items(), key=lambda one: -len(one[0])):
             first = 0 if known == self.thing else text.find(known) + len(known)
             text = text[:first] + text[first:].replace(known, f"that {short}")
+        if self.thing:
+            text = text.replace(self.thing, "it")
+        for match in _FILES.finditer(text):
+            text = text[: match.end()] + text[match.end() :].replace(match.group(), f"that {match[1]}")
         return text
 
     # --- the parts ----------------------------------------------------------------------------
@@ -176,10 +183,15 @@ class _Speaker:
                     referenced=True,
                     title=title_of(hop.phrase, parameter),
                     named=lambda noun, hop=hop, parameter=parameter: self.reference(hop, parameter, noun),  # type: ignore[misc]
-                    kind="file" if pick.role == "file" else "thing",
+                    kind="file" if pick.role == "file" or self._makes_file(hop, parameter) else "thing",
                 )
             )
         return (converted(told) if hop.phrase.verb == "convert" else "") or weave(hop.phrase, told)
+
+    @staticmethod
+    def _makes_file(hop: Hop, parameter: str) -> bool:
+        """Return whether the argument is a file that is named after the value: "AGR-1.docx"."""
+        return is_file(hop.templates.get(parameter, "").replace("{}", "x"))
 
     @staticmethod
     def _is_argument(hop: Hop, parameter: str) -> bool:
@@ -238,16 +250,19 @@ class _Speaker:
             place, inner = self.place(parent, pick, self.data(parent))
             return placed(pick.noun, place, inner) if pick.template != "scalar" else pick.noun
         owner = self.owner(pick, plain=True)
-        own = pick.own and pick.template != "field"
-        name = property_of(pick, noun or stem(title_of(hop.phrase, parameter)))
+        own = pick.own and pick.template != "field" and not self._makes_file(hop, parameter)
+        if pick.template == "field" and owner.startswith(f"the {pick.label} "):
+            return owner  # "the text from the paragraph"
+        known = noun or stem(title_of(hop.phrase, parameter))
+        name = (noun or "file") if self._makes_file(hop, parameter) else property_of(pick, known)
         if self.way.value is not None and pick.expression == self.way.value.expression:
-            self.noun = pick.item if own else name.split(" that ")[0].removeprefix("the ")
+            self.noun = pick.item if own else re.split(r" (?:that|who) ", name)[0].removeprefix("the ")
             self.value_lead = owner if own else named_value(name, owner)
             return f"that {self.noun}"
         introduced = bool(self.thing) and owner == self.thing
         if own:
             return "it" if introduced else owner
-        if introduced:
+        if introduced or owner == "it":
             theirs = self.way.thing is not None and _is_person(self.way.thing, owner)
             return f"{'their' if theirs else 'its'} {name}" if "{}" not in name else name.format("it")
         if "{}" not in name:
@@ -274,7 +289,7 @@ def named_value(name: str, owner: str) -> str:
     return name.format(owner) if "{}" in name else f"the {name} of {owner}"
 
 
-def property_of(pick: Pick, noun: str) -> str:
+def property_of(pick: Pick, noun: str) -> str:  # noqa: PLR0911 - one return for each relation
     """Return what a value is to the thing that it belongs to: "supplier", "Word document".
 
     >>> from firefly.replay.records import Expression
@@ -294,6 +309,8 @@ def property_of(pick: Pick, noun: str) -> str:
     participle = done(column)
     if participle is not None and column.kind != "date":
         who = noun if noun and noun not in KEY_WORDS else "person"
+        if participle[1] == "by" and is_past(participle[0]):
+            return f"the {who} {'who' if who.split()[-1] in PEOPLE else 'that'} {participle[0]} {{}}"
         be = "was" if participle[1] == "by" else "is"
         return f"the {who} that {{}} {be} {participle[0]} {participle[1]}"
     if pick.role == "file":
@@ -301,6 +318,8 @@ def property_of(pick: Pick, noun: str) -> str:
         return f"{' '.join(kept)} {noun}".strip() if noun else label
     if pick.role == "code":
         code = stem(label)
+        if code.isupper() and noun and not noun.isupper():
+            return noun  # the product that a SKU stands for
         return code if code and code != "value" else noun
     return label
 

@@ -165,8 +165,8 @@ def name_column(columns: Sequence[Column], item: str) -> Column | None:
         if (
             named
             and len(column.path) == 1
-            and column.kind in ("text", "identifier")
-            and not any(is_file(value) for value in column.values)
+            and column.kind == "text"
+            and not any(is_file(value) or is_code(value) for value in column.values)
             and len(set(column.normals)) >= 0.6 * len(column.values)
         ):
             return column

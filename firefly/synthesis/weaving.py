@@ -54,8 +54,7 @@ _NOUN = (
 _SPECIFIC = re.compile(
     r"\b(?:(?P<preposition>for|of|in|from|by|at|about|on|to|under|within|with|after|before)\s+)?"
     r"(?:(?:a|an|the|one|each|any)\s+)?"
-    r"(?:specific|specified|given|particular|certain|single|requested|named|chosen|selected|provided)\s+"
-    + _NOUN,
+    r"(?:specific|specified|given|particular|certain|single|requested|chosen|selected|provided)\s+" + _NOUN,
     re.IGNORECASE,
 )
 _ONE = re.compile(rf"\b(?:a single|a|an|one|any)\s+{_NOUN}", re.IGNORECASE)
@@ -281,11 +280,11 @@ def _with_rest(text: str, left: Sequence[Told], that: bool) -> str:
     inner = [one for one in left if one.kind in ("thing", "text") and not one.parameter.startswith("_")]
     files = [one for one in left if one.kind == "file"]
     for one in left:
-        if one.kind == "query":
+        if one.kind == "query" and text.startswith("the "):
             text += f" matching {one.phrase('', that) if one.referenced else one.value}"
         elif one.kind == "place":
             text += f" in {one.phrase('', that)}"
-        elif one.kind == "value":
+        elif one.kind in ("value", "query"):
             text += f" with {one.phrase('', that)}"
     if files:
         chain = _together([one.phrase("", that) for one in [*inner, *files]])
@@ -304,8 +303,8 @@ def _with_rest(text: str, left: Sequence[Told], that: bool) -> str:
 def _together(names: list[str]) -> list[str]:
     """Say fields of one thing in one breath: "the sheet and workbook of report REP-1".
 
-    >>> _together(["the sheet of report REP-1", "the workbook of report REP-1"]), _together(["its a", "its b"])
-    (['the sheet and workbook of report REP-1'], ['its a and b'])
+    >>> _together(["the sheet of report REP-1", "the workbook of report REP-1"])
+    ['the sheet and workbook of report REP-1']
     """
     if len(names) < 2:
         return names
