@@ -204,10 +204,15 @@ def _results(asked: Asked) -> Iterator[tuple[str, str]]:
     """Yield the forms for a tool that works something out: "calculate", "convert"."""
     pick = asked.pick
     objects = asked.data.removeprefix("the result of ").split(" ", 1)[-1]
-    if not _is_all(asked):
-        yield f"What {verb(pick.label)} the {pick.label} of {asked.data}?", "what"
-        yield f"Tell me the {pick.label} of {asked.data}.", "tell"
+    head, rest = split_head(objects)
+    if asked.phrase.verb == "count" and pick.label == f"number of {head.removeprefix('the ')}":
+        counted = head.removeprefix("the ")
+        yield f"How many {counted} are there {rest}?", "how many"
+        yield f"Count {objects}.", "count"
+        yield f"What is the number of {counted} {rest}?", "number"
         return
+    if not _is_all(asked):
+        return  # what else a calculation reports has no words of its own
     if asked.phrase.verb in ("calculate", "evaluate", "compute", "solve"):
         yield f"What does {objects} come to?", "comes"
         yield f"Work out {objects}.", "work out"

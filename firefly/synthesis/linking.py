@@ -171,7 +171,7 @@ class Linker:
             pick
             for pick in options
             if pick.value == value
-            and pick.role not in ("form", "flag")
+            and pick.role not in ("form", "flag", "state")
             and not any(path in siblings for path in _fields(pick.expression))
             and not mention(pick.noun, value)
             and not any(same(one, other) for one in pick.stated for other in (*given, *self.passed))

@@ -31,7 +31,13 @@ _FILE_WORDS = frozenset(
     {"file", "path", "filename", "filepath", "name", "document", "location", "uri", "url"}
 )
 _FILES = re.compile(r"the (?:\w+ )*?(document|workbook|presentation|file|PDF) \S+\.\w+(?![\w.])")
-_POINTS = re.compile(r"\b(?:it|its|their|that \w+)\b")
+_POINTS = re.compile(r"\b(?:it|its|their|them|that \w+)\b")
+_NEAR = 6
+"""Most words of a place that stand before what singles an item out."""
+_LONGEST = 260
+"""Most characters of a question."""
+_DEEPEST = 4
+"""Most links of one sentence: "the name of the contact of the supplier ..."."""
 _OF_ONE = ("field", "find", "extreme", "only")
 
 
@@ -67,6 +73,8 @@ def wordings(hops: Sequence[Hop], answer: Pick, rng: Random, most: int = 4) -> l
     found: dict[str, list[tuple[str, str]]] = {}
     for way in _ways(hops, answer):
         for text, name in _Speaker(hops, way).questions(answer):
+            if _is_long(text):
+                continue
             found.setdefault(f"{way.name}/{name}", []).append((text, f"{answer.template}/{name}/{way.name}"))
     kinds = sorted(found)
     rng.shuffle(kinds)
@@ -89,6 +97,12 @@ def spoken_data(hop: Hop, before: Sequence[Hop]) -> str:
 def spoken_row(hop: Hop, before: Sequence[Hop]) -> str:
     """Return what the only row of a call is called: "order ORD-1", "the order of the shipment"."""
     return _Speaker([*before, hop], _Way("one")).sole(hop)
+
+
+def _is_long(text: str) -> bool:
+    """Return whether nobody would understand the question at the first reading."""
+    deepest = max(len(re.findall(r"\b(?:of|in|for|by) (?:the|that|its)\b", one)) for one in text.split(". "))
+    return len(text) > _LONGEST or deepest > _DEEPEST
 
 
 def _seen(found: Sequence[tuple[str, str]], place: int) -> tuple[int, int]:
@@ -203,7 +217,9 @@ class _Speaker:
             return "", False
         if not hop.column:
             plain = not hop.literals and not hop.references
-            return place_of(hop.phrase, pick.item, data, plain=plain), False
+            place = place_of(hop.phrase, pick.item, data, plain=plain)
+            near = place.startswith(("of ", "for ")) and len(place.split()) <= _NEAR
+            return place, near  # "the item of that branch with the highest deposit"
         if self.sole(hop):
             return "", False
         return self.shared(hop), True
@@ -256,14 +272,14 @@ class _Speaker:
         known = noun or stem(title_of(hop.phrase, parameter))
         name = (noun or "file") if self._makes_file(hop, parameter) else property_of(pick, known)
         if self.way.value is not None and pick.expression == self.way.value.expression:
-            self.noun = pick.item if own else re.split(r" (?:that|who) ", name)[0].removeprefix("the ")
+            self.noun = pick.item if own else re.split(r" (?:that|who|on) ", name)[0].removeprefix("the ")
             self.value_lead = owner if own else named_value(name, owner)
             return f"that {self.noun}"
         introduced = bool(self.thing) and owner == self.thing
+        theirs = self.way.thing is not None and _is_person(self.way.thing, owner if owner != "it" else "")
         if own:
-            return "it" if introduced else owner
+            return ("them" if theirs else "it") if introduced else owner
         if introduced or owner == "it":
-            theirs = self.way.thing is not None and _is_person(self.way.thing, owner)
             return f"{'their' if theirs else 'its'} {name}" if "{}" not in name else name.format("it")
         if "{}" not in name:
             self.mentioned[f"the {name} of {owner}"] = name.split()[-1]
@@ -307,7 +323,9 @@ def property_of(pick: Pick, noun: str) -> str:  # noqa: PLR0911 - one return for
     if column is None:
         return label
     participle = done(column)
-    if participle is not None and column.kind != "date":
+    if participle is not None and column.kind == "date":
+        return f"the date on which {{}} was {participle[0]}"
+    if participle is not None:
         who = noun if noun and noun not in KEY_WORDS else "person"
         if participle[1] == "by" and is_past(participle[0]):
             return f"the {who} {'who' if who.split()[-1] in PEOPLE else 'that'} {participle[0]} {{}}"

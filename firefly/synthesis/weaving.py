@@ -40,7 +40,9 @@ _HOMES = vocabulary(
     "channel namespace account table section chapter"
 )
 """Things that hold others: what is told of them says where."""
-_TEXTS = ("text", "string", "phrase", "word", "term")
+_TEXTS = ("text", "string", "phrase", "word", "term", "keyword", "query")
+_STARTS = vocabulary("start from first begin earlier since")
+_ENDS = vocabulary("end to second last later until")
 _POSITIONS = vocabulary("index position offset")
 _QUERIES = vocabulary("query pattern keyword keywords term search text contains q phrase string needle")
 _BARE = vocabulary("id name key path code number value query title")
@@ -182,6 +184,7 @@ def weave(phrase: Phrase, told: Sequence[Told], *, that: bool = False) -> str:
     text, left = _only_one(text, left, that)
     text, left = _head(phrase, text, left, that)
     text, left = _numbers(text, left)
+    text, left = _span(text, left, that)
     match = _SPECIFIC.search(text)
     if match is not None and len(left) == 1 and left[0].kind in ("thing", "text"):
         # "the reader with a given number", told by a reader ID: the argument says which.
@@ -256,6 +259,10 @@ def _only_one(text: str, left: list[Told], that: bool) -> tuple[str, list[Told]]
     """Name the only thing left open: "the contents of a commit" told by a revision."""
     found = list(_ONE.finditer(text))
     rest = [one for one in left if one.kind in ("thing", "file")]
+    queries = [one for one in left if one.kind == "query" and not one.referenced]
+    if len(found) == len(queries) == 1 and found[0].group("noun").split()[-1].lower() in _TEXTS:
+        match, rest = found[0], [one for one in left if one is not queries[0]]
+        return text[: match.start()] + queries[0].value + text[match.end() :], rest
     if len(found) != 1 or len(rest) != 1 or _SPECIFIC.search(text):
         return text, left
     match = found[0]
@@ -273,6 +280,17 @@ def _numbers(text: str, left: list[Told]) -> tuple[str, list[Told]]:
     if match is None or len(values) < 2 or len(values) < len(left):
         return text, left
     return text[: match.start()] + join([one.value for one in values]) + text[match.end() :], []
+
+
+def _span(text: str, left: list[Told], that: bool) -> tuple[str, list[Told]]:
+    """Say from what to what: "the days from one date to another"."""
+    match = re.search(r"\bfrom one [a-z]+ to another\b|\bbetween (?:two|the) [a-z]+s\b", text)
+    starts = [one for one in left if set(words(one.parameter)) & _STARTS]
+    ends = [one for one in left if set(words(one.parameter)) & _ENDS]
+    if match is None or len(starts) != 1 or len(ends) != 1 or len(left) != 2:
+        return text, left
+    said = [one.phrase("", that) if one.referenced else one.value.strip('"') for one in (starts[0], ends[0])]
+    return f"{text[: match.start()]}from {said[0]} to {said[1]}{text[match.end() :]}", []
 
 
 def _with_rest(text: str, left: Sequence[Told], that: bool) -> str:
