@@ -60,6 +60,8 @@ _SENTENCE_WORDS = vocabulary(
 _TITLE_WORDS = vocabulary("title heading header name subject label topic caption")
 _TERM_WORDS = vocabulary("replacement replace new to with value")
 _SHORT_TOOLS = vocabulary("heading title section chapter sheet branch tag folder")
+_SMALL = 12
+"""Numbers up to this are counts and codes rather than figures."""
 _FACTORS = (0.8, 1.1, 1.25, 1.5)
 _CREATES = re.compile(r"\s*CREATE\s+TABLE\b", re.IGNORECASE)
 _CELL = re.compile(r"[A-Z]{1,3}[1-9]\d*")
@@ -107,7 +109,7 @@ def drafts(
             value, sources[name] = _value(tool, parameter, base[name], place, known, rng)
             made[name] = value
         else:
-            made = _in_cells(tool, made, known, reads, rng)
+            made = _in_cells(tool, made, fixed, known, reads, rng)
             if made and not _placeholder(made):
                 yield made, sources
 
@@ -220,14 +222,25 @@ def _placeholder(made: Mapping[str, JsonValue]) -> bool:
     )
 
 
-def _in_cells(tool: Tool, made: Arguments, known: Known, reads: Sequence[ToolKey], rng: Random) -> Arguments:
-    """Aim a change of cells at a figure in the table that reads showed, and give a figure near it."""
-    at = {name: value for name, value in made.items() if isinstance(value, str) and _CELL.fullmatch(value)}
-    spans = {
-        name: value for name, value in made.items() if isinstance(value, str) and _RANGE.fullmatch(value)
+def _in_cells(
+    tool: Tool,
+    made: Arguments,
+    fixed: Mapping[str, JsonValue],
+    known: Known,
+    reads: Sequence[ToolKey],
+    rng: Random,
+) -> Arguments:
+    """Aim a change of cells at the table that reads showed there: one cell gets a new value, or one row ends.
+
+    The new value is one that stands elsewhere in the column, or a figure near the one that was there.
+    """
+    spots = {
+        name: str(value)
+        for name, value in made.items()
+        if isinstance(value, str) and (_CELL.fullmatch(value) or _RANGE.fullmatch(value))
     }
-    grids = {name: value for name, value in made.items() if _is_grid(value)}
-    if not at and not spans:
+    grids = [name for name, value in made.items() if _is_grid(value)]
+    if not spots:
         return made
     tables = [
         rows
@@ -237,27 +250,41 @@ def _in_cells(tool: Tool, made: Arguments, known: Known, reads: Sequence[ToolKey
         if all(made.get(name) == value for name, value in step.call.arguments.items() if name in made)
         for rows in _matrices(output)
     ]
-    if not tables:
-        return {} if grids else made
+    if not tables or spots.keys() & fixed.keys() or len(spots) != 1:
+        return {} if grids or not fixed else made
+    (name,) = spots
     rows = rng.choice(tables)
-    spots = [
-        (row, column)
-        for row in range(1, len(rows))
-        for column in range(len(rows[row]))
-        if is_number(rows[row][column]) and abs(float(str(rows[row][column]))) > 12
+    if not grids:
+        return {**made, name: f"A{len(rows)}:{_letters(len(rows[0]) - 1)}{len(rows)}"}
+    row = rng.randrange(1, len(rows))
+    options = [
+        (column, value)
+        for column in range(len(rows[0]))
+        if (value := _other([line[column] for line in rows[1:]], rows[row][column], rng)) is not None
     ]
-    if spans:
-        span = f"A{len(rows)}:{_letters(len(rows[0]) - 1)}{len(rows)}"
-        return {**made, **dict.fromkeys(spans, span)}
-    if not spots:
+    if not options or len(grids) != 1:
         return {}
-    row, column = rng.choice(spots)
-    changed = {**made, **dict.fromkeys(at, f"{_letters(column)}{row + 1}")}
-    return {**changed, **{name: [[_near(rows[row][column], rng)]] for name in grids}}
+    column, value = rng.choice(options)
+    return {**made, name: f"{_letters(column)}{row + 1}", grids[0]: [[value]]}
+
+
+def _other(column: Sequence[JsonValue], value: JsonValue, rng: Random) -> JsonValue:
+    """Return another value for a cell of a column: one that several rows share, or another figure."""
+    if isinstance(value, str):
+        texts = sorted({one for one in column if isinstance(one, str)})
+        shared = len(texts) <= len(column) / 2
+        return rng.choice([one for one in texts if one != value]) if shared and len(texts) > 1 else None
+    if is_number(value) and abs(float(str(value))) > _SMALL:
+        return _near(value, rng)
+    return None
 
 
 def _is_grid(value: JsonValue) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(row, list) for row in value)
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(row, list) and not any(isinstance(one, list | dict) for one in row) for row in value)
+    )
 
 
 def _matrices(output: JsonValue) -> Iterator[list[list[JsonValue]]]:

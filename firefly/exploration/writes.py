@@ -24,8 +24,6 @@ from firefly.records import ExploredCall, Node, ToolKey
 from firefly.replay.records import Observation, Tool, ToolCall
 from firefly.values.semantic import semantic_type
 
-UNCHANGED = "nothing that was looked at changed"
-"""Why an exploration did not complete."""
 _LOOKS = 4
 """Most looks through one tool."""
 _ENOUGH = 12
@@ -68,7 +66,7 @@ def explore_writes(
     for node in sub_dag.looks:
         mine = [(draft, seen) for (one, draft), seen in zip(looks, before, strict=True) if one is node]
         changed += _look_again(walk, node, mine)
-    return walk.calls, "" if changed else UNCHANGED
+    return walk.calls, "" if changed else "nothing that was looked at changed"
 
 
 def _drafts(

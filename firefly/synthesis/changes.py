@@ -6,6 +6,7 @@ writes are needed. Whoever writes something else, or nothing, leaves another end
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from random import Random
 
@@ -14,7 +15,7 @@ from pydantic import JsonValue
 from firefly.knowledge import Knowledge
 from firefly.mentions import mention, same
 from firefly.outputs import leaves
-from firefly.records import Exploration, ExploredCall
+from firefly.records import Exploration
 from firefly.replay.expressions import ExpressionError, evaluate, is_number
 from firefly.replay.parsers import parse
 from firefly.replay.records import Expression, StateProbe, Task
@@ -25,13 +26,18 @@ from firefly.synthesis.linking import renamed
 from firefly.synthesis.picks import Pick
 from firefly.synthesis.questions import Hop, wordings
 from firefly.synthesis.reading import Lexicon
+from firefly.synthesis.worth import LEAST, worth
 from firefly.synthesis.writer import Writer
 
 __all__ = ["ChangeWriter", "change_writers"]
 
 _FEW = 2
 """A count from one to this says no more than that something was added."""
+_TALLIES = ("scalar", "count", "total")
+_TALLY = 0.4
+"""Least worth of a figure about all that is there: after a change it is what a person asks for."""
 _JOINTS = ("Then", "After that", "Once that is done")
+_FILE = re.compile(r"\bthe (?:\w+ )?(?P<noun>[a-z]+) (?P<file>[\w./+-]+\.[A-Za-z]\w{0,5})\b")
 _COMMANDS = ("Count", "Find", "Give", "List", "Name", "Tell", "State", "Report", "Look")
 
 
@@ -63,10 +69,11 @@ def change_writers(
             if parsed is not None and parsed.parser == "csv":
                 tables.add(call.id)
         tools = {call.id: tool for call in calls if (tool := knowledge.tools.get(call.call.key)) is not None}
-        if len(tools) == len(calls) and outputs[final.id] is not None:
+        was = parse(before.step.observation)
+        if len(tools) == len(calls) and outputs[final.id] is not None and was is not None:
             chain = Chain(calls, outputs, tools, frozenset(tables))
             yield ChangeWriter(
-                exploration, chain, knowledge, rng, lexicon, phrasings, before=before, writes=writes
+                exploration, chain, knowledge, rng, lexicon, phrasings, before=was.value, writes=writes
             )
 
 
@@ -82,13 +89,22 @@ class ChangeWriter(Writer):
         lexicon: Lexicon,
         phrasings: int = 3,
         *,
-        before: ExploredCall,
+        before: JsonValue,
         writes: set[str],
     ) -> None:
         super().__init__(exploration, chain, knowledge, rng, lexicon, phrasings)
-        parsed = parse(before.step.observation)
-        self.before = parsed.value if parsed is not None else None
+        self.before = before
         self.writes = [call for call in chain.calls if call.node in writes]
+
+    def _worthy(self) -> Iterator[tuple[Pick, float]]:
+        """Yield what is worth asking; how many there are now is, whatever is counted."""
+        for pick in self._answers():
+            if self._is_news(pick):
+                weight = worth(pick, hops=len(self.chain.calls)) * min(1.0, pick.weight)
+                if pick.template in _TALLIES:
+                    weight = max(weight, _TALLY)
+                if weight >= LEAST:
+                    yield pick, weight
 
     def _is_news(self, pick: Pick) -> bool:
         """Return whether the answer changed, to something that the instructions do not say themselves."""
@@ -132,7 +148,7 @@ class ChangeWriter(Writer):
         lead = " ".join(f"{text}." for text, _ in instructions)
         said = []
         for text, name in wordings(asked, answer, self.rng, self.phrasings + 1):
-            question = f"{lead} {self._joined(text)}"
+            question = f"{lead} {self._joined(_pointed(text, lead))}"
             if not any(mention(question, value) for value in hidden):
                 said.append((question, name))
         if not said:
@@ -182,11 +198,22 @@ class ChangeWriter(Writer):
     def _joined(self, question: str) -> str:
         """Join the question to the instructions before it."""
         joint = self.rng.choice(_JOINTS)
-        first = question.split()[0]
-        lowered = question[0].lower() + question[1:]
-        lowered = question if first == "I" else lowered
+        first = question.partition(" ")[0]
+        lowered = question if first == "I" else question[0].lower() + question[1:]
         return f"Then {lowered}" if first in _COMMANDS else f"{joint}, {lowered}"
 
     def _written(self, expression: Expression) -> Sequence[StateProbe]:
         """Return a probe for the texts that were written and that the read shows."""
         return ()
+
+
+def _pointed(question: str, lead: str) -> str:
+    """Return the question with "that document" for a file that the instructions name.
+
+    >>> _pointed("How long is the Word document a.docx?", "Add a heading to the Word document a.docx.")
+    'How long is that document?'
+    """
+    for match in _FILE.finditer(question):
+        if re.search(rf"(?<![\w.-]){re.escape(match['file'])}(?![\w-])", lead):
+            question = question.replace(match.group(), f"that {match['noun']}")
+    return question

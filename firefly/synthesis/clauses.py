@@ -17,7 +17,8 @@ PLACE = "¦"
 """Stands in a noun phrase where the place may go, right after the noun."""
 _LINKS = vocabulary("by to at in on for from with of")
 _BY_ITSELF = vocabulary(
-    "joined expired arrived departed started ended died retired graduated happened occurred finished left begun"
+    "joined expired arrived departed started ended died retired graduated happened occurred finished left "
+    "begun"
 )
 """What a thing does itself: nobody asks when a reader "was joined"."""
 _WITHIN = vocabulary("category segment section department group team division sector class series genre")

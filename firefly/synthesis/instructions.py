@@ -21,7 +21,7 @@ from firefly.synthesis.columns import Column
 from firefly.synthesis.phrases import Phrase
 from firefly.synthesis.picks import Pick
 from firefly.synthesis.questions import Hop, spoken_data, spoken_row
-from firefly.synthesis.shown import base_name, is_file, quoted
+from firefly.synthesis.shown import base_name, is_code, is_file, quoted
 from firefly.synthesis.sql_changes import Change, describe_change, is_change
 from firefly.synthesis.telling import tellable
 from firefly.synthesis.weaving import FILE_NOUNS
@@ -35,6 +35,11 @@ _CUT = re.compile(
 )
 _OLD = vocabulary("find old search query pattern from target original match")
 _NEW = vocabulary("replace replacement new to substitute")
+_HOMES = vocabulary(
+    "database schema sheet folder directory branch project repository workspace collection list board channel "
+    "account table section chapter range"
+)
+"""Things that hold others: what is told of them says where."""
 _MAKING = vocabulary("create make new initialize start generate")
 _WHOLE = {"cols": "columns", "col": "column"}
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -65,10 +70,10 @@ def instruction(
     change: Change | None = None
     declared = {one.name: one for one in parameters(tool)}
     for name, value in call.call.arguments.items():
-        if name in references or value is None or value in launch_values:
-            if not is_change(call.templates.get(name)):
-                continue
         text = call.templates.get(name, value) if name in references else value
+        passed = name in references or value is None or value in launch_values
+        if passed and not is_change(text):
+            continue
         if is_change(text):
             change = describe_change(str(text))
             if change is None:
@@ -82,9 +87,11 @@ def instruction(
         return None if told else _changed(change, hop, hops)
     sentence = _sentence(tool)
     sentence, told = _replacing(sentence, told)
+    if " and replace " in sentence:
+        return None  # which of the texts takes the place of the other could not be said
     sentence, told = _into_cells(sentence, told)
     sentence, told = _made(sentence, told, files)
-    sentence, told = _counted(sentence, told)
+    sentence, told = _with(sentence, told)
     dates = {name: value for name, value in told.items() if isinstance(value, str) and _DATE.fullmatch(value)}
     told = {name: value for name, value in told.items() if name not in dates}
     if len(dates) > 1 or any(not tellable(value) for value in told.values()):
@@ -140,29 +147,34 @@ def _is_grid(value: Sequence[JsonValue]) -> bool:
 def _made(
     sentence: str, told: Mapping[str, JsonValue], files: Sequence[str]
 ) -> tuple[str, dict[str, JsonValue]]:
-    """Name the file that is made: "Create a new workbook named plan.xlsx"."""
+    """Name the file that is made: "Create a new workbook called plan.xlsx"."""
     verb, *_, last = sentence.lower().split()
     named = [name for name, value in told.items() if is_file(value) and value not in files]
     if verb not in _MAKING or last not in FILE_NOUNS or len(named) != 1:
         return sentence, dict(told)
     rest = {name: value for name, value in told.items() if name != named[0]}
-    return f"{sentence} named {base_name(str(told[named[0]]), files)}", rest
+    return f"{sentence} called {base_name(str(told[named[0]]), files)}", rest
 
 
-def _counted(sentence: str, told: Mapping[str, JsonValue]) -> tuple[str, dict[str, JsonValue]]:
-    """Say how many of something: "a table with 3 rows and 4 columns"."""
-    counts = [
-        name
-        for name, value in told.items()
-        if isinstance(value, int) and not isinstance(value, bool) and is_plural(spoken(name).split()[-1])
-    ]
-    if not counts:
+def _with(sentence: str, told: Mapping[str, JsonValue]) -> tuple[str, dict[str, JsonValue]]:
+    """Say what the new thing is like: "a table with 3 rows and 4 columns", "a paragraph with the text ..."."""
+    said: dict[str, str] = {}
+    known = set(words(sentence))
+    for name, value in told.items():
+        label = _WHOLE.get(spoken(name), spoken(name))
+        if isinstance(value, int) and not isinstance(value, bool) and is_plural(label.split()[-1]):
+            said[name] = f"{value} {label}"
+        elif isinstance(value, str) and not is_file(value) and not is_code(value) and not set(words(name)) & known:
+            said[name] = f"the {label} {quoted(value)}"
+    if not said:
         return sentence, dict(told)
-    said = join([f"{told[name]} {_WHOLE.get(spoken(name), spoken(name))}" for name in counts])
-    place = re.search(r" (?:to|in|into|from|of|on) ", sentence)
+    place = re.search(r" (?:to|in|into|from|of|on|for|at) ", sentence)
     cut = place.start() if place else len(sentence)
-    rest = {name: value for name, value in told.items() if name not in counts}
-    return f"{sentence[:cut]} with {said}{sentence[cut:]}", rest
+    rest = {name: value for name, value in told.items() if name not in said}
+    homes = {name: text for name, text in said.items() if words(name)[-1:] and set(words(name)) & _HOMES}
+    rest |= {name: told[name] for name in homes}
+    new = [text for name, text in said.items() if name not in homes]
+    return (f"{sentence[:cut]} with {join(new)}{sentence[cut:]}" if new else sentence), rest
 
 
 def _changed(change: Change, hop: Hop, hops: Sequence[Hop]) -> str | None:

@@ -76,7 +76,8 @@ _PLUMBING = re.compile(
 )
 
 _CONTAINER = re.compile(
-    r"^(?P<head>the (?:(?!of\b|in\b|from\b|for\b|whose\b|that\b)\S+ ?)+?) (?:of|in|from) the (?P<noun>[a-z]+)$"
+    r"^(?P<head>the (?:(?!of\b|in\b|from\b|for\b|whose\b|that\b)\S+ ?)+?)"
+    r" (?:of|in|from) the (?P<noun>[a-z]+)$"
 )
 
 _CUT = re.compile(
