@@ -14,6 +14,12 @@ from firefly.synthesis.picks import RESULTS, Pick, many
 __all__ = ["Asked", "asking"]
 
 
+_COMPUTING = (
+    "add", "calculate", "compute", "convert", "count", "divide", "evaluate", "multiply", "reduce", "solve",
+    "subtract", "sum",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Asked:
     """A pick with the words around it."""
@@ -212,7 +218,10 @@ def _results(asked: Asked) -> Iterator[tuple[str, str]]:
         yield f"What is the number of {counted} {rest}?", "number"
         return
     if not _is_all(asked):
-        return  # what else a calculation reports has no words of its own
+        if asked.phrase.verb not in _COMPUTING:  # what else a calculation reports has no words of its own
+            yield f"What {verb(pick.label)} the {pick.label} of {asked.data}?", "what"
+            yield f"Tell me the {pick.label} of {asked.data}.", "tell"
+        return
     if asked.phrase.verb in ("calculate", "evaluate", "compute", "solve"):
         yield f"What does {objects} come to?", "comes"
         yield f"Work out {objects}.", "work out"

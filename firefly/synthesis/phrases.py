@@ -110,7 +110,7 @@ def phrase_of(tool: Tool) -> Phrase:
     """Return the noun phrase of ``tool``'s data.
 
     >>> phrase_of(Tool(server="s", name="list_tables", description="List all tables in the database.")).text
-    'the tables in the database'
+    'the tables'
     >>> phrase_of(Tool(server="s", name="x", description="Search for notes based on a query")).text
     'the notes'
     """

@@ -10,10 +10,10 @@ import pytest
 
 from firefly.knowledge import Knowledge
 from firefly.records import Exploration, ExploredCall
+from firefly.replay.expressions import evaluate
 from firefly.replay.records import Expression, Observation, Task
 from firefly.synthesis import write_tasks
 from firefly.synthesis.answers import answer_of
-from firefly.replay.expressions import evaluate
 from firefly.synthesis.clauses import PLACE
 from firefly.synthesis.columns import collections
 from firefly.synthesis.listed import Listed
