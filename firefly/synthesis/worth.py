@@ -60,7 +60,8 @@ def worth(pick: Pick, *, hops: int) -> float:
         value = 0.9
     if pick.template == "find" and pick.own:
         value *= 0.5
-    if pick.own and pick.label.lower() == pick.item.lower() and pick.template != "extreme":
+    named_so = pick.label.lower() == pick.item.lower() and pick.column is not None and bool(pick.column.path)
+    if pick.own and named_so and pick.template != "extreme":
         value = 0.0  # "the SKU of the SKU"
     if pick.label.startswith('"'):
         value *= 0.1  # it has no name of its own
