@@ -107,7 +107,7 @@ class ChangeWriter(Writer):
                     yield pick, weight
 
     def _is_news(self, pick: Pick) -> bool:
-        """Return whether the answer changed, to something that the instructions do not say themselves."""
+        """Return whether the answer changed, to something that neither the instructions nor the writes say."""
         if not super()._is_news(pick):
             return False
         try:
@@ -120,10 +120,11 @@ class ChangeWriter(Writer):
             return False
         written = [leaf for call in self.writes for _, leaf in leaves(dict(call.call.arguments))]
         answers = pick.value if isinstance(pick.value, list) else [pick.value]
+        replies = [call.step.observation.visible for call in self.writes]
         return not any(
             same(one, leaf) or (isinstance(leaf, str) and mention(leaf, one))
             for one in answers
-            for leaf in written
+            for leaf in (*written, *replies)
         )
 
     def _guessable(self, pick: Pick) -> bool:

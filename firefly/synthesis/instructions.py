@@ -42,6 +42,7 @@ _HOMES = vocabulary(
 """Things that hold others: what is told of them says where."""
 _MAKING = vocabulary("create make new initialize start generate")
 _WHOLE = {"cols": "columns", "col": "column"}
+_MARK = "\N{SECTION SIGN}"
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _CELL = re.compile(r"[A-Z]{1,3}[1-9]\d*")
 
@@ -91,13 +92,18 @@ def instruction(
         return None  # which of the texts takes the place of the other could not be said
     sentence, told = _into_cells(sentence, told)
     sentence, told = _made(sentence, told, files)
-    sentence, told = _with(sentence, told)
     dates = {name: value for name, value in told.items() if isinstance(value, str) and _DATE.fullmatch(value)}
     told = {name: value for name, value in told.items() if name not in dates}
     if len(dates) > 1 or any(not tellable(value) for value in told.values()):
         return None
+    # What is written stays as it is, whatever it says.
+    texts = [value for value in told.values() if isinstance(value, str) and value.count(" ") > 1]
+    hidden = {name: f"{_MARK}{texts.index(value)}" if value in texts else value for name, value in told.items()}
+    sentence, hidden = _with(sentence, hidden)
     phrase = Phrase(sentence, name=words(tool.name))
-    said = spoken_data(replace(hop, phrase=phrase, literals=told), hops)
+    said = spoken_data(replace(hop, phrase=phrase, literals=hidden), hops)
+    for number, text in enumerate(texts):
+        said = said.replace(f"{_MARK}{number}", text)
     return f"{said} on {next(iter(dates.values()))}" if dates else said
 
 
