@@ -84,7 +84,7 @@ STAGES = (
         ("tasks", "cassette"),
         "verdicts",
         ("checks", "simulator"),
-        ("verification", "simulation", "servers"),
+        ("verification", "simulation", "servers", "workflows.py"),
         live=True,
     ),
     Stage("export", wiring.export, ("tasks", "verdicts", "cassette"), "dataset", ("exporters",), ("export",)),

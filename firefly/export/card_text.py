@@ -38,6 +38,7 @@ _FIGURES = {
     "candidates": "task candidates",
     "verified": "verified tasks",
     "distinct_tool_sequences": "distinct tool sequences",
+    "three_or_more_necessary_calls": "tasks of three or more necessary calls",
     "cross_server": "tasks across servers",
     "write_then_read": "write-then-read tasks",
 }
@@ -66,6 +67,7 @@ def card_text(content: DatasetContent, rows: Rows) -> str:
         rejected=found["rejected"],
         checks=_checks(content),
         reproducible=_reproducible(content),
+        shortcuts=_shortcuts(content.facts),
         correct=_inline(content.facts.get("correctness") or "not measured for this data set"),
         first_config=first,
         first_split=rows[first][0][0] if rows.get(first) else "train",
@@ -116,6 +118,27 @@ def _checks(content: DatasetContent) -> str:
     )
 
 
+def _shortcuts(facts: Mapping[str, Any]) -> str:
+    reached = facts.get("figures")
+    rates = reached.get("shortcuts") if isinstance(reached, Mapping) else None
+    if not rates:
+        return "Not measured for this data set."
+    header = ("policy", "verified tasks", "solved", "worst family", "without the check")
+    return _table(
+        header,
+        (
+            (
+                f"`{policy}`",
+                found["verified"]["tasks"],
+                f"{found['verified']['rate']:.1%}",
+                f"{found['verified'].get('largest_family_rate', {'rate': 0.0})['rate']:.0%}",
+                f"{found['before']['rate']:.1%} of {found['before']['tasks']}",
+            )
+            for policy, found in rates.items()
+        ),
+    )
+
+
 def _reproducible(content: DatasetContent) -> str:
     total = len(verified_tasks(content))
     proven = [
@@ -151,6 +174,18 @@ def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
         calls = reached.get("calls")
         if isinstance(calls, Mapping):
             yield f"- live calls: {calls.get('total')}, of which {calls.get('ok')} succeeded"
+    if curve_of(facts):
+        yield (
+            "- distinct tool sequences and verified tasks against live calls, in the order of explorations: "
+            "![curve](curve.svg)"
+        )
+
+
+def curve_of(facts: Mapping[str, Any]) -> list[list[int]]:
+    """Return the points of the curve among the facts of a run; none where there are fewer than two."""
+    reached = facts.get("figures")
+    points = reached.get("curve") if isinstance(reached, Mapping) else None
+    return points if isinstance(points, list) and len(points) > 1 else []
 
 
 def _limitations(content: DatasetContent, rows: Rows) -> Iterator[str]:

@@ -24,6 +24,8 @@ _STUCK = 0.55
 _VARIED = 0.4
 """Least weight of an argument set for a first try, for another after a failure, after errors that
 don't change, and for another after a success."""
+_SURE = 0.4
+"""Least weight of a second guess right after a failed one."""
 
 
 @dataclass
@@ -96,8 +98,10 @@ class Search:
     def attempt(self, tool: Tool, *, tries: int) -> bool:
         """Make up to ``tries`` calls until one gives a non-empty answer; return whether any was made."""
         made = False
-        for _ in range(tries):
+        for again in range(tries):
             chosen = self.choose(tool)
+            if again and chosen is not None and chosen.weight < _SURE and self.tally(tool).failures:
+                break  # a guess has failed; another is no better before there is something new to give
             step = self.make(tool, chosen) if chosen is not None else None
             if step is None:
                 break
@@ -124,6 +128,7 @@ class Search:
         """Make the call and take note of what came back."""
         step = self._laboratory.call(tool, chosen.arguments)
         if step is not None:
+            self._laboratory.chosen.append((step, chosen.sources))
             self._note(step, self.tally(tool))
             self._seen(step)
         return step

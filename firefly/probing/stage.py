@@ -27,6 +27,7 @@ from firefly.probing.volatility import now_paths
 from firefly.protocols import Backend, ValueSource
 from firefly.records import Listing, ProbeReport, ToolProfile
 from firefly.replay.records import Step, ToolCall
+from firefly.values.weights import tallied
 
 __all__ = ["probe_server"]
 
@@ -72,6 +73,7 @@ def probe_server(
         server=listing.server,
         profiles=tuple(profile(tool, listing, evidence) for tool in listing.tools),
         recordings=probe.laboratory.recordings(),
+        value_outcomes=tallied(probe.laboratory.chosen),
     )
 
 

@@ -47,7 +47,7 @@ class Asked:
         return self.at(self.pick.thing)
 
 
-def asking(asked: Asked) -> list[tuple[str, str]]:
+def asking(asked: Asked) -> list[tuple[str, str]]:  # noqa: PLR0911 - one return for each kind
     """Return the forms of the question, each with its name, the plainest first."""
     pick = asked.pick
     if pick.template == "count":
@@ -99,13 +99,9 @@ def _folds(asked: Asked) -> Iterator[tuple[str, str]]:
             yield f"What is the total {pick.word} of the {items}?", "what"
             yield f"Add up the {pick.word} of all {items}.", "add"
             return
-        label = pick.label if pick.label.startswith(("amount", "quantity")) else pick.label
-        total = label if "total" in label.split() else f"total {label}"
-        combined = f"combined {label}"
-        yield f"What is the {combined} of all {items}?", "what"
-        yield f"Add up the {label} of all {items}.", "add"
-        yield f"What does the {label} of all {items} add up to?", "adds"
-        del total
+        yield f"What is the combined {pick.label} of all {items}?", "what"
+        yield f"Add up the {pick.label} of all {items}.", "add"
+        yield f"What does the {pick.label} of all {items} add up to?", "adds"
         return
     participle = done(pick.column) if pick.column is not None and pick.column.kind == "date" else None
     if participle is not None:
@@ -173,7 +169,12 @@ def _values(asked: Asked) -> Iterator[tuple[str, str]]:
     of = f"of {owner}" if owner != "it" else "of it"
     if pick.role == "person":
         yield f"Who is the {label} {of}?", "who"
-        yield f"Tell me the name of the {label} {of}." if " " in str(pick.value) else f"Tell me the {label} {of}.", "tell"
+        yield (
+            f"Tell me the name of the {label} {of}."
+            if " " in str(pick.value)
+            else f"Tell me the {label} {of}.",
+            "tell",
+        )
         yield f"I need the {label} {of}.", "need"
         return
     if label.startswith("number of ") and is_participle(label.split()[-1]):

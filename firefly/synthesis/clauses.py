@@ -46,7 +46,7 @@ def done(column: Column) -> tuple[str, str] | None:
     return None
 
 
-def having(column: Column, label: str, value: JsonValue) -> Clause:
+def having(column: Column, label: str, value: JsonValue) -> Clause:  # noqa: PLR0911 - one return for each role
     """Return the clause for an item that has ``value``.
 
     >>> having(Column(("status",), ("open", "paid", "open", "open")), "status", "open").text

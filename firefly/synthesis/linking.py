@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from random import Random
 
 from pydantic import JsonValue
@@ -16,7 +16,7 @@ from firefly.replay.records import Expression, PathPart
 from firefly.synthesis.picks import Pick, field_picks, scalar_picks
 from firefly.synthesis.questions import Hop
 from firefly.synthesis.reading import ChainReader, may_be_one
-from firefly.synthesis.telling import Told, tellable
+from firefly.synthesis.telling import tellable
 
 __all__ = ["Linker", "trivial"]
 
@@ -90,7 +90,7 @@ class Linker:
         return hops[::-1]
 
     def found(self, call: ExploredCall, parameter: str) -> Pick | None:
-        """Return how the value that an earlier call gave to ``parameter`` is singled out; None: not in words."""
+        """Return how the value that an earlier call gave to ``parameter`` is singled out; None: can't be."""
         value = self.reader.passed(call, parameter)
         if trivial(value):
             return None
@@ -164,6 +164,7 @@ class Linker:
         kind = self.rng.choices(kinds, [_KNOWN[kind] for kind in kinds])[0]
         chosen = [pick for pick in usable if pick.template == kind]
         return self.rng.choices(chosen, [pick.weight for pick in chosen])[0]
+
 
 def _selector(pick: Pick) -> str:
     """Return what says which item is meant, whatever its field."""

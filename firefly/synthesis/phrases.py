@@ -97,7 +97,7 @@ class Phrase:
     name: tuple[str, ...] = ()
     """The words of the tool's name."""
     verb: str = ""
-    """For a tool that works something out: what it does, "calculate"; ``text`` is then "the result of ..."."""
+    """For a tool that works something out: what it does; ``text`` is then "the result of calculating ..."."""
 
 
 def phrase_of(tool: Tool) -> Phrase:
@@ -116,7 +116,7 @@ def phrase_of(tool: Tool) -> Phrase:
     return Phrase(f"the {spoken(tool.name)}", name=name)
 
 
-def _from_sentence(text: str, parts: Sequence[str]) -> Phrase | None:
+def _from_sentence(text: str, parts: Sequence[str]) -> Phrase | None:  # noqa: PLR0911 - one for each kind of sentence
     text = re.sub(r"[`*_#\"“”]", "", " ".join(text.strip().split("\n\n")[0].split()))
     first, _, rest = text.partition(" ")
     verbs = [base_form(verb) for verb in re.split(r"[/,]", first) if verb]
@@ -239,10 +239,12 @@ def place_of(phrase: Phrase, noun: str, data: str, *, plain: bool = False) -> st
     """
     items = pool(phrase, noun, data)
     whole = items == data and " and " in split_head(items)[0]  # "the tables and views in the database"
-    many = " ".join([*noun.split()[:-1], _many(noun.split()[-1])])
+    many = " ".join([*noun.split()[:-1], _many(noun.rsplit(maxsplit=1)[-1])])
     found = items.lower().find(f"{many.lower()} ")
     place = items[found + len(many) + 1 :] if found >= 0 and not whole else split_head(items)[1]
-    place = re.sub(r"^from (?=(?:the|its|that) (?:\w+ )?(?:document|workbook|file|presentation|PDF)\b)", "in ", place)
+    place = re.sub(
+        r"^from (?=(?:the|its|that) (?:\w+ )?(?:document|workbook|file|presentation|PDF)\b)", "in ", place
+    )
     return "" if plain and _PLUMBING.match(place) else place
 
 

@@ -27,7 +27,9 @@ from firefly.synthesis.weaving import Told, converted, literal, title_of, weave
 
 __all__ = ["Hop", "compose", "spoken_data", "spoken_row", "wordings"]
 
-_FILE_WORDS = frozenset({"file", "path", "filename", "filepath", "name", "document", "location", "uri", "url"})
+_FILE_WORDS = frozenset(
+    {"file", "path", "filename", "filepath", "name", "document", "location", "uri", "url"}
+)
 _POINTS = re.compile(r"\b(?:it|its|their|that \w+)\b")
 _OF_ONE = ("field", "find", "extreme", "only")
 
@@ -67,10 +69,7 @@ def wordings(hops: Sequence[Hop], answer: Pick, rng: Random, most: int = 4) -> l
     rng.shuffle(kinds)
     firsts = [found[kind][0] for kind in kinds]
     texts: dict[str, str] = {}
-    ways: dict[str, int] = {}
     # one of each way of telling first, so that the wordings differ
-    for text, name in firsts:
-        ways[name.rpartition("/")[2]] = ways.get(name.rpartition("/")[2], 0) + 1
     order = sorted(range(len(firsts)), key=lambda place: _seen(firsts, place))
     for place in order:
         text, name = firsts[place]
@@ -274,7 +273,8 @@ def property_of(pick: Pick, noun: str) -> str:
     >>> def of(key, value, noun):
     ...     column = Column((key,), (value,))
     ...     label = label_of(column)
-    ...     return property_of(Pick(Expression(op="where", call="c1"), value, "", label, "find", column), noun)
+    ...     pick = Pick(Expression(op="where", call="c1"), value, "", label, "find", column)
+    ...     return property_of(pick, noun)
     >>> of("supplier_id", "SUP-1", "supplier"), of("filename", "a.docx", "Word document")
     ('supplier', 'Word document')
     >>> of("lent_to", "R-17", "reader")
@@ -286,15 +286,14 @@ def property_of(pick: Pick, noun: str) -> str:
     participle = done(column)
     if participle is not None and column.kind != "date":
         who = noun if noun and noun not in KEY_WORDS else "person"
-        return (
-            f"the {who} that {{}} {'was' if participle[1] == 'by' else 'is'} {participle[0]} {participle[1]}"
-        )
+        be = "was" if participle[1] == "by" else "is"
+        return f"the {who} that {{}} {be} {participle[0]} {participle[1]}"
     if pick.role == "file":
         kept = [word for word in words(column.name) if word not in _FILE_WORDS]
         return f"{' '.join(kept)} {noun}".strip() if noun else label
     if pick.role == "code":
-        kept = stem(label)
-        return kept if kept and kept != "value" else noun
+        code = stem(label)
+        return code if code and code != "value" else noun
     return label
 
 

@@ -15,11 +15,21 @@ from firefly.english import is_participle, singular, spoken, vocabulary, words
 from firefly.synthesis.columns import Column
 from firefly.synthesis.shown import is_code, is_file, is_proper
 
-__all__ = ["GENERIC", "KEY_WORDS", "PEOPLE", "Role", "is_person", "item_name", "key_column", "name_column", "role_of"]
+__all__ = [
+    "GENERIC",
+    "KEY_WORDS",
+    "PEOPLE",
+    "Role",
+    "is_person",
+    "item_name",
+    "key_column",
+    "name_column",
+    "role_of",
+]
 
 Role = Literal[
-    "key", "name", "person", "place", "date", "quantity", "state", "code", "file", "amount", "formula", "text",
-    "form", "flag", "opaque",
+    "key", "name", "person", "place", "date", "quantity", "state", "code", "file", "amount", "formula",
+    "text", "form", "flag", "opaque",
 ]  # fmt: skip
 """``code``: names another thing. ``state``: shared by several. ``amount``: a quantity with its unit in one
 text. ``formula``: an expression to be computed. ``form``: about the answer's form, not the subject."""
@@ -40,8 +50,8 @@ PEOPLE = _PEOPLE | vocabulary("person reader member patient customer client play
 _PLACES = vocabulary("city town country region village location place district county continent venue")
 _FORM = vocabulary(
     """
-    range style format color colour font width height position location offset initials schema encoding mime
-    dimension dimensions used bounds class kind type dtype datatype layout index sheet_type visibility
+    range style format color colour font width height position location offset initials schema encoding
+    mime dimension dimensions used bounds class kind type dtype datatype layout index sheet_type visibility
     keywords context etag anchor row column line revision_id cell cells column_types nullable default
     """
 )
@@ -66,7 +76,7 @@ def role_of(column: Column, item: str = "") -> Role:  # noqa: PLR0911 - one retu
     said = set(parts)
     kind = column.kind
     if kind in ("flag", "opaque", "date", "quantity"):
-        return kind  # type: ignore[return-value]
+        return kind
     texts = [value for value in column.values if isinstance(value, str)]
     if texts and all(_RANGE.match(text) for text in texts) and not said & KEY_WORDS:
         return "form"
@@ -108,8 +118,8 @@ def is_person(name: str, values: Sequence[JsonValue]) -> bool:
 def key_column(columns: Sequence[Column], item: str) -> Column | None:
     """Return the field that identifies an item among all of its kind: its ID, code or number.
 
-    >>> key = key_column([Column(("order_id",), ("ORD-1", "ORD-2")), Column(("sku",), ("S-1", "S-2"))], "order")
-    >>> key.name
+    >>> columns = [Column(("order_id",), ("ORD-1", "ORD-2")), Column(("sku",), ("S-1", "S-2"))]
+    >>> key_column(columns, "order").name
     'order_id'
     """
     own = set(words(item)) | {singular(word) for word in words(item)}
@@ -125,11 +135,10 @@ def key_column(columns: Sequence[Column], item: str) -> Column | None:
         ):
             continue
         parts = set(words(column.name))
-        if not parts & (KEY_WORDS | {"sku", "isbn", "plate", "handle", "slug"}) and not (
-            parts <= own and all(is_code(value) for value in column.values)
-        ):
-            if position or not all(is_code(value) for value in column.values):
-                continue
+        codes = all(is_code(value) for value in column.values)
+        says_so = parts & (KEY_WORDS | {"sku", "isbn", "plate", "handle", "slug"}) or (parts <= own and codes)
+        if not says_so and (position or not codes):
+            continue
         named = parts - KEY_WORDS
         rank = 3 if named and named <= own else 2 if not named else 1 if position == 0 else 0
         if rank and (best is None or rank > best[0]):
@@ -164,12 +173,14 @@ def name_column(columns: Sequence[Column], item: str) -> Column | None:
 def item_name(noun: str, columns: Sequence[Column]) -> str:
     """Return what an item is called: by its key where the listing has no word for it.
 
-    >>> item_name("row", [Column(("quote_no",), ("Q-1", "Q-2"))]), item_name("row", [Column(("sku",), ("S-1",))])
-    ('quote', 'SKU')
+    >>> item_name("row", [Column(("quote_no",), ("Q-1", "Q-2"))])
+    'quote'
+    >>> item_name("row", [Column(("sku",), ("S-1", "S-2"))])
+    'SKU'
     >>> item_name("order", [])
     'order'
     """
-    if noun and noun.split()[-1] not in GENERIC:
+    if noun and noun.rsplit(maxsplit=1)[-1] not in GENERIC:
         return noun
     names = {word for column in columns for word in words(column.name)}
     if names & {"notnull", "nullable", "dflt_value", "data_type", "column_type"} or {"type", "pk"} <= names:

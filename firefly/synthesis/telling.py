@@ -123,7 +123,7 @@ def _of_statement(said: Told, statement: Statement, passed: str) -> Told:
 
 
 def _is_limit(name: str, value: JsonValue) -> bool:
-    """Return whether an argument only bounds the answer's size; who says nothing of it is careful (cut lists)."""
+    """Return whether an argument only bounds the answer's size; lists that it cuts are known as such."""
     parts = words(name)
     return isinstance(value, int) and not isinstance(value, bool) and bool(parts) and set(parts) <= _LIMITS
 

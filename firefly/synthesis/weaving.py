@@ -40,6 +40,7 @@ _HOMES = vocabulary(
     "channel namespace account table section chapter"
 )
 """Things that hold others: what is told of them says where."""
+_TEXTS = ("text", "string", "phrase", "word", "term")
 _POSITIONS = vocabulary("index position offset")
 _QUERIES = vocabulary("query pattern keyword keywords term search text contains q phrase string needle")
 _BARE = vocabulary("id name key path code number value query title")
@@ -123,10 +124,10 @@ def literal(
     return Told(parameter, quoted(value), title=title, named=said, kind=kind)
 
 
-def _thing(noun: str, title: str, parts: Sequence[str], value: JsonValue, files: Sequence[str]) -> str:
+def _thing(noun: str, title: str, parts: Sequence[str], value: JsonValue, files: Sequence[str]) -> str:  # noqa: PLR0911 - one for each kind of value
     if isinstance(value, str) and (is_file(value) or value.startswith("/")):
         ending = value.rpartition(".")[2].lower() if is_file(value) else ""
-        kind = noun if singular(noun.split()[-1].lower() if noun else "") in FILE_NOUNS else ""
+        kind = noun if singular(noun.rsplit(maxsplit=1)[-1].lower() if noun else "") in FILE_NOUNS else ""
         kind = kind or _ENDINGS.get(ending, "file" if ending else "folder")
         return f"the {kind} {base_name(value, files)}"
     known = noun or stem(title)
@@ -134,8 +135,10 @@ def _thing(noun: str, title: str, parts: Sequence[str], value: JsonValue, files:
         if set(parts) & _POSITIONS:
             thing = " ".join(word for word in known.split() if word not in _POSITIONS)
             return f"the {thing} at index {value}" if thing else f"index {value}"
-        return f"{known} {quoted(value)}" if noun or set(parts) & KEY_WORDS else f"a {known} of {quoted(value)}"
-    if is_code(value) and known.split()[-1:] and known.split()[-1] in ("text", "string", "phrase", "word", "term"):
+        return (
+            f"{known} {quoted(value)}" if noun or set(parts) & KEY_WORDS else f"a {known} of {quoted(value)}"
+        )
+    if is_code(value) and known.split()[-1:] and known.split()[-1] in _TEXTS:
         return f"the {known} {quoted(value)}"
     if is_code(value):
         return named(known, str(value))
@@ -228,7 +231,10 @@ def _substitute(pattern: re.Pattern[str], text: str, one: Told, that: bool) -> t
         lead = f"{preposition} " if preposition else ""
         said_so = one.phrase(noun, that)
         if preposition in ("from", "by") and singular(nouns[-1].lower()) in PEOPLE:
-            lead, said_so = "by ", said_so.removeprefix(f"the {noun} ") if is_proper(one.value[1:-1]) else said_so
+            lead, said_so = (
+                "by ",
+                said_so.removeprefix(f"the {noun} ") if is_proper(one.value[1:-1]) else said_so,
+            )
         return text[: match.start()] + lead + said_so + tail, True
     return text, False
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import heapq
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
@@ -13,11 +15,14 @@ from pydantic import JsonValue
 
 from firefly.contents import is_empty
 from firefly.knowledge import Knowledge
-from firefly.parameters import Parameter, inner_parameters, item_parameter, parameters
+from firefly.parameters import Parameter, inner_parameters, item_parameter
 from firefly.protocols import Proposal, ValueSource
 from firefly.replay.records import Tool, canonical_json
+from firefly.values.description import described
 from firefly.values.errors import needed
-from firefly.values.semantic import semantic_type, shape
+from firefly.values.semantic import semantic_type, shape, words
+from firefly.values.undeclared import all_parameters, missing_keys
+from firefly.values.weights import factor
 
 __all__ = ["Assembly", "arguments", "assemblies", "proposals"]
 
@@ -71,7 +76,7 @@ def assemblies(
     """
     called_for = needed(tool, knowledge)
     columns: list[list[_Choice]] = []
-    for parameter in parameters(tool):
+    for parameter in all_parameters(tool, knowledge):
         required = parameter.required or parameter.name in called_for
         found = proposals(tool, parameter, sources, knowledge, rng)
         if required:
@@ -112,7 +117,10 @@ def proposals(
     weighed = [
         replace(
             one,
-            weight=one.weight * record.factor(one) * (invented if one.source in _INVENTED else 1.0),
+            weight=one.weight
+            * record.factor(one)
+            * factor(tool, parameter.name, one, knowledge.tallies)
+            * (invented if one.source in _INVENTED else 1.0),
         )
         for one in found
     ]
@@ -179,6 +187,16 @@ def _object(
     weights: list[float] = []
     names: list[str] = []
     inner = inner_parameters(parameter, tool)
+    named = {one.name for one in inner}
+    asked = [
+        *missing_keys(tool, parameter.name, knowledge),
+        *(_said_keys(parameter, tool) if not inner else ()),
+    ]
+    inner += tuple(
+        Parameter(name=name, required=True, types=_kind_of(name))
+        for name in dict.fromkeys(asked)
+        if name not in named
+    )
     wanted = [one for one in inner if one.required] or list(inner[:2])
     for one in wanted:
         found = _gathered(tool, one, sources, knowledge, rng, depth)
@@ -195,6 +213,24 @@ def _object(
         detail="an object of the declared properties",
         weight=min(0.9, prod(weights) ** (1 / len(weights))),
     )
+
+
+def _said_keys(parameter: Parameter, tool: Tool) -> list[str]:
+    """Return the keys that the text about a free-form object quotes: "items with 'name' and 'weight'"."""
+    found = _KEYS.search(described(parameter, tool))
+    return re.findall(r"['\"`]([A-Za-z_]\w{0,30})['\"`]", found["keys"]) if found else []
+
+
+_KEYS = re.compile(
+    r"(?:with|containing|contain|having|of|keys?:?|fields?:?)\s+(?P<keys>['\"`][A-Za-z_]\w*['\"`]"
+    r"(?:(?:\s*\([^)]*\))?(?:\s*,\s*(?:and\s+|or\s+)?|\s+and\s+)['\"`][A-Za-z_]\w*['\"`])*)"
+)
+_TEXTUAL = frozenset({"name", "id", "title", "label", "type", "kind", "description", "sense", "unit", "text"})
+
+
+def _kind_of(name: str) -> tuple[str, ...]:
+    """Return what a key that nothing declares most likely takes: a text where its name says so, else a number."""
+    return ("string",) if set(words(name)) & _TEXTUAL else ("number",)
 
 
 class _Record:
@@ -227,8 +263,9 @@ class _Record:
                 if parameter.name not in step.call.arguments or outcome not in ("success", "failure"):
                     continue
                 value = step.call.arguments[parameter.name]
-                tally = self._shapes.setdefault(shape(value), [0.0, 0.0])
-                tally[outcome == "failure"] += share
+                for form in (shape(value), _broad(value)):
+                    tally = self._shapes.setdefault(form, [0.0, 0.0])
+                    tally[outcome == "failure"] += share
                 if outcome == "success" and canonical_json(value) in self._launched:
                     self._constant = True
                 if key == tool.key:
@@ -251,6 +288,8 @@ class _Record:
             return 0.4 ** min(3, self._bad.get(mark, 0))
         good, bad = self._shapes.get(shape(value), (0.0, 0.0))
         factor = (good + 1.5) / (good + bad + 1.5)
+        good, bad = self._shapes.get(_broad(value), (0.0, 0.0))
+        factor *= math.sqrt((good + 3) / (good + bad + 3))
         if self._constant and isinstance(value, str) and mark not in self._launched | self._files:
             factor *= 0.3
         if mark in self._good:
@@ -258,6 +297,11 @@ class _Record:
         if mark in self._blank:
             factor *= 0.6
         return factor * 0.4 ** min(3, self._bad.get(mark, 0))
+
+
+def _broad(value: JsonValue) -> str:
+    """Return the shape of a value without a file's ending: servers like paths of one kind, whatever the file."""
+    return "any " + shape(value).partition(" .")[0]
 
 
 def _best_first(columns: list[list[_Choice]]) -> Iterator[tuple[_Choice, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from firefly.verification.funnel import funnel
 from firefly.verification.reexecution import reexecute
+from firefly.verification.shortcuts import shortcut_rates
 from firefly.verification.stage import verify
 
-__all__ = ["funnel", "reexecute", "verify"]
+__all__ = ["funnel", "reexecute", "shortcut_rates", "verify"]

@@ -1,25 +1,19 @@
-"""Which of the sound candidates are kept: no duplicates, no tool and no server above its share.
-
-Longer chains come first, then those across more servers, for they are rarer; among equals the task id
-decides, which is a hash: the choice is arbitrary, and the same in every run.
-"""
+"""Which of the sound candidates are kept: no duplicates, and nothing above its share."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 
 from firefly.plugins import register
 from firefly.protocols import Trial
 from firefly.records import CheckResult
 from firefly.replay.records import Task, digest
+from firefly.verification.choice import Candidate, Choice, Limits
+from firefly.verification.preflight import group_of
 from firefly.verification.rule import SELECTION, Rule
-
-
-def sequence(task: Task) -> tuple[tuple[str, str], ...]:
-    """Return the tools of the gold calls in order."""
-    return tuple((gold.server, gold.tool) for gold in task.gold_calls)
+from firefly.verification.sources import reads_data
+from firefly.verification.uniqueness import wordings
+from firefly.workflows import is_cross_server, is_write_then_read, workflow
 
 
 def _work(task: Task) -> str:
@@ -31,14 +25,6 @@ def _work(task: Task) -> str:
             [probe.model_dump(mode="json") for probe in task.end_state],
         ]
     )
-
-
-def _words(task: Task) -> str:
-    return " ".join(task.prompt.casefold().split())
-
-
-def _rank(task: Task) -> tuple[int, int, str]:
-    return (-len(task.gold_calls), -len(task.servers), task.id)
 
 
 def _datum(task: Task) -> str:
@@ -72,14 +58,14 @@ class Dedup(Rule):
         if surviving != trial.surviving or not first:
             first = _first_of(_survivors(trial))
             self._first = (trial.surviving, first)
-        kept = {first.get(_work(task), task.id), first.get(_words(task), task.id)} - {task.id}
+        kept = {first.get(key, task.id) for key in (_work(task), *wordings(task))} - {task.id}
         return self.decide([f"the same as candidate {other}" for other in sorted(kept)])
 
 
 def _first_of(tasks: Sequence[Task]) -> dict[str, str]:
     first: dict[str, str] = {}
     for task in sorted(tasks, key=lambda one: one.id):
-        keys = (_work(task), _words(task))
+        keys = (_work(task), *wordings(task))
         # A duplicate does not make its own duplicates fail: only kept tasks count.
         if not any(key in first for key in keys):
             first.update(dict.fromkeys(keys, task.id))
@@ -88,110 +74,85 @@ def _first_of(tasks: Sequence[Task]) -> dict[str, str]:
 
 @register("checks", "caps")
 class Caps(Rule):
-    """No (tool sequence, selector), no sequence and no server has more than its share."""
+    """No workflow, no kind of question, no server and no guess has more than its share."""
 
     name = "caps"
     cost = SELECTION
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each cap is a key of the configuration
         self,
         *,
-        per_selector: int = 3,
+        per_selector: int = 4,
         per_sequence: int = 6,
         per_datum: int = 1,
-        server_share: float = 0.4,
+        server_share: float = 0.35,
+        sequence_share: float = 0.08,
+        guess_share: float = 0.05,
+        guess_family_share: float = 0.15,
         at_least: int = 30,
         required: bool = True,
     ) -> None:
         """Set the caps.
 
         Args:
-            per_selector: tasks with the same tools in the same order and the same kind of answer.
-            per_sequence: tasks with the same tools in the same order.
+            per_selector: tasks with the same sequence and the same kind of answer.
+            per_sequence: tasks with the same sequence: the tools up to the order of independent calls,
+                pure functions dropped.
             per_datum: tasks that ask for one datum, whichever way there.
-            server_share: largest share of tasks that involve one server; with few servers it is raised to
-                2 / (servers + 1), for one server to all.
-            at_least: below this many tasks the share is not enforced.
+            server_share: largest share of tasks that involve one server; a task counts in full for each of
+                its servers. With few servers it is raised to 2 / (servers + 1), for one server to all.
+            sequence_share: largest share of tasks with the same sequence.
+            guess_share: largest share of tasks whose answer is the commonest of the others of its family.
+            guess_family_share: the same within a family (the last tool, the operation and the field).
+            at_least: up to this many tasks the shares of servers and sequences are not enforced.
             required: whether a task above a cap is rejected.
 
         """
         super().__init__(required=required)
-        if min(per_selector, per_sequence, per_datum) < 1 or not 0.0 < server_share <= 1.0:
+        shares = (server_share, sequence_share)
+        if min(per_selector, per_sequence, per_datum) < 1 or not all(0.0 < share <= 1.0 for share in shares):
             raise ValueError(
-                "per_selector, per_sequence, per_datum >= 1 and 0 < server_share <= 1 are needed"
+                "per_selector, per_sequence, per_datum >= 1 and shares above 0, of 1 at most, are needed"
             )
-        self.per_selector = per_selector
-        self.per_sequence = per_sequence
-        self.per_datum = per_datum
-        self.server_share = server_share
-        self.at_least = at_least
+        if not all(0.0 <= share <= 1.0 for share in (guess_share, guess_family_share)):
+            raise ValueError("guess_share and guess_family_share are shares from 0 to 1")
+        self.limits = Limits(
+            per_selector=per_selector,
+            per_sequence=per_sequence,
+            per_datum=per_datum,
+            server_share=server_share,
+            sequence_share=sequence_share,
+            guess_share=guess_share,
+            guess_family_share=guess_family_share,
+            at_least=at_least,
+        )
         self._kept: tuple[frozenset[str], Mapping[str, str]] = (frozenset(), {})
 
     def check(self, task: Task, trial: Trial) -> CheckResult:
         """Say whether the task is among those kept."""
         surviving, dropped = self._kept
         if surviving != trial.surviving:
-            dropped = self._dropped(_survivors(trial))
+            candidates = [_candidate(one, trial) for one in _survivors(trial)]
+            dropped = Choice(candidates, self.limits).dropped()
             self._kept = (trial.surviving, dropped)
         why = dropped.get(task.id)
         return self.decide([why] if why else [])
 
-    def _dropped(self, tasks: Sequence[Task]) -> dict[str, str]:
-        dropped: dict[str, str] = {}
-        by_sequence: Counter[object] = Counter()
-        by_selector: Counter[object] = Counter()
-        by_datum: Counter[str] = Counter()
-        kept: list[Task] = []
-        for task in sorted(tasks, key=_rank):
-            tools = sequence(task)
-            datum = _datum(task)
-            selector = (tools, task.expression.op, task.expression.path, task.expression.field)
-            kind = (tools, task.expression.op)
-            if by_datum[datum] >= self.per_datum:
-                dropped[task.id] = "another task asks for the same datum"
-            elif by_selector[selector] >= 1 and by_sequence[tools] >= self.per_sequence // 2:
-                dropped[task.id] = "the same answer field of the same tools was asked for before"
-            elif by_selector[kind] >= self.per_selector:
-                dropped[task.id] = (
-                    f"{self.per_selector} tasks with these tools and this selector are kept already"
-                )
-            elif by_sequence[tools] >= self.per_sequence:
-                dropped[task.id] = f"{self.per_sequence} tasks with these tools are kept already"
-            else:
-                by_datum[datum] += 1
-                by_sequence[tools] += 1
-                by_selector[kind] += 1
-                by_selector[selector] += 1
-                kept.append(task)
-        return dropped | self._above_share(kept)
 
-    def _above_share(self, kept: list[Task]) -> dict[str, str]:
-        """Drop tasks of the commonest server, last ids first, until no server is above its share.
-
-        A task that joins servers counts for each of them in part, and goes last: such tasks are rarer. Of the
-        others, those of the commonest tool sequence go first.
-        """
-        dropped: dict[str, str] = {}
-        servers = {server for task in kept for server in task.servers}
-        share = max(self.server_share, 2 / (len(servers) + 1))
-        while len(kept) > self.at_least:
-            weights: dict[str, Fraction] = defaultdict(Fraction)
-            by_tools = Counter(sequence(task) for task in kept)
-            for task in kept:
-                for server in task.servers:
-                    weights[server] += Fraction(1, len(task.servers))
-            server, weight = max(weights.items(), key=lambda pair: (pair[1], pair[0]))
-            if weight <= share * len(kept):
-                break
-            last = max(
-                (task for task in kept if server in task.servers),
-                key=lambda task: (
-                    -len(task.servers),
-                    -len(task.gold_calls),
-                    by_tools[sequence(task)],
-                    task.id,
-                ),
-            )
-            kept.remove(last)
-            dropped[last.id] = f"{server} has more than {share:.0%} of the tasks"
-        return dropped
+def _candidate(task: Task, trial: Trial) -> Candidate:
+    profiles = trial.knowledge.profiles
+    reading = [gold for gold in task.gold_calls if reads_data(trial.knowledge, (gold.server, gold.tool))]
+    return Candidate(
+        task=task.id,
+        servers=task.servers,
+        sequence=workflow(task, profiles),
+        kind=task.expression.op,
+        selector=(task.expression.op, task.expression.path, task.expression.field),
+        datum=_datum(task),
+        family=group_of(task),
+        answer=digest(task.answer.value),
+        worth=2.0 * (len(reading) >= 3)
+        + 1.0 * (len(reading) == 2)
+        + 1.5 * is_cross_server(task)
+        + 2.0 * is_write_then_read(task, profiles),
+    )

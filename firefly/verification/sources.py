@@ -128,18 +128,25 @@ class ClosedForm(Rule):
     def check(self, task: Task, trial: Trial) -> CheckResult:
         """Look for a tool whose answer is no function of its arguments."""
         profiles = _profiles(task, trial)
-        reading: list[str] = []
-        for gold in task.gold_calls:
-            profile = profiles[gold.id]
-            if profile is None or profile.pure:
-                continue
-            if profile.pure is False or len(_news(trial.knowledge, profile.key)) >= _NEWS:
-                reading.append(gold.id)
+        reading = [
+            gold.id for gold in task.gold_calls if reads_data(trial.knowledge, (gold.server, gold.tool))
+        ]
         if reading:
             return self.result("pass", reads_data=list(reading))
         if all(profile is not None and profile.pure for profile in profiles.values()):
             return self.result("fail", faults=["every call only computes from its arguments"])
         return self.result("unknown", why="nothing shows that any of the tools reads data")
+
+
+def reads_data(knowledge: Knowledge, key: ToolKey) -> bool:
+    """Return whether a tool is shown to read a data source: a function of its arguments alone does not.
+
+    Not shown is not a yes: what is unknown counts neither as a data source nor as a pure function.
+    """
+    profile = knowledge.profiles.get(key)
+    if profile is None or profile.pure:
+        return False
+    return profile.pure is False or len(_news(knowledge, key)) >= _NEWS
 
 
 _CALENDAR = vocabulary(

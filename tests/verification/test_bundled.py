@@ -33,6 +33,7 @@ CHECKS = {
     "necessity",
     "replay",
     "preflight",
+    "shortcuts",
     "dedup",
     "caps",
     "re_execution",

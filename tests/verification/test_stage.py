@@ -281,7 +281,8 @@ def test_caps_keep_the_longer_of_two_ways_to_one_datum() -> None:
     assert verdicts == {short.id: False, long.id: True}
     other = variant(3, answer=Answer(type="number", value=333))
     assert all(one.verified for one in judged([long, other], Caps()))
-    assert all(one.verified for one in judged([short, long], Caps(per_datum=2)))
+    both = Caps(per_datum=2, guess_share=1.0, guess_family_share=1.0)
+    assert all(one.verified for one in judged([short, long], both))
 
 
 def test_the_funnel_counts_first_and_all_rejections() -> None:

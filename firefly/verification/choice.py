@@ -1,0 +1,293 @@
+"""Chooses among sound candidates: as many as the caps allow, of many workflows, the rarer kinds first.
+
+Shares are of what is kept, so they become counts for a number aimed at, and the largest number that can
+be reached is looked for. One aim is reached greedily: by the worth of a candidate over the price of what it
+uses up (its servers, its workflow, ...), which rises steeply as that runs out. Where that falls short,
+candidates left out are forced in, those in their way given up, and the gaps filled again. The random
+choices have a fixed seed, and among equals the task id decides, which is a hash: arbitrary, and the same
+in every run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The caps; see `firefly.verification.selection.Caps`."""
+
+    per_selector: int
+    per_sequence: int
+    per_datum: int
+    server_share: float
+    sequence_share: float
+    guess_share: float
+    guess_family_share: float
+    at_least: int
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What the choice sees of a task."""
+
+    task: str
+    servers: tuple[str, ...]
+    sequence: Hashable
+    kind: str
+    """The operation of its answer."""
+    selector: Hashable
+    """The operation and what it reads."""
+    datum: str
+    family: Hashable
+    answer: str
+    """Digest of the answer's value."""
+    worth: float
+    """How much rarer than others its kind is; 0: of the commonest kind."""
+
+
+Resource = tuple[str, Hashable]
+"""What the tasks share, by kind: ``datum``, ``kind``, ``sequence`` or ``server``."""
+
+_STEEP = 20.0
+"""How much dearer a resource is when it is used up than when it is untouched."""
+_STEPS = 150_000
+"""Candidates looked at, at most, while an aim is pursued beyond the greedy choice."""
+_GAP = 4
+"""An aim that the greedy choice misses by more is not pursued."""
+_MISSES = 4
+"""Aims in a row that are not reached until the search ends."""
+
+
+class _Filling:
+    """A choice under counts: what is kept, and how far each resource is used up."""
+
+    def __init__(
+        self, candidates: Sequence[Candidate], counts: Mapping[str, int], *, fields: int, most: int
+    ) -> None:
+        self._counts = counts
+        self._most = most
+        self._fields = fields
+        self._resources = {one.task: _resources(one) for one in candidates}
+        self._demand = Counter(resource for one in candidates for resource in self._resources[one.task])
+        self._used: Counter[Resource] = Counter()
+        self._selectors: Counter[Hashable] = Counter()
+        self.kept: dict[str, Candidate] = {}
+
+    def take(self, one: Candidate) -> None:
+        """Keep a candidate."""
+        self.kept[one.task] = one
+        self._used.update(self._resources[one.task])
+        self._selectors[(one.sequence, one.selector)] += 1
+
+    def drop(self, one: Candidate) -> None:
+        """Give a candidate up."""
+        del self.kept[one.task]
+        self._used.subtract(self._resources[one.task])
+        self._selectors[(one.sequence, one.selector)] -= 1
+
+    def used_up(self, one: Candidate) -> list[Resource]:
+        """Return what ``one`` needs and is used up already."""
+        return [
+            resource for resource in self._resources[one.task]
+            if self._used[resource] >= self._counts[resource[0]]
+        ]  # fmt: skip
+
+    def repeats(self, one: Candidate) -> bool:
+        """Return whether its very field was asked for, and its workflow has half of its tasks already."""
+        asked = self._selectors[(one.sequence, one.selector)] >= 1
+        return asked and self._used[("sequence", one.sequence)] >= self._fields
+
+    def fits(self, one: Candidate) -> bool:
+        """Return whether ``one`` may be kept, too."""
+        return len(self.kept) < self._most and not self.repeats(one) and not self.used_up(one)
+
+    def gain(self, one: Candidate) -> tuple[float, str]:
+        """Return the order of preference: worth over price, then the id."""
+        price = 0.0
+        for resource in self._resources[one.task]:
+            count = max(self._counts[resource[0]], 1)
+            scarcity = min(1.0, self._demand[resource] / count)
+            price += scarcity / count * _STEEP ** (self._used[resource] / count)
+        new = 0.5 if not self._used[("sequence", one.sequence)] else 0.0
+        return (1.0 + 0.1 * one.worth + new) / price, one.task
+
+    def fill(self, left: Iterable[Candidate]) -> None:
+        """Keep the best that fits, again and again."""
+        open_ = list(left)
+        while open_ := [one for one in open_ if one.task not in self.kept and self.fits(one)]:
+            self.take(max(open_, key=self.gain))
+
+    def in_the_way(self, one: Candidate, rng: Random) -> list[Candidate] | None:
+        """Return kept candidates, one or two, without which ``one`` fits; None when that takes more."""
+        needed = set(self.used_up(one))
+        out: list[Candidate] = []
+        while needed and len(out) < 2:
+            shared = {name: len(needed.intersection(self._resources[name])) for name in self.kept}
+            most = max(shared.values())
+            out.append(self.kept[rng.choice([name for name, count in shared.items() if count == most])])
+            needed -= set(self._resources[out[-1].task])
+        return None if needed else out
+
+
+def _resources(one: Candidate) -> tuple[Resource, ...]:
+    return (
+        ("datum", one.datum),
+        ("kind", (one.sequence, one.kind)),
+        ("sequence", one.sequence),
+        *(("server", server) for server in one.servers),
+    )
+
+
+class Choice:
+    """The choice among some candidates."""
+
+    def __init__(self, candidates: Sequence[Candidate], limits: Limits) -> None:
+        self._candidates = sorted(candidates, key=lambda one: one.task)
+        self._limits = limits
+        servers = {server for one in self._candidates for server in one.servers}
+        self._server_share = max(limits.server_share, 2 / (len(servers) + 1))
+
+    def dropped(self) -> dict[str, str]:
+        """Return the id of every candidate that is not kept, with the cap that it would break."""
+        guessed: dict[str, str] = {}
+        filling = self._best()
+        while guilty := self._guessed(filling):
+            guessed[guilty.task] = "its answer is the commonest of its family"
+            self._candidates.remove(guilty)  # the shares are of one less now: choose again
+            filling = self._best()
+        why_not = {
+            one.task: self._why_not(one, filling) for one in self._candidates if one.task not in filling.kept
+        }
+        return guessed | why_not
+
+    def _best(self) -> _Filling:
+        """Return the choice that keeps most.
+
+        The count of a share grows in steps; between them a larger aim is harder, at a step it may be easier.
+        So after some aims in a row that are not reached, only steps are tried.
+        """
+        small = min(self._limits.at_least, len(self._candidates))
+        best = self._reached(small)
+        misses = 0
+        for aim in range(small + 1, len(self._candidates) + 1):
+            step = self._counts(aim)["sequence"] > self._counts(aim - 1)["sequence"]
+            if aim <= len(best.kept) or (misses >= _MISSES and not step):
+                continue
+            found = self._reached(aim)
+            if len(found.kept) >= aim:
+                best, misses = found, 0
+            else:
+                misses += 1
+        return best
+
+    def _reached(self, aim: int) -> _Filling:
+        # More than aimed at is welcome where shares hold: of more, they are more.
+        shared = aim > self._limits.at_least
+        filling = _Filling(
+            self._candidates,
+            self._counts(aim),
+            fields=self._limits.per_sequence // 2,
+            most=len(self._candidates) if shared else aim,
+        )
+        filling.fill(self._candidates)
+        rng = Random(f"choice:{aim}")
+        near = shared and len(filling.kept) >= aim - _GAP
+        for _ in range(_STEPS // max(len(self._candidates), 1) if near else 0):
+            if len(filling.kept) >= aim:
+                break
+            left = [one for one in self._candidates if one.task not in filling.kept]
+            self._forced(rng.choice(left), left, filling, rng)
+        return filling
+
+    @staticmethod
+    def _forced(one: Candidate, left: Sequence[Candidate], filling: _Filling, rng: Random) -> None:
+        """Keep ``one`` in the place of others, unless fewer are kept in the end."""
+        before = dict(filling.kept)
+        out = filling.in_the_way(one, rng)
+        if out is None:
+            return
+        for other in out:
+            filling.drop(other)
+        if filling.fits(one):
+            filling.take(one)
+            filling.fill(left)
+        filling.fill(out)
+        if len(filling.kept) < len(before):
+            for other in [kept for name, kept in filling.kept.items() if name not in before]:
+                filling.drop(other)
+            for name, other in before.items():
+                if name not in filling.kept:
+                    filling.take(other)
+
+    def _counts(self, aim: int) -> dict[str, int]:
+        limits = self._limits
+        shared = aim > limits.at_least
+        sequence = int(limits.sequence_share * aim + 1e-9) if shared else limits.per_sequence
+        return {
+            "datum": limits.per_datum,
+            "kind": limits.per_selector,
+            "sequence": min(limits.per_sequence, sequence),
+            "server": int(self._server_share * aim + 1e-9) if shared else aim,
+        }
+
+    def _why_not(self, one: Candidate, filling: _Filling) -> str:
+        """Return which cap one more such task would break."""
+        limits = self._limits
+        for kind, name in filling.used_up(one):
+            if kind == "datum":
+                return "another task asks for the same datum"
+            if kind == "kind":
+                return f"{limits.per_selector} tasks with these tools and this selector are kept already"
+            if kind == "sequence":
+                most = f"{limits.per_sequence} or {limits.sequence_share:.0%}"
+                return f"these tools have {most} of the tasks already"
+            return f"{name} has {self._server_share:.0%} of the tasks already"
+        if filling.repeats(one):
+            return "the same answer field of the same tools was asked for before"
+        return "others were chosen in its place"
+
+    # --- guesses -----------------------------------------------------------------------------
+
+    def _guessed(self, filling: _Filling) -> Candidate | None:
+        """Return a task to give up: the commonest answers of families solve too many. None: few enough."""
+        kept = filling.kept
+        solved = guessable({name: (one.family, one.answer) for name, one in kept.items()})
+        sizes = Counter(one.family for one in kept.values())
+        hits = Counter(kept[name].family for name in solved)
+        too_many = len(solved) > self._limits.guess_share * len(kept)
+        most = self._limits.guess_family_share
+        guilty = [
+            one
+            for name, one in kept.items()
+            if name in solved and (too_many or hits[one.family] > most * sizes[one.family])
+        ]
+        return min(guilty, key=lambda one: (one.worth, one.task), default=None)
+
+
+def guessable(tasks: dict[str, tuple[Hashable, str]]) -> set[str]:
+    """Return the tasks whose answer is the commonest of the *other* tasks of their family.
+
+    Of answers that are equally common the first by digest is the guess. Leaving a task itself out
+    makes the rate an honest estimate: a family's only task is never guessed.
+
+    Args:
+        tasks: task id -> (family, digest of the answer).
+
+    >>> sorted(guessable({"a": ("f", "1"), "b": ("f", "1"), "c": ("f", "2"), "d": ("g", "1")}))
+    ['a', 'b']
+    """
+    families: dict[Hashable, Counter[str]] = defaultdict(Counter)
+    for family, answer in tasks.values():
+        families[family][answer] += 1
+    found = set()
+    for task, (family, answer) in tasks.items():
+        others = families[family].copy()
+        others[answer] -= 1
+        most = max(others.values())
+        if most > 0 and answer == min(one for one, count in others.items() if count == most):
+            found.add(task)
+    return found
