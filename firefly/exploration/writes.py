@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
 
+from firefly.english import words
 from firefly.exploration.arguments import Known
 from firefly.exploration.choices import Choice, filled, together, ways_to_fill
 from firefly.exploration.content import drafts
 from firefly.exploration.walk import Draft, Walk
-from firefly.english import words
 from firefly.outputs import general, leaves, parsed_output, useful_output
 from firefly.parameters import parameters
 from firefly.protocols import ValueSource
@@ -24,6 +24,8 @@ from firefly.records import ExploredCall, Node, ToolKey
 from firefly.replay.records import Observation, Tool, ToolCall
 from firefly.values.semantic import semantic_type
 
+_TRIES = 3
+"""Times that a first write is tried, each with other arguments."""
 _LOOKS = 4
 """Most looks through one tool."""
 _ENOUGH = 12
@@ -47,18 +49,29 @@ def explore_writes(
         reason = "" if node.id in after else read(walk, node)
         if reason:
             return walk.calls, reason
+    reason = ""
+    for _ in range(_TRIES):
+        reason, begun = _once(walk, values)
+        if not reason or begun:
+            break
+    return walk.calls, reason
+
+
+def _once(walk: Walk, values: Sequence[ValueSource]) -> tuple[str, bool]:
+    """Look, write and look again; return why it did not complete, and whether something was written."""
+    sub_dag = walk.sub_dag
     wanted: dict[str, Draft] = {}
     for node in sub_dag.writes:
         draft = next(_drafts(walk, node, values, wanted), None)
         if draft is None:
-            return walk.calls, f"no arguments that a person would give were found for {node.tool[1]}"
+            return f"no arguments that a person would give were found for {node.tool[1]}", False
         wanted[node.id] = draft
     looks = [(node, draft) for node in sub_dag.looks for draft in _looks(walk, node, list(wanted.values()))]
     before = [_call(walk, node, draft, look=True).step.observation for node, draft in looks]
     for place, node in enumerate(sub_dag.writes):
         reason = _write(walk, node, wanted[node.id])
         if reason:
-            return walk.calls, reason
+            return reason, place > 0
         if place < len(sub_dag.writes) - 1:
             for one, draft in looks:
                 _call(walk, one, draft, look=True)
@@ -66,7 +79,7 @@ def explore_writes(
     for node in sub_dag.looks:
         mine = [(draft, seen) for (one, draft), seen in zip(looks, before, strict=True) if one is node]
         changed += _look_again(walk, node, mine)
-    return walk.calls, "" if changed else "nothing that was looked at changed"
+    return "" if changed else "nothing that was looked at changed", True
 
 
 def _drafts(
@@ -91,9 +104,12 @@ def _drafts(
     _inherit(walk, node, tool, chosen)
     made = [draft.arguments for draft in others.values()]
     taken = [other.tool for other in walk.sub_dag.writes if other.id in others]
+    tried = {call.call.digest for call in walk.calls}
     for arguments, sources in drafts(
         tool, walk.known, _reads(walk.known), values, chosen.arguments, walk.rng
     ):
+        if ToolCall(server=tool.server, tool=tool.name, arguments=arguments).digest in tried:
+            continue
         if made and not _about_the_same(arguments, made[0]):
             continue
         if node.tool in taken and arguments in made:

@@ -16,7 +16,7 @@ from firefly.knowledge import Knowledge
 from firefly.mentions import mention, same
 from firefly.outputs import leaves
 from firefly.records import Exploration
-from firefly.replay.expressions import ExpressionError, evaluate, is_number
+from firefly.replay.expressions import ExpressionError, evaluate
 from firefly.replay.parsers import parse
 from firefly.replay.records import Expression, StateProbe, Task
 from firefly.synthesis.answers import answer_of
@@ -31,8 +31,6 @@ from firefly.synthesis.writer import Writer
 
 __all__ = ["ChangeWriter", "change_writers"]
 
-_FEW = 2
-"""A count from one to this says no more than that something was added."""
 _TALLIES = ("scalar", "count", "total")
 _TALLY = 0.4
 """Least worth of a figure about all that is there: after a change it is what a person asks for."""
@@ -53,7 +51,9 @@ def change_writers(
     made = [call for call in steps if call.node not in looks]
     last = {call.node: call for call in made}
     made = [call for call in made if last[call.node] is call]
-    first = next((place for place, call in enumerate(exploration.calls) if call.node in writes), 0)
+    first = next(
+        (place for place, call in enumerate(exploration.calls) if call in made and call.node in writes), 0
+    )
     for final in (call for call in steps if call.node in looks):
         before = next(
             (one for one in exploration.calls[:first] if one.call.digest == final.call.digest), None
@@ -79,6 +79,9 @@ def change_writers(
 
 class ChangeWriter(Writer):
     """Writes the tasks of some writes and one read after them."""
+
+    # One or two says no more than that something was added; a guess earns nothing without the writes.
+    fewest = 3
 
     def __init__(
         self,
@@ -107,7 +110,7 @@ class ChangeWriter(Writer):
                     yield pick, weight
 
     def _is_news(self, pick: Pick) -> bool:
-        """Return whether the answer changed, to something that neither the instructions nor the writes say."""
+        """Return whether the answer changed, to something that neither instructions nor writes say."""
         if not super()._is_news(pick):
             return False
         try:
@@ -115,8 +118,6 @@ class ChangeWriter(Writer):
         except ExpressionError:
             before = None
         if same(before, pick.value) or before == pick.value:
-            return False
-        if pick.template == "count" and is_number(pick.value) and float(str(pick.value)) <= _FEW:
             return False
         written = [leaf for call in self.writes for _, leaf in leaves(dict(call.call.arguments))]
         answers = pick.value if isinstance(pick.value, list) else [pick.value]
@@ -128,7 +129,7 @@ class ChangeWriter(Writer):
         )
 
     def _guessable(self, pick: Pick) -> bool:
-        """Return whether the answer says how the call was made; without the writes no guess is graded right."""
+        """Return whether the answer says how the call was made; no guess does without the writes."""
         return self._echoes(pick)
 
     def _task(self, answer: Pick) -> Task | None:

@@ -29,15 +29,16 @@ from firefly.synthesis.weaving import FILE_NOUNS
 __all__ = ["instruction"]
 
 _CUT = re.compile(
-    r"\s*(?:\.(?=\s|$)|[;:(\[\n]| - | – | — | with optional\b| optionally\b| using | based on | so that | if | when "
+    r"\s*(?:\.(?=\s|$)|[;:(\[\n]| - | – | — | with optional\b| optionally\b| using | based on | so that "
+    r"| if | when "
     r"|, (?:overwriting|replacing|including|such|like|e\.g|or|and|which|where|in|by|as|with|[a-z]+ing)\b).*$",
     re.IGNORECASE | re.DOTALL,
 )
 _OLD = vocabulary("find old search query pattern from target original match")
 _NEW = vocabulary("replace replacement new to substitute")
 _HOMES = vocabulary(
-    "database schema sheet folder directory branch project repository workspace collection list board channel "
-    "account table section chapter range"
+    "database schema sheet folder directory branch project repository workspace collection list board "
+    "channel account table section chapter range"
 )
 """Things that hold others: what is told of them says where."""
 _MAKING = vocabulary("create make new initialize start generate")
@@ -98,7 +99,9 @@ def instruction(
         return None
     # What is written stays as it is, whatever it says.
     texts = [value for value in told.values() if isinstance(value, str) and value.count(" ") > 1]
-    hidden = {name: f"{_MARK}{texts.index(value)}" if value in texts else value for name, value in told.items()}
+    hidden = {
+        name: f"{_MARK}{texts.index(value)}" if value in texts else value for name, value in told.items()
+    }
     sentence, hidden = _with(sentence, hidden)
     phrase = Phrase(sentence, name=words(tool.name))
     said = spoken_data(replace(hop, phrase=phrase, literals=hidden), hops)
@@ -163,14 +166,19 @@ def _made(
 
 
 def _with(sentence: str, told: Mapping[str, JsonValue]) -> tuple[str, dict[str, JsonValue]]:
-    """Say what the new thing is like: "a table with 3 rows and 4 columns", "a paragraph with the text ..."."""
+    """Say what the new thing is like: "a table with 3 rows and 4 columns", "a note with the text ..."."""
     said: dict[str, str] = {}
     known = set(words(sentence))
     for name, value in told.items():
         label = _WHOLE.get(spoken(name), spoken(name))
         if isinstance(value, int) and not isinstance(value, bool) and is_plural(label.split()[-1]):
             said[name] = f"{value} {label}"
-        elif isinstance(value, str) and not is_file(value) and not is_code(value) and not set(words(name)) & known:
+        elif (
+            isinstance(value, str)
+            and not is_file(value)
+            and not is_code(value)
+            and not set(words(name)) & known
+        ):
             said[name] = f"the {label} {quoted(value)}"
     if not said:
         return sentence, dict(told)
