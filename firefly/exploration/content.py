@@ -77,6 +77,8 @@ def drafts(
     values: Sequence[ValueSource],
     fixed: Mapping[str, JsonValue],
     rng: Random,
+    *,
+    careful: bool = False,
 ) -> Iterator[tuple[Arguments, dict[str, str]]]:
     """Yield (arguments, parameter -> where its value is from) for a call that writes.
 
@@ -87,6 +89,7 @@ def drafts(
         values: value sources, best first.
         fixed: arguments that are decided.
         rng: every choice comes from it.
+        careful: whether the call is to be about what it was about when it worked.
 
     """
     wanted = [one for one in parameters(tool) if one.required or one.name in fixed]
@@ -94,12 +97,12 @@ def drafts(
         (dict(step.call.arguments), "worked") for step in known.knowledge.successes(tool.key)
     ]
     found = islice(arguments(tool, values, known.knowledge, rng), _DRAFTS)
-    bases += [(dict(made), "") for made, _ in found]
+    bases += [] if careful else [(dict(made), "") for made, _ in found]
     rng.shuffle(bases)
     about = _about(tool, known, reads, rng)
     for base, source in bases:
         # What was written before can be written once more; what other reads were about may be.
-        again = source == "worked" and rng.random() < _AGAIN
+        again = source == "worked" and (careful or rng.random() < _AGAIN)
         place = rng.choice(about) if about and not again else {}
         made: Arguments = {}
         sources: dict[str, str] = {}

@@ -50,19 +50,19 @@ def explore_writes(
         if reason:
             return walk.calls, reason
     reason = ""
-    for _ in range(_TRIES):
-        reason, begun = _once(walk, values)
+    for attempt in range(_TRIES):
+        reason, begun = _once(walk, values, careful=attempt > 0)
         if not reason or begun:
             break
     return walk.calls, reason
 
 
-def _once(walk: Walk, values: Sequence[ValueSource]) -> tuple[str, bool]:
+def _once(walk: Walk, values: Sequence[ValueSource], *, careful: bool) -> tuple[str, bool]:
     """Look, write and look again; return why it did not complete, and whether something was written."""
     sub_dag = walk.sub_dag
     wanted: dict[str, Draft] = {}
     for node in sub_dag.writes:
-        draft = next(_drafts(walk, node, values, wanted), None)
+        draft = next(_drafts(walk, node, values, wanted, careful), None)
         if draft is None:
             return f"no arguments that a person would give were found for {node.tool[1]}", False
         wanted[node.id] = draft
@@ -83,7 +83,11 @@ def _once(walk: Walk, values: Sequence[ValueSource]) -> tuple[str, bool]:
 
 
 def _drafts(
-    walk: Walk, node: Node, values: Sequence[ValueSource], others: Mapping[str, Draft]
+    walk: Walk,
+    node: Node,
+    values: Sequence[ValueSource],
+    others: Mapping[str, Draft],
+    careful: bool,
 ) -> Iterator[Draft]:
     """Yield arguments for a write: passed values first, then what a person would write."""
     tool = walk.known.tool(node.tool)
@@ -106,7 +110,7 @@ def _drafts(
     taken = [other.tool for other in walk.sub_dag.writes if other.id in others]
     tried = {call.call.digest for call in walk.calls}
     for arguments, sources in drafts(
-        tool, walk.known, _reads(walk.known), values, chosen.arguments, walk.rng
+        tool, walk.known, _reads(walk.known), values, chosen.arguments, walk.rng, careful=careful
     ):
         if ToolCall(server=tool.server, tool=tool.name, arguments=arguments).digest in tried:
             continue
