@@ -15,10 +15,10 @@ from pydantic import JsonValue
 from firefly.knowledge import Knowledge
 from firefly.mentions import mention, same
 from firefly.outputs import leaves
-from firefly.records import Exploration
+from firefly.records import Exploration, ExploredCall
 from firefly.replay.expressions import ExpressionError, evaluate
 from firefly.replay.parsers import parse
-from firefly.replay.records import Expression, StateProbe, Task
+from firefly.replay.records import Expression, Observation, StateProbe, Task
 from firefly.synthesis.answers import answer_of
 from firefly.synthesis.chains import Chain
 from firefly.synthesis.instructions import instruction
@@ -69,12 +69,31 @@ def change_writers(
             if parsed is not None and parsed.parser == "csv":
                 tables.add(call.id)
         tools = {call.id: tool for call in calls if (tool := knowledge.tools.get(call.call.key)) is not None}
-        was = parse(before.step.observation)
-        if len(tools) == len(calls) and outputs[final.id] is not None and was is not None:
+        was = [parse(before.step.observation), *map(parse, _without(exploration, made, writes, final))]
+        if len(tools) == len(calls) and outputs[final.id] is not None and was[0] is not None:
             chain = Chain(calls, outputs, tools, frozenset(tables))
             yield ChangeWriter(
-                exploration, chain, knowledge, rng, lexicon, phrasings, before=was.value, writes=writes
+                exploration,
+                chain,
+                knowledge,
+                rng,
+                lexicon,
+                phrasings,
+                before=[one.value for one in was if one is not None],
+                writes=writes,
             )
+
+
+def _without(
+    exploration: Exploration, made: Sequence[ExploredCall], writes: set[str], final: ExploredCall
+) -> Iterator[Observation]:
+    """Yield what the read says where some of several writes are left out."""
+    wanted = {call.call.digest for call in made if call.node in writes}
+    for recording in exploration.orders:
+        digests = [step.call.digest for step in recording.steps]
+        if not wanted <= set(digests) and final.call.digest in digests:
+            place = len(digests) - 1 - digests[::-1].index(final.call.digest)
+            yield recording.steps[place].observation
 
 
 class ChangeWriter(Writer):
@@ -92,7 +111,7 @@ class ChangeWriter(Writer):
         lexicon: Lexicon,
         phrasings: int = 3,
         *,
-        before: JsonValue,
+        before: Sequence[JsonValue],
         writes: set[str],
     ) -> None:
         super().__init__(exploration, chain, knowledge, rng, lexicon, phrasings)
@@ -113,11 +132,7 @@ class ChangeWriter(Writer):
         """Return whether the answer changed, to something that neither instructions nor writes say."""
         if not super()._is_news(pick):
             return False
-        try:
-            before = evaluate(pick.expression, {pick.expression.call: self.before})
-        except ExpressionError:
-            before = None
-        if same(before, pick.value) or before == pick.value:
+        if any(self._alike(pick, output) for output in self.before):
             return False
         written = [leaf for call in self.writes for _, leaf in leaves(dict(call.call.arguments))]
         answers = pick.value if isinstance(pick.value, list) else [pick.value]
@@ -127,6 +142,15 @@ class ChangeWriter(Writer):
             for one in answers
             for leaf in (*written, *replies)
         )
+
+    @staticmethod
+    def _alike(pick: Pick, output: JsonValue) -> bool:
+        """Return whether the answer is the same in an output that lacks some write."""
+        try:
+            found = evaluate(pick.expression, {pick.expression.call: output})
+        except ExpressionError:
+            return False
+        return same(found, pick.value) or found == pick.value
 
     def _guessable(self, pick: Pick) -> bool:
         """Return whether the answer says how the call was made; no guess does without the writes."""

@@ -21,7 +21,7 @@ from firefly.synthesis.columns import Column
 from firefly.synthesis.phrases import Phrase
 from firefly.synthesis.picks import Pick
 from firefly.synthesis.questions import Hop, spoken_data, spoken_row
-from firefly.synthesis.shown import base_name, is_code, is_file, quoted
+from firefly.synthesis.shown import base_name, is_code, is_file, quoted, shown
 from firefly.synthesis.sql_changes import Change, describe_change, is_change
 from firefly.synthesis.telling import tellable
 from firefly.synthesis.weaving import FILE_NOUNS
@@ -44,6 +44,8 @@ _HOMES = vocabulary(
 _MAKING = vocabulary("create make new initialize start generate")
 _WHOLE = {"cols": "columns", "col": "column"}
 _MARK = "\N{SECTION SIGN}"
+_TO = " \N{RIGHTWARDS ARROW} "
+_SETTING = vocabulary("set change update adjust rename correct raise lower")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _CELL = re.compile(r"[A-Z]{1,3}[1-9]\d*")
 
@@ -97,14 +99,18 @@ def instruction(
     told = {name: value for name, value in told.items() if name not in dates}
     if len(dates) > 1 or any(not tellable(value) for value in told.values()):
         return None
+    sentence, told = _set(sentence, told)
+    ending = sentence.partition(_TO)[2]
+    sentence = sentence.partition(_TO)[0]
     # What is written stays as it is, whatever it says.
     texts = [value for value in told.values() if isinstance(value, str) and value.count(" ") > 1]
     hidden = {
         name: f"{_MARK}{texts.index(value)}" if value in texts else value for name, value in told.items()
     }
     sentence, hidden = _with(sentence, hidden)
-    phrase = Phrase(sentence, name=words(tool.name))
+    phrase = Phrase(sentence, name=words(tool.name), verb=sentence.partition(" ")[0].lower())
     said = spoken_data(replace(hop, phrase=phrase, literals=hidden), hops)
+    said += f" to {ending}" if ending else ""
     for number, text in enumerate(texts):
         said = said.replace(f"{_MARK}{number}", text)
     return f"{said} on {next(iter(dates.values()))}" if dates else said
@@ -151,6 +157,18 @@ def _into_cells(sentence: str, told: Mapping[str, JsonValue]) -> tuple[str, dict
 
 def _is_grid(value: Sequence[JsonValue]) -> bool:
     return bool(value) and all(isinstance(row, list) for row in value)
+
+
+def _set(sentence: str, told: Mapping[str, JsonValue]) -> tuple[str, dict[str, JsonValue]]:
+    """Say to what something is set: "Set the weight of crate CRT-1 to 640"."""
+    verb, _, rest = sentence.partition(" ")
+    subject = set(words(re.split(r" (?:of|for|in|on) ", rest)[0]))
+    named = [name for name in told if set(words(name)[-1:]) & subject]
+    if verb.lower() not in _SETTING or len(named) != 1 or " " not in rest:
+        return sentence, dict(told)
+    return f"{sentence}{_TO}{shown(told[named[0]])}", {
+        name: value for name, value in told.items() if name != named[0]
+    }
 
 
 def _made(
