@@ -13,9 +13,10 @@ from collections.abc import Set as AbstractSet
 from pydantic import JsonValue
 
 from firefly.graph.drafts import draft
+from firefly.graph.fields import Domain, Field
 from firefly.graph.names import may_match, name_match
 from firefly.graph.places import fits
-from firefly.graph.seen import Domain, Field, Want, launch_values, seen_of
+from firefly.graph.seen import Want, launch_values, seen_of
 from firefly.graph.wholes import record_edges
 from firefly.knowledge import Knowledge
 from firefly.outputs import Path
@@ -44,7 +45,7 @@ _ECHO = 0.6
 """For values that the source only repeated."""
 _TEXT = 0.85
 """For values found in text that no parser reads."""
-_FREE = 0.25
+_FREE = 0.4
 """For texts that whoever calls writes himself: a message, a comment."""
 _PART = 0.75
 """For values that are but a part of an argument."""

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from firefly.graph.drafts import draft
+from firefly.graph.fields import Domain, Field
 from firefly.graph.names import name_match
 from firefly.graph.observed import discount, score_of
-from firefly.graph.seen import Domain, Field, Seen, launch_values, seen_of
+from firefly.graph.seen import Seen, launch_values, seen_of
 from firefly.knowledge import Knowledge
 from firefly.outputs import Path, useful_output
 from firefly.plugins import register

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from firefly.graph.drafts import draft
+from firefly.graph.fields import Field
 from firefly.graph.names import name_match
-from firefly.graph.seen import Field, Want
+from firefly.graph.seen import Want
 from firefly.outputs import ANY_INDEX, Path
 from firefly.records import Edge
 from firefly.replay.records import Tool
