@@ -306,3 +306,43 @@ def test_reads_that_need_something_made_first_are_tried_again_after_it() -> None
     _, found = probe(toy, listing([tool("open_book"), tool("read_book", "book_id", book_id=TEXT)]))
     assert found["read_book"].successes >= 1
     assert found["read_book"].determinism != "volatile"
+
+
+# --- fields that change by themselves, and reads that need something made -------------------------
+
+
+def test_a_tool_is_usable_but_for_the_field_that_changes_by_itself() -> None:
+    rng = Random(1)
+
+    def list_timed(state: dict[str, Any]) -> Any:
+        return {"notes": list_notes(state), "processing_time": round(rng.random(), 6)}
+
+    _, found = probe(Toy({"list_timed": list_timed}, start=notes, shown=True), listing([tool("list_timed")]))
+    assert found["list_timed"].usable
+    assert found["list_timed"].volatile_paths == (("processing_time",),)
+    assert "but for processing_time" in found["list_timed"].evidence["determinism"]
+
+
+def test_reads_of_what_must_be_made_first_are_proven_too() -> None:
+    def open_book(state: dict[str, Any], title: str) -> Any:
+        state["books"] = [*state.get("books", []), title]
+        return {"handle": f"book-{len(state['books'])}"}
+
+    def get_page(state: dict[str, Any], handle: str) -> Any:
+        number = int(handle.rpartition("-")[2])
+        if not 0 < number <= len(state.get("books", [])):
+            raise ValueError(f"no open book {handle}")
+        return {"handle": handle, "words": [f"leaf {number}", f"page {number}"], "lines": 40 + number}
+
+    def list_books(state: dict[str, Any]) -> Any:
+        return {"open": state.get("books", [])}
+
+    tools = [
+        tool("open_book", "title", title=TEXT),
+        tool("get_page", "handle", read_only=True, handle=TEXT),
+        tool("list_books", read_only=True),
+    ]
+    functions = {"open_book": open_book, "get_page": get_page, "list_books": list_books}
+    _, found = probe(Toy(functions), listing(tools))
+    assert found["open_book"].effect == "write"
+    assert found["get_page"].usable and found["list_books"].usable

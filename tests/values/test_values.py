@@ -12,20 +12,23 @@ from jsonschema import Draft202012Validator
 from firefly.knowledge import Knowledge
 from firefly.parameters import parameters
 from firefly.protocols import Proposal, ValueSource
-from firefly.records import Listing, ServerHealth, ToolProfile
+from firefly.records import Listing, ServerHealth, ToolProfile, ValueOutcome
 from firefly.replay.records import Observation, Recording, State, Step, Tool, ToolCall
 from firefly.values import (
     arguments,
     description,
+    dictionary,
     errors,
     grammar,
     launch,
     observed,
+    pool,
     proposals,
     schema,
 )
 from firefly.values.description import described, shown_calls
 from firefly.values.semantic import semantic_type, shape
+from firefly.values.weights import factor, tallied
 from tests.value_sources import SOURCES
 
 TEXT = {"type": "string"}
@@ -457,3 +460,76 @@ def test_a_shape_is_what_a_server_may_refuse_as_such() -> None:
 
 def test_proposals_are_plain_values() -> None:
     assert Proposal(value=1, source="x").weight == 0.5
+
+
+# --- the user's values, the pool, and what is learnt ---------------------------------------------
+
+
+def with_values(of: Tool, **values: tuple[Any, ...]) -> Knowledge:
+    listing = known([of]).listings[of.server]
+    return Knowledge([listing.model_copy(update={"values": values})])
+
+
+def test_the_users_values_come_first_and_a_tools_own_before_any_tools() -> None:
+    search = tool("search", "region", region={"type": "string", "enum": ["north", "south"]})
+    knowledge = with_values(search, **{"region": ("apac",), "search.region": ("emea",)})
+    assert values_of(dictionary.Dictionary(), search, "region", knowledge) == ["emea", "apac"]
+    assert best(search, knowledge) == {"region": "emea"}
+
+
+def test_the_pool_gives_values_of_the_kind_that_a_parameter_takes_whatever_they_were_called() -> None:
+    orders = tool("list_things", server="shop")
+    track = tool("track", "reference", reference=TEXT, server="post")
+    steps = [
+        (orders, {}, "success", '[{"a": "ORD-1001"}, {"a": "ORD-1002"}, {"a": "TCK-7"}]'),
+        (track, {"reference": "ORD-1003"}, "success", '{"at": "depot"}'),
+    ]
+    found = values_of(pool.Pool(), track, "reference", known([orders, track], steps))
+    assert {"ORD-1001", "ORD-1002"} <= set(found) and "TCK-7" not in found
+
+
+def test_the_pool_keeps_the_latest_values_of_a_kind_and_lets_the_oldest_go() -> None:
+    orders = tool("list_things", server="shop")
+    track = tool("track", "reference", reference=TEXT, server="shop")
+    listed = ", ".join(f'"ORD-{1000 + n}"' for n in range(30))
+    steps = [
+        (orders, {}, "success", f"[{listed}]"),
+        (track, {"reference": "ORD-1029"}, "success", '{"at": "depot"}'),
+    ]
+    found = values_of(pool.Pool(capacity=5, limit=50), track, "reference", known([orders, track], steps))
+    assert len(found) == 5 and "ORD-1000" not in found
+
+
+def test_globs_name_the_endings_of_the_files_that_are_there() -> None:
+    find = tool("find_files", "pattern", pattern={"type": "string", "description": "A glob pattern."})
+    files = ["/workspace/a.csv", "/workspace/x/b.csv", "/workspace/c.md"]
+    assert "**/*.csv" in values_of(grammar.Grammar(), find, "pattern", known([find], files=files))
+
+
+def test_sums_are_made_of_numbers_that_were_seen() -> None:
+    calculate = tool("calculate", "expression", says="Calculates an expression.", expression=TEXT)
+    prices = tool("list_prices")
+    knowledge = known([calculate, prices], [(prices, {}, "success", '[{"price": 12.5}, {"price": 40}]')])
+    assert "12.5 + 40" in values_of(grammar.Grammar(), calculate, "expression", knowledge)
+
+
+def test_a_source_whose_values_failed_counts_for_less_and_one_that_worked_does_not() -> None:
+    find = tool("find", "a", a=TEXT)
+    outcomes = [
+        ValueOutcome(server="srv", tool="find", parameter="a", source="observed", bad=6),
+        ValueOutcome(server="srv", tool="find", parameter="a", source="launch", good=6),
+    ]
+    tallies = Knowledge([], value_outcomes=outcomes).tallies
+    weights = {
+        name: factor(find, "a", Proposal(value="x", source=name), tallies)
+        for name in ("observed", "launch", "grammar")
+    }
+    assert weights["observed"] < 0.4 and weights["launch"] == weights["grammar"] == 1.0
+
+
+def test_tallies_do_not_hang_on_the_order_of_the_work() -> None:
+    find = tool("find", "a", a=TEXT)
+    steps = known([find], [(find, {"a": n}, "failure", "no") for n in ("x", "y", "z")]).steps[find.key]
+    calls = [(step, {"a": "observed", "b": "schema"}) for step in steps]
+    assert tallied(calls) == tallied(calls[::-1])
+    assert [(one.source, one.bad) for one in tallied(calls)] == [("observed", 1.5), ("schema", 1.5)]
