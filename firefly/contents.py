@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from firefly.replay.parsers import AST_LOCK
 from firefly.replay.records import Observation
 from firefly.wording import is_nothing
 
@@ -86,7 +87,8 @@ def _decode(text: str) -> JsonValue | object:
     if len(text) > 200_000:
         return _NOTHING
     try:
-        value = ast.literal_eval(text)
+        with AST_LOCK:
+            value = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return _NOTHING
     return value if isinstance(value, dict | list | tuple | str) else _NOTHING

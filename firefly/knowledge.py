@@ -7,12 +7,15 @@ an argument; nobody learns behind its back.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
-from firefly.records import Listing, ToolKey, ToolProfile
+from firefly.records import Listing, ToolKey, ToolProfile, ValueOutcome
 from firefly.replay.masks import answer_digest
 from firefly.replay.records import Recording, Step, Tool, digest
+
+Tallies = Mapping[tuple[str, str, str, str], tuple[float, float]]
+"""(server, tool, parameter, source) -> calls that succeeded, and its share of those that failed."""
 
 
 class Knowledge:
@@ -28,6 +31,7 @@ class Knowledge:
         listings: Iterable[Listing],
         profiles: Iterable[ToolProfile] = (),
         recordings: Iterable[Recording] = (),
+        value_outcomes: Iterable[ValueOutcome] = (),
     ) -> None:
         self.listings: dict[str, Listing] = {
             listing.server: listing for listing in sorted(listings, key=lambda one: one.server)
@@ -38,6 +42,7 @@ class Knowledge:
         self.recordings: Sequence[Recording] = tuple(
             sorted(recordings, key=lambda one: (_calls_digest(one), one.id))
         )
+        self.tallies: Tallies = _added(value_outcomes)
 
     @cached_property
     def tools(self) -> dict[ToolKey, Tool]:
@@ -69,6 +74,11 @@ class Knowledge:
             (listing for name, listing in self.listings.items() if name in names),
             (profile for key, profile in self.profiles.items() if key[0] in names),
             (recording for recording in self.recordings if set(recording.servers) <= names),
+            (
+                ValueOutcome(server=key[0], tool=key[1], parameter=key[2], source=key[3], good=good, bad=bad)
+                for key, (good, bad) in self.tallies.items()
+                if key[0] in names
+            ),
         )
 
     @cached_property
@@ -85,6 +95,7 @@ class Knowledge:
                     [_calls_digest(recording), [self._answer_digest(step) for step in recording.steps]]
                     for recording in self.recordings
                 ],
+                [[*key, *counts] for key, counts in self.tallies.items()],
             ]
         )
 
@@ -93,6 +104,15 @@ class Knowledge:
         if profile is not None and profile.determinism == "deterministic":
             return answer_digest(step.observation, profile.volatile_paths)
         return step.observation.outcome
+
+
+def _added(outcomes: Iterable[ValueOutcome]) -> Tallies:
+    found: dict[tuple[str, str, str, str], tuple[float, float]] = {}
+    for one in outcomes:
+        key = (one.server, one.tool, one.parameter, one.source)
+        good, bad = found.get(key, (0.0, 0.0))
+        found[key] = (good + one.good, bad + one.bad)
+    return {key: found[key] for key in sorted(found)}
 
 
 def _calls_digest(recording: Recording) -> str:

@@ -58,6 +58,8 @@ class Listing(Record):
     """Digest of the world that its sandbox starts from."""
     files: tuple[str, ...] = ()
     """Files of the sandbox's fixture (``/workspace/...``), sorted: what a user would know to be there."""
+    values: dict[str, tuple[JsonValue, ...]] = Field(default_factory=dict)
+    """Values that the user gave: ``parameter`` or ``tool.parameter`` -> values."""
     client_capabilities: tuple[str, ...] = ()
     """What the client said that it can do; servers list other tools for other clients."""
 
@@ -108,12 +110,27 @@ class ToolProfile(Record):
         return self.effect == "read" and self.determinism == "deterministic" and self.successes > 0
 
 
+class ValueOutcome(Record):
+    """What became of the values that one source gave to one parameter."""
+
+    server: str
+    tool: str
+    parameter: str
+    source: str
+    good: float = 0.0
+    """Calls that succeeded."""
+    bad: float = 0.0
+    """Its share of the calls that failed."""
+
+
 class ProbeReport(Record):
     """The result of probing one server: its tools' profiles and every call made."""
 
     server: str
     profiles: tuple[ToolProfile, ...]
     recordings: tuple[Recording, ...]
+    value_outcomes: tuple[ValueOutcome, ...] = ()
+    """How the sources of arguments fared, for those that were chosen anew."""
 
 
 class Edge(Identified):

@@ -25,6 +25,7 @@ from firefly.records import (
 )
 from firefly.replay.records import Record, Recording, Task, canonical_json, digest
 from firefly.store import Store
+from firefly.values.weights import of_explorations
 
 if TYPE_CHECKING:
     from firefly.graph import Unresolved
@@ -193,6 +194,10 @@ class Run:
             [
                 *(recording for report in self.probe_reports for recording in report.recordings),
                 *(one for exploration in self.explorations for one in exploration.recordings),
+            ],
+            [
+                *(outcome for report in self.probe_reports for outcome in report.value_outcomes),
+                *of_explorations(self.explorations),
             ],
         )
 

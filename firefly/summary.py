@@ -12,11 +12,12 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from firefly import __version__
+from firefly.curves import svg
 from firefly.errors import RunError
+from firefly.figures import workflow_figures
+from firefly.reasons import reasons_without_task
 from firefly.records import Listing, ToolKey, ToolProfile
 from firefly.replay.records import Recording
-from firefly.workflows import is_cross_server, is_write_then_read
-from firefly.workflows import workflow as tool_sequence
 
 if TYPE_CHECKING:
     from firefly.run import Run
@@ -47,11 +48,9 @@ def figures(run: Run) -> dict[str, Any]:
         "candidates": len(run.tasks),
         "verified": len(verified),
         "verified_servers": sorted({server for task in verified for server in task.servers}),
+        "without_task": without_task(run),
         "verified_per_server": dict(sorted(Counter(s for t in verified for s in t.servers).items())),
-        "distinct_tool_sequences": len({tool_sequence(task, profiles) for task in verified}),
-        "gold_calls": dict(sorted(Counter(str(len(task.gold_calls)) for task in verified).items())),
-        "cross_server": sum(is_cross_server(task) for task in verified),
-        "write_then_read": sum(is_write_then_read(task, profiles) for task in verified),
+        **workflow_figures(run),
         "funnel": funnel(run),
         "shortcuts": shortcuts(run),
         "live_calls_per_verified_task": round(total / len(verified), 2) if verified else None,
@@ -68,7 +67,9 @@ def facts(run: Run) -> dict[str, Any]:
     kept = (
         "tools", "tools_usable", "calls", "edges", "sub_dags", "explorations", "explorations_completed",
         "candidates", "verified", "verified_per_server", "distinct_tool_sequences", "gold_calls",
-        "cross_server", "write_then_read", "funnel", "shortcuts", "live_calls_per_verified_task",
+        "three_or_more_necessary_calls", "cross_server", "write_then_read", "shapes", "sequence_entropy",
+        "largest_sequence", "largest_server", "distinct_3", "advisory_checks", "curve", "funnel", "shortcuts",
+        "live_calls_per_verified_task",
     )  # fmt: skip
     return {
         "firefly": __version__,
@@ -80,6 +81,13 @@ def facts(run: Run) -> dict[str, Any]:
         "synthesis": "template",
         "figures": {name: found[name] for name in kept},
     }
+
+
+def without_task(run: Run) -> dict[str, str]:
+    """Return server -> why no verified task uses it, as far as the run came."""
+    return reasons_without_task(
+        run.listings, run.probe_reports, run.explorations, run.tasks, run.verdicts, run.seconds.keys()
+    )
 
 
 def recordings(run: Run) -> list[Recording]:
@@ -117,13 +125,19 @@ def shortcuts(run: Run) -> dict[str, Any]:
 
 
 def write(run: Run) -> None:
-    """Write ``summary.json``, ``unresolved.yaml`` and ``failures.jsonl``, each whole or not at all.
+    """Write ``summary.json`` and the files beside it into the run's folder, each whole or not at all.
+
+    ``curve.svg`` where something was explored, ``unresolved.yaml`` where parameters can't be filled,
+    ``failures.jsonl`` where items failed.
 
     Raises:
         RunError: the folder can't be written, and no other error is on its way to the user.
     """
     already = sys.exc_info()[0]
-    files = {"summary.json": json.dumps(figures(run), indent=2, ensure_ascii=False) + "\n"}
+    found = figures(run)
+    files = {"summary.json": json.dumps(found, indent=2, ensure_ascii=False) + "\n"}
+    if len(found["curve"]) > 1:
+        files["curve.svg"] = svg(found["curve"])
     if run.unresolved:
         from firefly.graph import unresolved_yaml
 

@@ -46,7 +46,11 @@ def print_tables(run: Run) -> None:
         ("synthesis", "task candidates", found["candidates"]),
         ("verification", "verified tasks", found["verified"]),
         ("verification", "distinct tool sequences", found["distinct_tool_sequences"]),
+        ("verification", "tasks of three or more necessary calls", found["three_or_more_necessary_calls"]),
         ("verification", "cross-server tasks", found["cross_server"]),
+        ("verification", "write-then-read tasks", found["write_then_read"]),
+        ("verification", "largest share of a server", _share(found["largest_server"])),
+        ("verification", "largest share of a sequence", f"{100 * found['largest_sequence']['share']:.0f}%"),
         ("catalog", "seconds", f"{found['seconds_total']:.1f}"),
     ]
     reached = [(name, str(value)) for stage, name, value in rows if stage in run.seconds]
@@ -61,12 +65,19 @@ def print_tables(run: Run) -> None:
             f"\n{len(found['unresolved'])} required parameters of {tools} tools could not be filled; "
             f"{run.folder / 'unresolved.yaml'} says why, and what would help"
         )
+    if found["without_task"] and "probing" in run.seconds:
+        print()
+        print(_table(("no task of", "why"), sorted(found["without_task"].items())))
     if run.failures:
         print(f"\n{len(run.failures)} items failed and were left out; see {run.folder / 'failures.jsonl'}")
     print()
     print(f"summary: {run.folder / 'summary.json'}")
     if run.dataset is not None:
         print(f"dataset: {run.dataset}")
+
+
+def _share(largest: dict[str, Any]) -> str:
+    return f"{100 * largest['share']:.0f}% ({largest['name']})" if largest["name"] else "none"
 
 
 def left_out(listings: Sequence[Listing]) -> list[str]:

@@ -83,8 +83,10 @@ def test_the_smoke_run_ends_with_a_data_set_and_says_where(smoke: tuple[Path, Ru
     assert summary["verified"] >= 10
     assert summary["calls"]["ok"] / summary["calls"]["total"] >= 0.75
     assert {row["status"] for row in summary["servers"]} == {"ok"}
+    assert (printed(smoke[1])["summary"].parent / "curve.svg").is_file()
     for name in (
         "README.md",
+        "curve.svg",
         "manifest.json",
         "rejected.jsonl",
         "tasks/train.jsonl",
@@ -156,6 +158,20 @@ def test_a_sweep_over_sampling_shares_what_comes_before(going_on: Path) -> None:
     for number in ("0", "1"):
         summary = json.loads((sweep / number / "summary.json").read_text(encoding="utf-8"))
         assert summary["items"]["probing"]["made"] == 0
+
+
+@pytest.mark.slow
+def test_samplers_and_sizes_are_swept_on_the_bundled_servers(going_on: Path) -> None:
+    done = firefly(
+        "-m", "servers=bundled", "probing.budget=40", "sampler.count=3", "until=exploration",
+        "sampler=walk,coverage,random_set", "sampler.size=2,3,4", cwd=going_on,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (sweep,) = (going_on / "multirun" / "sweeps").glob("*/*")
+    for number in range(9):
+        summary = json.loads((sweep / str(number) / "summary.json").read_text(encoding="utf-8"))
+        assert summary["items"]["probing"]["made"] == 0
+        assert summary["explorations_completed"] > 0
 
 
 def test_values_of_env_and_headers_are_in_no_file_of_a_run(tmp_path: Path) -> None:

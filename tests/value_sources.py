@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from firefly.protocols import ValueSource
-from firefly.values import declared, description, errors, grammar, launch, observed, schema
+from firefly.values import declared, description, dictionary, errors, grammar, launch, observed, pool, schema
 
 SOURCES: Sequence[ValueSource] = (
+    dictionary.Dictionary(),
     observed.Observed(),
     declared.Enum(),
     declared.Default(),
@@ -16,5 +17,6 @@ SOURCES: Sequence[ValueSource] = (
     launch.Launch(),
     grammar.Grammar(),
     errors.Errors(),
+    pool.Pool(),
     schema.Schema(),
 )

@@ -29,6 +29,8 @@ from firefly.values.semantic import semantic_type
 
 Arguments = dict[str, JsonValue]
 
+_AGAIN = 0.5
+"""How often a write is about what it was about when it worked."""
 _DRAFTS = 12
 """Argument sets of the value sources that are looked at."""
 _TITLES = (
@@ -40,7 +42,7 @@ _SENTENCES = (
     "Please confirm the delivery date by Friday.", "The spare parts arrived in good condition.",
     "Both sides agree to review the prices every spring.", "Two of the boxes were slightly damaged.",
     "A replacement was promised within ten working days.", "The invoice for the last delivery is still open.",
-    "Everybody was told about the new opening hours.", "The next inspection takes place after the summer break.",
+    "Everybody was told about the new opening hours.", "The next inspection is after the summer break.",
     "Questions go to the person named on the first page.", "Checked and found complete.",
     "Has to be cleaned before it is handed out again.", "The manual is missing and was ordered again.",
 )  # fmt: skip
@@ -60,6 +62,8 @@ _SENTENCE_WORDS = vocabulary(
 _TITLE_WORDS = vocabulary("title heading header name subject label topic caption")
 _TERM_WORDS = vocabulary("replacement replace new to with value")
 _SHORT_TOOLS = vocabulary("heading title section chapter sheet branch tag folder")
+_SMALL = 12
+"""Numbers up to this are counts and codes rather than figures."""
 _FACTORS = (0.8, 1.1, 1.25, 1.5)
 _CREATES = re.compile(r"\s*CREATE\s+TABLE\b", re.IGNORECASE)
 _CELL = re.compile(r"[A-Z]{1,3}[1-9]\d*")
@@ -73,6 +77,8 @@ def drafts(
     values: Sequence[ValueSource],
     fixed: Mapping[str, JsonValue],
     rng: Random,
+    *,
+    careful: bool = False,
 ) -> Iterator[tuple[Arguments, dict[str, str]]]:
     """Yield (arguments, parameter -> where its value is from) for a call that writes.
 
@@ -83,6 +89,7 @@ def drafts(
         values: value sources, best first.
         fixed: arguments that are decided.
         rng: every choice comes from it.
+        careful: whether the call is to be about what it was about when it worked.
 
     """
     wanted = [one for one in parameters(tool) if one.required or one.name in fixed]
@@ -90,11 +97,13 @@ def drafts(
         (dict(step.call.arguments), "worked") for step in known.knowledge.successes(tool.key)
     ]
     found = islice(arguments(tool, values, known.knowledge, rng), _DRAFTS)
-    bases += [(dict(made), "") for made, _ in found]
+    bases += [] if careful else [(dict(made), "") for made, _ in found]
     rng.shuffle(bases)
     about = _about(tool, known, reads, rng)
-    for base, _ in bases:
-        place = rng.choice(about) if about else {}
+    for base, source in bases:
+        # What was written before can be written once more; what other reads were about may be.
+        again = source == "worked" and (careful or rng.random() < _AGAIN)
+        place = rng.choice(about) if about and not again else {}
         made: Arguments = {}
         sources: dict[str, str] = {}
         for parameter in wanted:
@@ -107,7 +116,7 @@ def drafts(
             value, sources[name] = _value(tool, parameter, base[name], place, known, rng)
             made[name] = value
         else:
-            made = _in_cells(tool, made, known, reads, rng)
+            made = _in_cells(tool, made, fixed, known, reads, rng)
             if made and not _placeholder(made):
                 yield made, sources
 
@@ -123,24 +132,23 @@ def _value(
     listing = known.knowledge.listings[tool.server]
     kind = semantic_type(base)
     if parameter.enum or isinstance(base, bool):
-        return base, "enum" if parameter.enum else "worked"
-    made = _made_files(tool, parameter, known)
-    if made:
+        return base, "worked"
+    if made := _made_files(tool, parameter, known):
         return _new_file(made[0], listing.files, rng), "content"
     if kind == "sql":
-        return (_new_table(rng), "content") if _CREATES.match(str(base)) else (base, "grammar")
+        return (_new_table(rng) if _CREATES.match(str(base)) else base), "grammar"
     if parameter.name in place:
         return place[parameter.name], "observed"
     if isinstance(base, int):
         counted = any(is_plural(word) for word in words(parameter.name)[-1:])
-        return (rng.randint(2, 5), "content") if counted else (base, "worked")
-    if isinstance(base, str) and kind in ("word", "prose", ""):
+        base = rng.randint(2, 5) if counted else base
+    elif isinstance(base, str) and kind in ("word", "prose", ""):
         return _text(tool, parameter, rng), "content"
     return base, "worked"
 
 
 def _made_files(tool: Tool, parameter: Parameter, known: Known) -> list[str]:
-    """Return the files that calls of the write named although they were not there at first: it makes files."""
+    """Return the files that the write was given although they were not there at first: it makes files."""
     files = known.knowledge.listings[tool.server].files
     return [
         value
@@ -220,14 +228,25 @@ def _placeholder(made: Mapping[str, JsonValue]) -> bool:
     )
 
 
-def _in_cells(tool: Tool, made: Arguments, known: Known, reads: Sequence[ToolKey], rng: Random) -> Arguments:
-    """Aim a change of cells at a figure in the table that reads showed, and give a figure near it."""
-    at = {name: value for name, value in made.items() if isinstance(value, str) and _CELL.fullmatch(value)}
-    spans = {
-        name: value for name, value in made.items() if isinstance(value, str) and _RANGE.fullmatch(value)
+def _in_cells(
+    tool: Tool,
+    made: Arguments,
+    fixed: Mapping[str, JsonValue],
+    known: Known,
+    reads: Sequence[ToolKey],
+    rng: Random,
+) -> Arguments:
+    """Aim a change of cells at the table that reads showed there: one cell gets a new value, or one row ends.
+
+    The new value is one that stands elsewhere in the column, or a figure near the one that was there.
+    """
+    spots = {
+        name: str(value)
+        for name, value in made.items()
+        if isinstance(value, str) and (_CELL.fullmatch(value) or _RANGE.fullmatch(value))
     }
-    grids = {name: value for name, value in made.items() if _is_grid(value)}
-    if not at and not spans:
+    grids = [name for name, value in made.items() if _is_grid(value)]
+    if not spots:
         return made
     tables = [
         rows
@@ -237,27 +256,43 @@ def _in_cells(tool: Tool, made: Arguments, known: Known, reads: Sequence[ToolKey
         if all(made.get(name) == value for name, value in step.call.arguments.items() if name in made)
         for rows in _matrices(output)
     ]
-    if not tables:
-        return {} if grids else made
+    if not tables or spots.keys() & fixed.keys() or len(spots) != 1:
+        return {} if grids or not fixed else made
+    (name,) = spots
     rows = rng.choice(tables)
-    spots = [
-        (row, column)
-        for row in range(1, len(rows))
-        for column in range(len(rows[row]))
-        if is_number(rows[row][column]) and abs(float(str(rows[row][column]))) > 12
+    if not grids:
+        return {**made, name: f"A{len(rows)}:{_letters(len(rows[0]) - 1)}{len(rows)}"}
+    row = rng.randrange(1, len(rows))
+    options = [
+        (column, value)
+        for column in range(len(rows[0]))
+        if (value := _other([line[column] for line in rows[1:]], rows[row][column], rng)) is not None
     ]
-    if spans:
-        span = f"A{len(rows)}:{_letters(len(rows[0]) - 1)}{len(rows)}"
-        return {**made, **dict.fromkeys(spans, span)}
-    if not spots:
+    if not options or len(grids) != 1:
         return {}
-    row, column = rng.choice(spots)
-    changed = {**made, **dict.fromkeys(at, f"{_letters(column)}{row + 1}")}
-    return {**changed, **{name: [[_near(rows[row][column], rng)]] for name in grids}}
+    column, value = rng.choice(options)
+    return {**made, name: f"{_letters(column)}{row + 1}", grids[0]: [[value]]}
+
+
+def _other(column: Sequence[JsonValue], value: JsonValue, rng: Random) -> JsonValue:
+    """Return another value for a cell of a column: one that several rows share, or another figure."""
+    if isinstance(value, str):
+        texts = sorted({one for one in column if isinstance(one, str)})
+        shared = len(texts) <= len(column) / 2
+        return rng.choice([one for one in texts if one != value]) if shared and len(texts) > 1 else None
+    if is_number(value) and abs(float(str(value))) > _SMALL:
+        return _near(value, rng)
+    return None
 
 
 def _is_grid(value: JsonValue) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(row, list) for row in value)
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(
+            isinstance(row, list) and not any(isinstance(one, list | dict) for one in row) for row in value
+        )
+    )
 
 
 def _matrices(output: JsonValue) -> Iterator[list[list[JsonValue]]]:

@@ -1,4 +1,4 @@
-"""Makes the calls of an exploration with writes again: without the looks, in other orders, and without a write.
+"""Makes the calls of an exploration with writes again: in other orders, and without one of the writes.
 
 A solver who makes independent writes in another order must be answered offline, too, and so must one
 who leaves a write out: that is how a reward tells the two apart.
@@ -20,10 +20,11 @@ ORDERS = 6
 
 def in_orders(
     sub_dag: SubDag, steps: Mapping[str, ExploredCall], *, backend: Backend, tools: ToolSet, seed: int
-) -> tuple[tuple[Recording, ...], str]:
-    """Return the recordings, and why the exploration can't be used ("" when it can).
+) -> tuple[tuple[Recording, ...], frozenset[str]]:
+    """Return the recordings, and the reads that showed in every order what they showed in the first.
 
-    Each in an episode of its own. In every order the reads must show what they showed in the first.
+    Each order in an episode of its own. A read that shows something else depends on the order, or on
+    more than the writes: nothing can be asked about it.
 
     Args:
         sub_dag: has *affects* links.
@@ -38,21 +39,18 @@ def in_orders(
     done = {node.id for node in (*sub_dag.writes, *sub_dag.looks)}
     before = [steps[node.id] for node in sub_dag.nodes if node.id not in done]
     recordings: list[Recording] = []
-    reason = ""
-    seen_states = all(call.step.after.fingerprint is not None for call in steps.values())
-    for number, order in enumerate(_orders(writing)):
-        if seen_states and list(order) == writing[: len(order)]:
-            continue  # the state after these calls was seen already, and tells itself from others
+    steady = {call.node for call in looking}
+    for order in _orders(writing):
         complete = len(order) == len(writing)
         # Twice: the end state is looked at after the answer was read.
         calls = [*before, *order, *looking, *(looking if complete else ())]
         recording, seen = _recorded(calls, backend, tools, sub_dag, seed)
         recordings.append(recording)
-        if complete and any(seen[call.id] != call.step.observation for call in looking):
-            reason = (
-                reason or f"the {'writes in another order' if number else 'same calls'} leave another state"
-            )
-    return tuple(recordings), reason
+        if complete:
+            steady -= {call.node for call in looking if seen[call.id] != call.step.observation}
+        if not steady:
+            break
+    return tuple(recordings), frozenset(steady)
 
 
 def _orders(writes: Sequence[ExploredCall]) -> Iterator[Sequence[ExploredCall]]:

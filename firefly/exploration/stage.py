@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from random import Random
 
 from firefly.exploration.orders import in_orders
 from firefly.exploration.references import holds
-from firefly.exploration.writes import UNCHANGED
 from firefly.knowledge import Knowledge
 from firefly.outputs import useful_output
 from firefly.protocols import Backend, Explorer
@@ -16,6 +15,8 @@ from firefly.replay.records import Recording, digest
 from firefly.replay.tool_set import ToolSet
 
 _REPEATS = 3
+_WRITTEN = 2
+"""Most executions of what writes: each takes new sandboxes."""
 
 
 def explore_sub_dag(
@@ -31,8 +32,8 @@ def explore_sub_dag(
     """Execute ``sub_dag`` in up to ``variants`` different ways, each in an episode of its own.
 
     Ways differ in the arguments of the calls that succeeded. A way that fails ends the attempt, since
-    another would most likely fail too (not where something is written: there other values may do); so do
-    three that repeat earlier ones. What writes is made again at once, without the looks and in other orders.
+    another would most likely fail too; so do three that repeat earlier ones. What writes is made again at
+    once, without the looks and in other orders.
 
     Args:
         sub_dag: what to execute.
@@ -49,6 +50,8 @@ def explore_sub_dag(
     found: list[Exploration] = []
     seen: set[str] = set()
     repeats = 0
+    if sub_dag.writes:
+        variants = min(variants, _WRITTEN)
     while len(found) < variants and repeats < _REPEATS:
         with backend.episode(tool_set, seed) as episode:
             calls, reason = explorer.explore(sub_dag, episode, knowledge=knowledge, rng=rng)
@@ -64,7 +67,9 @@ def explore_sub_dag(
         seen.add(way)
         orders: tuple[Recording, ...] = ()
         if sub_dag.writes and not reason:
-            orders, reason = in_orders(sub_dag, last, backend=backend, tools=tool_set, seed=seed)
+            orders, steady = in_orders(sub_dag, last, backend=backend, tools=tool_set, seed=seed)
+            calls = [_as_look(call) if _is_unsteady(call, sub_dag, steady) else call for call in calls]
+            reason = "" if steady else "what the writes leave depends on their order, or on more than them"
         found.append(
             Exploration(
                 sub_dag=sub_dag,
@@ -75,9 +80,17 @@ def explore_sub_dag(
                 orders=orders,
             )
         )
-        if reason and (not sub_dag.writes or reason == UNCHANGED):
+        if reason:
             break
     return found
+
+
+def _is_unsteady(call: ExploredCall, sub_dag: SubDag, steady: Collection[str]) -> bool:
+    return call.node in {node.id for node in sub_dag.looks} - set(steady)
+
+
+def _as_look(call: ExploredCall) -> ExploredCall:
+    return call.model_copy(update={"look": True})
 
 
 def last_successes(calls: Sequence[ExploredCall]) -> Mapping[str, ExploredCall]:
@@ -97,7 +110,7 @@ def incomplete(sub_dag: SubDag, calls: Sequence[ExploredCall]) -> str:
     outputs = {call.id: useful_output(call.call, call.step.observation) for call in last.values()}
     writes, looks = {node.id for node in sub_dag.writes}, {node.id for node in sub_dag.looks}
     if looks and not looks & last.keys():
-        return UNCHANGED
+        return "nothing that was looked at changed"
     for node in sub_dag.nodes:
         call = last.get(node.id)
         if call is None and node.id in looks:

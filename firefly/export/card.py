@@ -12,7 +12,8 @@ from typing import Any
 
 import yaml
 
-from firefly.export.card_text import card_text
+from firefly.curves import svg
+from firefly.export.card_text import card_text, curve_of
 from firefly.export.figures import files_below, verified_tasks
 from firefly.export.rows import USUAL_SPLITS
 from firefly.export.tables import FEATURES
@@ -65,7 +66,7 @@ class Card:
         self.tags = list(tags)
 
     def export(self, content: DatasetContent, folder: Path) -> list[Path]:
-        """Write ``README.md``, after the tables and before the manifest."""
+        """Write ``README.md`` and the picture it shows, after the tables and before the manifest."""
         tables = _tables(folder)
         front = yaml.safe_dump(self._front(content, tables), sort_keys=False, allow_unicode=True, width=100)
         title = self.pretty_name or _title(content.name)
@@ -73,7 +74,11 @@ class Card:
         path = folder / "README.md"
         text = f"---\n{front}---\n\n# {title}\n\n{card_text(content, rows)}"
         path.write_text(text, encoding="utf-8", newline="\n", errors="replace")
-        return [path]
+        written = [path]
+        if points := curve_of(content.facts):
+            written.append(folder / "curve.svg")
+            written[-1].write_text(svg(points), encoding="utf-8", newline="\n")
+        return written
 
     def _front(self, content: DatasetContent, tables: Tables) -> dict[str, Any]:
         count = len(verified_tasks(content))

@@ -38,6 +38,7 @@ _FIGURES = {
     "candidates": "task candidates",
     "verified": "verified tasks",
     "distinct_tool_sequences": "distinct tool sequences",
+    "three_or_more_necessary_calls": "tasks of three or more necessary calls",
     "cross_server": "tasks across servers",
     "write_then_read": "write-then-read tasks",
 }
@@ -173,6 +174,18 @@ def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
         calls = reached.get("calls")
         if isinstance(calls, Mapping):
             yield f"- live calls: {calls.get('total')}, of which {calls.get('ok')} succeeded"
+    if curve_of(facts):
+        yield (
+            "- distinct tool sequences and verified tasks against live calls, in the order of explorations: "
+            "![curve](curve.svg)"
+        )
+
+
+def curve_of(facts: Mapping[str, Any]) -> list[list[int]]:
+    """Return the points of the curve among the facts of a run; none where there are fewer than two."""
+    reached = facts.get("figures")
+    points = reached.get("curve") if isinstance(reached, Mapping) else None
+    return points if isinstance(points, list) and len(points) > 1 else []
 
 
 def _limitations(content: DatasetContent, rows: Rows) -> Iterator[str]:

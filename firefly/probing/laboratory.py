@@ -13,6 +13,7 @@ from firefly.records import Listing, ToolProfile
 from firefly.replay.backend import Backend, Episode
 from firefly.replay.records import Recording, Step, Tool, ToolCall, canonical_json
 from firefly.replay.tool_set import ToolSet
+from firefly.values.weights import tallied
 
 __all__ = ["Laboratory", "Renewing"]
 
@@ -47,6 +48,8 @@ class Laboratory:
         self._episode: Episode | None = None
         self._troubles = 0
         self._refused: set[str] = set()
+        self.chosen: list[tuple[Step, dict[str, str]]] = []
+        """Calls whose arguments were chosen anew, with the source of each."""
 
     # --- episodes ----------------------------------------------------------------------------
 
@@ -129,6 +132,7 @@ class Laboratory:
                 )
                 for place, steps in enumerate(self.episodes)
             ],
+            tallied(self.chosen),
         )
 
     def recordings(self) -> tuple[Recording, ...]:

@@ -19,6 +19,8 @@ What "without loss" means, parser by parser, for the text with surrounding white
     Two or more lines ``key: value`` with distinct keys; joining them again gives the same text. A
     value written as a JSON number without exponent is a number, any other one is text.
 
+Texts of other strict forms (Markdown tables, listings, blocks) are read by ``text_parsers.py``.
+
 MCP ``structuredContent`` wins over the text, unless it merely wraps a text.
 
 A table of lists beside the names of its columns (``{"columns": ["a", "b"], "rows": [[1, 2]]}``)
@@ -36,6 +38,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from threading import RLock
 from typing import Any, NoReturn
 
 from pydantic import JsonValue
@@ -131,12 +134,14 @@ def _named(value: JsonValue, names: list[str]) -> list[JsonValue]:
     return [dict(zip(names, row, strict=True)) for row in rows] if fitting else []
 
 
-def parse_text(text: str) -> Parsed | None:
-    """Return the value of a text, or None where no parser reads it without loss."""
+def parse_text(text: str, *, skip: str = "") -> Parsed | None:
+    """Return the value of a text, or None where no parser, ``skip`` left out, reads it without loss."""
     text = text.strip()
     if not text or len(text) > _LIMIT:
         return None
     for name, parser in PARSERS.items():
+        if name == skip:
+            continue
         try:
             return Parsed(with_named_rows(parser(text)), name)
         except OpaqueError:
@@ -227,13 +232,18 @@ def parse_json_lines(text: str) -> JsonValue:
     return _encodable(found)  # type: ignore[no-any-return]
 
 
+AST_LOCK = RLock()
+"""Held around ``ast``: up to Python 3.12, trees built in two threads at once end in a SystemError (gh-106905)."""
+
+
 @register("python")
 def parse_python(text: str) -> JsonValue:
     """Read the ``repr`` of a Python list, tuple or dict."""
     if text[0] + text[-1] not in ("[]", "()", "{}") or not _REPR.fullmatch(text):
         raise OpaqueError("not the repr of a container")
     try:
-        value = ast.literal_eval(text)
+        with AST_LOCK:
+            value = ast.literal_eval(text)
         same = repr(value) == text
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         raise OpaqueError(str(error)) from None
@@ -261,7 +271,7 @@ def parse_csv(text: str) -> JsonValue:
         if delimiter in first:
             rows = _rows(text, delimiter)
             if rows is not None:
-                return _table(rows)
+                return table(rows)
     raise OpaqueError("not a table")
 
 
@@ -293,7 +303,8 @@ def _written(rows: Iterable[list[str]], delimiter: str, quoting: int) -> str:
     return out.getvalue().rstrip("\n")
 
 
-def _table(rows: list[list[str]]) -> JsonValue:
+def table(rows: list[list[str]]) -> JsonValue:
+    """Return rows, the first one the header, as records; columns of numbers hold numbers."""
     header, *body = rows
     columns = [_column([row[index] for row in body]) for index in range(len(header))]
     return [dict(zip(header, cells, strict=True)) for cells in zip(*columns, strict=True)]
@@ -328,3 +339,6 @@ def parse_key_value(text: str) -> JsonValue:
         except OpaqueError:
             found[match[1]] = match[2]
     return found
+
+
+from . import text_parsers as _text_parsers  # noqa: E402, F401 - registers further parsers, behind these

@@ -13,11 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations_with_replacement, zip_longest
 from random import Random
 
+from firefly.english import words
 from firefly.knowledge import Knowledge
 from firefly.parameters import parameters
 from firefly.records import Edge, Link, Node, SubDag, ToolKey
 
-_READS = 3
+_READS = 4
 """Most reads that look at what one sub-DAG changes."""
 _LIKELY = 0.45
 """Score of a read that was not seen to change, but is told by the same things as the write."""
@@ -72,15 +73,23 @@ def _affected(
     """Return the reads that the write (most likely) changes with the id of the edge, likeliest first."""
     scored: dict[ToolKey, tuple[float, str]] = {}
     mine = {one.name for one in parameters(knowledge.tools[write])}
+    spoken = _words(write, knowledge)
     for read in sorted(reads):
         theirs = {one.name for one in parameters(knowledge.tools[read]) if one.required}
         if read[0] == write[0] and (not theirs or theirs & mine):
-            scored[read] = (_LIKELY * (len(theirs & mine) + 1) / (len(theirs) + 1), "")
+            near = len(spoken & _words(read, knowledge)) / 10
+            scored[read] = (_LIKELY * (len(theirs & mine) + 1) / (len(theirs) + 1) + near, "")
     for edge in edges:
         if edge.kind == "affects" and edge.source == write and edge.target in set(reads):
             scored[edge.target] = (1.0 + edge.score, edge.id)
     order = sorted(scored, key=lambda read: (-scored[read][0], rng.random()))
     return [(read, scored[read][1]) for read in order]
+
+
+def _words(key: ToolKey, knowledge: Knowledge) -> set[str]:
+    """Return the words of a tool's name and parameters: what it is about."""
+    names = (key[1], *(one.name for one in parameters(knowledge.tools[key])))
+    return {word for name in names for word in words(name)}
 
 
 def _of_write(

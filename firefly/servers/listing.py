@@ -102,6 +102,7 @@ class Lister:
             scope=spec.scope,
             disposable=spec.disposable,
             launch_values=tuple(scrub(part) for part in _values(spec)),
+            values={key: tuple(values) for key, values in sorted(spec.values.items())},
             client_capabilities=CAPABILITIES,
         )
 

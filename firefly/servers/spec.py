@@ -79,6 +79,8 @@ class ServerSpec(BaseModel):
     """Tools to call although nothing says that they only read."""
     deny: list[str] = Field(default_factory=list)
     """Tools never to call."""
+    values: dict[str, list[JsonValue]] = Field(default_factory=dict)
+    """Values to try first: ``parameter`` or ``tool.parameter`` -> values."""
     start_timeout: float = Field(default=120.0, gt=0)
     """Seconds until it must have answered the handshake and listed its tools."""
     call_timeout: float = Field(default=60.0, gt=0)

@@ -14,6 +14,12 @@ from firefly.synthesis.picks import RESULTS, Pick, many
 __all__ = ["Asked", "asking"]
 
 
+_COMPUTING = (
+    "add", "calculate", "compute", "convert", "count", "divide", "evaluate", "multiply", "reduce", "solve",
+    "subtract", "sum",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Asked:
     """A pick with the words around it."""
@@ -47,7 +53,7 @@ class Asked:
         return self.at(self.pick.thing)
 
 
-def asking(asked: Asked) -> list[tuple[str, str]]:
+def asking(asked: Asked) -> list[tuple[str, str]]:  # noqa: PLR0911 - one return for each kind
     """Return the forms of the question, each with its name, the plainest first."""
     pick = asked.pick
     if pick.template == "count":
@@ -99,13 +105,9 @@ def _folds(asked: Asked) -> Iterator[tuple[str, str]]:
             yield f"What is the total {pick.word} of the {items}?", "what"
             yield f"Add up the {pick.word} of all {items}.", "add"
             return
-        label = pick.label if pick.label.startswith(("amount", "quantity")) else pick.label
-        total = label if "total" in label.split() else f"total {label}"
-        combined = f"combined {label}"
-        yield f"What is the {combined} of all {items}?", "what"
-        yield f"Add up the {label} of all {items}.", "add"
-        yield f"What does the {label} of all {items} add up to?", "adds"
-        del total
+        yield f"What is the combined {pick.label} of all {items}?", "what"
+        yield f"Add up the {pick.label} of all {items}.", "add"
+        yield f"What does the {pick.label} of all {items} add up to?", "adds"
         return
     participle = done(pick.column) if pick.column is not None and pick.column.kind == "date" else None
     if participle is not None:
@@ -144,7 +146,7 @@ def _whiches(asked: Asked) -> Iterator[tuple[str, str]]:
     yield f"Tell me which {one} {pick.which}.", "tell"
 
 
-def _values(asked: Asked) -> Iterator[tuple[str, str]]:
+def _values(asked: Asked) -> Iterator[tuple[str, str]]:  # noqa: PLR0911 - one return for each kind
     pick, owner = asked.pick, asked.owner
     label = pick.label
     column = pick.column
@@ -173,13 +175,23 @@ def _values(asked: Asked) -> Iterator[tuple[str, str]]:
     of = f"of {owner}" if owner != "it" else "of it"
     if pick.role == "person":
         yield f"Who is the {label} {of}?", "who"
-        yield f"Tell me the name of the {label} {of}." if " " in str(pick.value) else f"Tell me the {label} {of}.", "tell"
+        yield (
+            f"Tell me the name of the {label} {of}."
+            if " " in str(pick.value)
+            else f"Tell me the {label} {of}.",
+            "tell",
+        )
         yield f"I need the {label} {of}.", "need"
         return
     if label.startswith("number of ") and is_participle(label.split()[-1]):
         yield f"What is the {label} in {owner}?", "what"
         yield f"Tell me the {label} in {owner}.", "tell"
         yield f"I need the {label} in {owner}.", "need"
+        return
+    head, rest = split_head(known)
+    if label.startswith("number of ") and head.removeprefix("the ") == label.removeprefix("number of "):
+        yield f"How many {label.removeprefix('number of ')} are there {rest}".strip() + "?", "how many"
+        yield f"Count {known}.", "count"
         return
     if label.startswith("number of "):
         counted = label.removeprefix("number of ")
@@ -198,9 +210,17 @@ def _results(asked: Asked) -> Iterator[tuple[str, str]]:
     """Yield the forms for a tool that works something out: "calculate", "convert"."""
     pick = asked.pick
     objects = asked.data.removeprefix("the result of ").split(" ", 1)[-1]
+    head, rest = split_head(objects)
+    if asked.phrase.verb == "count" and pick.label == f"number of {head.removeprefix('the ')}":
+        counted = head.removeprefix("the ")
+        yield f"How many {counted} are there {rest}?", "how many"
+        yield f"Count {objects}.", "count"
+        yield f"What is the number of {counted} {rest}?", "number"
+        return
     if not _is_all(asked):
-        yield f"What {verb(pick.label)} the {pick.label} of {asked.data}?", "what"
-        yield f"Tell me the {pick.label} of {asked.data}.", "tell"
+        if asked.phrase.verb not in _COMPUTING:  # what else a calculation reports has no words of its own
+            yield f"What {verb(pick.label)} the {pick.label} of {asked.data}?", "what"
+            yield f"Tell me the {pick.label} of {asked.data}.", "tell"
         return
     if asked.phrase.verb in ("calculate", "evaluate", "compute", "solve"):
         yield f"What does {objects} come to?", "comes"

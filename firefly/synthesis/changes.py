@@ -6,6 +6,7 @@ writes are needed. Whoever writes something else, or nothing, leaves another end
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from random import Random
 
@@ -15,9 +16,9 @@ from firefly.knowledge import Knowledge
 from firefly.mentions import mention, same
 from firefly.outputs import leaves
 from firefly.records import Exploration, ExploredCall
-from firefly.replay.expressions import ExpressionError, evaluate, is_number
+from firefly.replay.expressions import ExpressionError, evaluate
 from firefly.replay.parsers import parse
-from firefly.replay.records import Expression, StateProbe, Task
+from firefly.replay.records import Expression, Observation, StateProbe, Task
 from firefly.synthesis.answers import answer_of
 from firefly.synthesis.chains import Chain
 from firefly.synthesis.instructions import instruction
@@ -25,13 +26,16 @@ from firefly.synthesis.linking import renamed
 from firefly.synthesis.picks import Pick
 from firefly.synthesis.questions import Hop, wordings
 from firefly.synthesis.reading import Lexicon
+from firefly.synthesis.worth import LEAST, worth
 from firefly.synthesis.writer import Writer
 
 __all__ = ["ChangeWriter", "change_writers"]
 
-_FEW = 2
-"""A count from one to this says no more than that something was added."""
+_TALLIES = ("scalar", "count", "total")
+_TALLY = 0.4
+"""Least worth of a figure about all that is there: after a change it is what a person asks for."""
 _JOINTS = ("Then", "After that", "Once that is done")
+_FILE = re.compile(r"\bthe (?:\w+ )?(?P<noun>[a-z]+) (?P<file>[\w./+-]+\.[A-Za-z]\w{0,5})\b")
 _COMMANDS = ("Count", "Find", "Give", "List", "Name", "Tell", "State", "Report", "Look")
 
 
@@ -47,7 +51,9 @@ def change_writers(
     made = [call for call in steps if call.node not in looks]
     last = {call.node: call for call in made}
     made = [call for call in made if last[call.node] is call]
-    first = next((place for place, call in enumerate(exploration.calls) if call.node in writes), 0)
+    first = next(
+        (place for place, call in enumerate(exploration.calls) if call in made and call.node in writes), 0
+    )
     for final in (call for call in steps if call.node in looks):
         before = next(
             (one for one in exploration.calls[:first] if one.call.digest == final.call.digest), None
@@ -63,15 +69,38 @@ def change_writers(
             if parsed is not None and parsed.parser == "csv":
                 tables.add(call.id)
         tools = {call.id: tool for call in calls if (tool := knowledge.tools.get(call.call.key)) is not None}
-        if len(tools) == len(calls) and outputs[final.id] is not None:
+        was = [parse(before.step.observation), *map(parse, _without(exploration, made, writes, final))]
+        if len(tools) == len(calls) and outputs[final.id] is not None and was[0] is not None:
             chain = Chain(calls, outputs, tools, frozenset(tables))
             yield ChangeWriter(
-                exploration, chain, knowledge, rng, lexicon, phrasings, before=before, writes=writes
+                exploration,
+                chain,
+                knowledge,
+                rng,
+                lexicon,
+                phrasings,
+                before=[one.value for one in was if one is not None],
+                writes=writes,
             )
+
+
+def _without(
+    exploration: Exploration, made: Sequence[ExploredCall], writes: set[str], final: ExploredCall
+) -> Iterator[Observation]:
+    """Yield what the read says where some of several writes are left out."""
+    wanted = {call.call.digest for call in made if call.node in writes}
+    for recording in exploration.orders:
+        digests = [step.call.digest for step in recording.steps]
+        if not wanted <= set(digests) and final.call.digest in digests:
+            place = len(digests) - 1 - digests[::-1].index(final.call.digest)
+            yield recording.steps[place].observation
 
 
 class ChangeWriter(Writer):
     """Writes the tasks of some writes and one read after them."""
+
+    # One or two says no more than that something was added; a guess earns nothing without the writes.
+    fewest = 3
 
     def __init__(
         self,
@@ -82,36 +111,49 @@ class ChangeWriter(Writer):
         lexicon: Lexicon,
         phrasings: int = 3,
         *,
-        before: ExploredCall,
+        before: Sequence[JsonValue],
         writes: set[str],
     ) -> None:
         super().__init__(exploration, chain, knowledge, rng, lexicon, phrasings)
-        parsed = parse(before.step.observation)
-        self.before = parsed.value if parsed is not None else None
+        self.before = before
         self.writes = [call for call in chain.calls if call.node in writes]
 
+    def _worthy(self) -> Iterator[tuple[Pick, float]]:
+        """Yield what is worth asking; how many there are now is, whatever is counted."""
+        for pick in self._answers():
+            if self._is_news(pick):
+                weight = worth(pick, hops=len(self.chain.calls)) * min(1.0, pick.weight)
+                if pick.template in _TALLIES:
+                    weight = max(weight, _TALLY)
+                if weight >= LEAST:
+                    yield pick, weight
+
     def _is_news(self, pick: Pick) -> bool:
-        """Return whether the answer changed, to something that the instructions do not say themselves."""
+        """Return whether the answer changed, to something that neither instructions nor writes say."""
         if not super()._is_news(pick):
             return False
-        try:
-            before = evaluate(pick.expression, {pick.expression.call: self.before})
-        except ExpressionError:
-            before = None
-        if same(before, pick.value) or before == pick.value:
-            return False
-        if pick.template == "count" and is_number(pick.value) and float(str(pick.value)) <= _FEW:
+        if any(self._alike(pick, output) for output in self.before):
             return False
         written = [leaf for call in self.writes for _, leaf in leaves(dict(call.call.arguments))]
         answers = pick.value if isinstance(pick.value, list) else [pick.value]
+        replies = [call.step.observation.visible for call in self.writes]
         return not any(
             same(one, leaf) or (isinstance(leaf, str) and mention(leaf, one))
             for one in answers
-            for leaf in written
+            for leaf in (*written, *replies)
         )
 
+    @staticmethod
+    def _alike(pick: Pick, output: JsonValue) -> bool:
+        """Return whether the answer is the same in an output that lacks some write."""
+        try:
+            found = evaluate(pick.expression, {pick.expression.call: output})
+        except ExpressionError:
+            return False
+        return same(found, pick.value) or found == pick.value
+
     def _guessable(self, pick: Pick) -> bool:
-        """Return whether the answer says how the call was made; without the writes no guess is graded right."""
+        """Return whether the answer says how the call was made; no guess does without the writes."""
         return self._echoes(pick)
 
     def _task(self, answer: Pick) -> Task | None:
@@ -132,7 +174,7 @@ class ChangeWriter(Writer):
         lead = " ".join(f"{text}." for text, _ in instructions)
         said = []
         for text, name in wordings(asked, answer, self.rng, self.phrasings + 1):
-            question = f"{lead} {self._joined(text)}"
+            question = f"{lead} {self._joined(_pointed(text, lead))}"
             if not any(mention(question, value) for value in hidden):
                 said.append((question, name))
         if not said:
@@ -182,10 +224,22 @@ class ChangeWriter(Writer):
     def _joined(self, question: str) -> str:
         """Join the question to the instructions before it."""
         joint = self.rng.choice(_JOINTS)
-        first = question.split()[0]
-        lowered = question[0].lower() + question[1:]
+        first = question.partition(" ")[0]
+        lowered = question if first == "I" else question[0].lower() + question[1:]
         return f"Then {lowered}" if first in _COMMANDS else f"{joint}, {lowered}"
 
     def _written(self, expression: Expression) -> Sequence[StateProbe]:
         """Return a probe for the texts that were written and that the read shows."""
         return ()
+
+
+def _pointed(question: str, lead: str) -> str:
+    """Return the question with "that document" for a file that the instructions name.
+
+    >>> _pointed("How long is the Word document a.docx?", "Add a heading to the Word document a.docx.")
+    'How long is that document?'
+    """
+    for match in _FILE.finditer(question):
+        if re.search(rf"(?<![\w.-]){re.escape(match['file'])}(?![\w-])", lead):
+            question = question.replace(match.group(), f"that {match['noun']}")
+    return question

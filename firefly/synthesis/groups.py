@@ -92,7 +92,7 @@ def _shared(column: Column, labels: Mapping[tuple[PathPart, ...], str]) -> Itera
         return
     values = sorted({json.dumps(value) for value in column.values})
     repeated = [text for text in values if column.values.count(json.loads(text)) > 1]
-    if not 2 <= len(values) or len(set(column.normals)) < len(values) or not repeated:
+    if not len(values) >= 2 or len(set(column.normals)) < len(values) or not repeated:
         return
     if column.kind != "identifier" and len(values) > _DISTINCT:
         return

@@ -41,7 +41,7 @@ def field_words(path: Sequence[PathPart], *, full: bool = False) -> str:
     return f"{owner[0]}'{'' if owner[0].endswith('s') else 's'} {field}" if owner else field
 
 
-def label_of(column: Column, *, full: bool = False, lexicon: Mapping[str, str] = _NO_WORDS) -> str:
+def label_of(column: Column, *, full: bool = False, lexicon: Mapping[str, str] = _NO_WORDS) -> str:  # noqa: PLR0911 - one for each form of name
     """Return what the column is called in a question, every owner named where ``full`` is set.
 
     A ``lexicon`` gives fields other names: ``{"sku": "stock number"}``.

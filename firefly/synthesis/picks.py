@@ -39,7 +39,7 @@ class Pick:
     expression: Expression
     value: JsonValue
     noun: str
-    """Noun phrase of the value, without where it is found: "the city of the customer with the highest total"."""
+    """Noun phrase of the value, without where it is found: "the city of the customer Garnet Textiles"."""
     label: str
     """What the value is called: "city"."""
     template: Template

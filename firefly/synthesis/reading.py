@@ -1,4 +1,4 @@
-"""What a chain of calls returned, as a person would speak of it: how each call is told, which lists it holds."""
+"""What a chain of calls returned, as a person speaks of it: how each call is told, which lists it holds."""
 
 from __future__ import annotations
 

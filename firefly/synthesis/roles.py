@@ -15,17 +15,29 @@ from firefly.english import is_participle, singular, spoken, vocabulary, words
 from firefly.synthesis.columns import Column
 from firefly.synthesis.shown import is_code, is_file, is_proper
 
-__all__ = ["GENERIC", "KEY_WORDS", "PEOPLE", "Role", "is_person", "item_name", "key_column", "name_column", "role_of"]
+__all__ = [
+    "GENERIC",
+    "KEY_WORDS",
+    "PEOPLE",
+    "Role",
+    "is_person",
+    "item_name",
+    "key_column",
+    "name_column",
+    "role_of",
+]
 
 Role = Literal[
-    "key", "name", "person", "place", "date", "quantity", "state", "code", "file", "amount", "formula", "text",
-    "form", "flag", "opaque",
+    "key", "name", "person", "place", "date", "quantity", "state", "code", "file", "amount", "formula",
+    "text", "form", "flag", "opaque",
 ]  # fmt: skip
 """``code``: names another thing. ``state``: shared by several. ``amount``: a quantity with its unit in one
 text. ``formula``: an expression to be computed. ``form``: about the answer's form, not the subject."""
 
 KEY_WORDS = vocabulary("id ids uid uuid guid key code no nr num number ref reference pk identifier")
 """Words that say that a field identifies, not what."""
+_CODES = vocabulary("sku isbn plate handle slug")
+"""Codes that say by themselves what they are of."""
 _NAMES = vocabulary("name title label company product subject heading headline plate nickname fullname")
 _PEOPLE = vocabulary(
     """
@@ -40,13 +52,13 @@ PEOPLE = _PEOPLE | vocabulary("person reader member patient customer client play
 _PLACES = vocabulary("city town country region village location place district county continent venue")
 _FORM = vocabulary(
     """
-    range style format color colour font width height position location offset initials schema encoding mime
-    dimension dimensions used bounds class kind type dtype datatype layout index sheet_type visibility
+    range style format color colour font width height position location offset initials schema encoding
+    mime dimension dimensions used bounds class kind type dtype datatype layout index sheet_type visibility
     keywords context etag anchor row column line revision_id cell cells column_types nullable default
     """
 )
 _UNIT_TEXT = re.compile(r"^[-+]?\d+(?:\.\d+)?\s?[A-Za-z°%µ][\w°%/ ^*-]{0,20}$")
-_FORMULA = re.compile(r"^=|^(?=.*\d)[\d\s.()+*/^%-]*\d\s*[-+*/^]\s*[\d\s.()+*/^%-]+$")
+_FORMULA = re.compile(r"^=|^(?=.*\d)(?=.*(?:[*/^(]| [-+] ))[\d\s.()+*/^%-]*\d\s*[-+*/^]\s*[\d\s.()+*/^%-]+$")
 _RANGE = re.compile(r"^\$?[A-Z]{1,3}\$?\d{1,6}(?::\$?[A-Z]{1,3}\$?\d{1,6})?$")
 GENERIC = vocabulary(
     "entry row record item element value object result line node document key match hit cell content answer"
@@ -66,7 +78,7 @@ def role_of(column: Column, item: str = "") -> Role:  # noqa: PLR0911 - one retu
     said = set(parts)
     kind = column.kind
     if kind in ("flag", "opaque", "date", "quantity"):
-        return kind  # type: ignore[return-value]
+        return kind
     texts = [value for value in column.values if isinstance(value, str)]
     if texts and all(_RANGE.match(text) for text in texts) and not said & KEY_WORDS:
         return "form"
@@ -108,8 +120,8 @@ def is_person(name: str, values: Sequence[JsonValue]) -> bool:
 def key_column(columns: Sequence[Column], item: str) -> Column | None:
     """Return the field that identifies an item among all of its kind: its ID, code or number.
 
-    >>> key = key_column([Column(("order_id",), ("ORD-1", "ORD-2")), Column(("sku",), ("S-1", "S-2"))], "order")
-    >>> key.name
+    >>> columns = [Column(("order_id",), ("ORD-1", "ORD-2")), Column(("sku",), ("S-1", "S-2"))]
+    >>> key_column(columns, "order").name
     'order_id'
     """
     own = set(words(item)) | {singular(word) for word in words(item)}
@@ -125,13 +137,13 @@ def key_column(columns: Sequence[Column], item: str) -> Column | None:
         ):
             continue
         parts = set(words(column.name))
-        if not parts & (KEY_WORDS | {"sku", "isbn", "plate", "handle", "slug"}) and not (
-            parts <= own and all(is_code(value) for value in column.values)
-        ):
-            if position or not all(is_code(value) for value in column.values):
-                continue
+        codes = all(is_code(value) for value in column.values)
+        says_so = parts & (KEY_WORDS | _CODES) or (parts <= own and codes)
+        if not says_so and (position or not codes):
+            continue
         named = parts - KEY_WORDS
-        rank = 3 if named and named <= own else 2 if not named else 1 if position == 0 else 0
+        first = position == 0 or bool(parts & _CODES)
+        rank = 3 if named and named <= own else 2 if not named else 1 if first else 0
         if rank and (best is None or rank > best[0]):
             best = (rank, -position, column)
     return best[2] if best else None
@@ -153,8 +165,8 @@ def name_column(columns: Sequence[Column], item: str) -> Column | None:
         if (
             named
             and len(column.path) == 1
-            and column.kind in ("text", "identifier")
-            and not any(is_file(value) for value in column.values)
+            and column.kind == "text"
+            and not any(is_file(value) or is_code(value) for value in column.values)
             and len(set(column.normals)) >= 0.6 * len(column.values)
         ):
             return column
@@ -164,12 +176,14 @@ def name_column(columns: Sequence[Column], item: str) -> Column | None:
 def item_name(noun: str, columns: Sequence[Column]) -> str:
     """Return what an item is called: by its key where the listing has no word for it.
 
-    >>> item_name("row", [Column(("quote_no",), ("Q-1", "Q-2"))]), item_name("row", [Column(("sku",), ("S-1",))])
-    ('quote', 'SKU')
+    >>> item_name("row", [Column(("quote_no",), ("Q-1", "Q-2"))])
+    'quote'
+    >>> item_name("row", [Column(("sku",), ("S-1", "S-2"))])
+    'SKU'
     >>> item_name("order", [])
     'order'
     """
-    if noun and noun.split()[-1] not in GENERIC:
+    if noun and noun.rsplit(maxsplit=1)[-1] not in GENERIC:
         return noun
     names = {word for column in columns for word in words(column.name)}
     if names & {"notnull", "nullable", "dflt_value", "data_type", "column_type"} or {"type", "pk"} <= names:

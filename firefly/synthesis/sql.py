@@ -60,7 +60,7 @@ def is_statement(value: object) -> bool:
     )
 
 
-def describe(text: str) -> Statement | None:
+def describe(text: str) -> Statement | None:  # noqa: PLR0911 - one for each form
     """Return the statement in words; None where they would not be exact.
 
     >>> describe("SELECT * FROM order_lines").rows

@@ -9,8 +9,8 @@ from firefly.knowledge import Knowledge
 from firefly.plugins import register
 from firefly.records import Exploration
 from firefly.replay.records import Task
-from firefly.synthesis.changes import change_writers
 from firefly.synthesis.chains import chains
+from firefly.synthesis.changes import change_writers
 from firefly.synthesis.reading import Lexicon
 from firefly.synthesis.writer import Writer
 

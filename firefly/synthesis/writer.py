@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
+from typing import ClassVar
 
 from pydantic import JsonValue
 
@@ -38,6 +39,9 @@ _ATTEMPTS = 60
 
 class Writer:
     """Writes the tasks of one chain."""
+
+    fewest: ClassVar[int] = _FEW
+    """Smallest number of things that is asked for."""
 
     def __init__(
         self,
@@ -89,8 +93,8 @@ class Writer:
             kind = (pick.template, bool(pick.kept))
             best[kind] = max(best.get(kind, 0.0), weight)
         kinds = sorted(best)
-        kind = self.rng.choices(kinds, [best[one] ** 2 for one in kinds])[0]
-        places = [at for at, (pick, _) in enumerate(picks) if (pick.template, bool(pick.kept)) == kind]
+        drawn = self.rng.choices(kinds, [best[one] ** 2 for one in kinds])[0]
+        places = [at for at, (pick, _) in enumerate(picks) if (pick.template, bool(pick.kept)) == drawn]
         return self.rng.choices(places, [picks[at][1] ** 2 for at in places])[0]
 
     def _answers(self) -> Iterator[Pick]:
@@ -112,11 +116,11 @@ class Writer:
             if self.reader.sole(call, listed) == "":
                 yield from listed.folds()
 
-    def _is_news(self, pick: Pick) -> bool:
+    def _is_news(self, pick: Pick) -> bool:  # noqa: PLR0911 - one for each reason
         """Return whether the answer is news: not an argument, not volatile, not a place on a disk."""
         if answer_of(pick) is None or (pick.template not in ("count",) and trivial(pick.value)):
             return False
-        if pick.template == "count" and isinstance(pick.value, int) and pick.value < _FEW:
+        if pick.template == "count" and isinstance(pick.value, int) and pick.value < self.fewest:
             return False
         final = self.chain.final
         told = self.reader.told[final.id]

@@ -14,6 +14,7 @@ from firefly.knowledge import Knowledge
 from firefly.parameters import Parameter, parameters
 from firefly.plugins import register
 from firefly.protocols import Proposal
+from firefly.replay.parsers import AST_LOCK
 from firefly.replay.records import Tool
 from firefly.values.fitting import admissible, coerced
 from firefly.values.paths import wants_path
@@ -110,7 +111,8 @@ def shown_calls(tool: Tool) -> list[dict[str, JsonValue]]:
         text = tool.description[match.start() : match.start() + 500]
         end = _closing(text)
         try:
-            call = ast.parse(text[:end], mode="eval").body if end else None
+            with AST_LOCK:
+                call = ast.parse(text[:end], mode="eval").body if end else None
         except (SyntaxError, ValueError):
             continue
         if not isinstance(call, ast.Call) or len(call.args) > len(names):

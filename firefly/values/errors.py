@@ -12,6 +12,7 @@ from firefly.knowledge import Knowledge
 from firefly.parameters import Parameter, parameters
 from firefly.plugins import register
 from firefly.protocols import Proposal
+from firefly.replay.parsers import parse
 from firefly.replay.records import Step, Tool
 from firefly.values.fitting import coerced
 from firefly.values.schema import formatted
@@ -30,16 +31,21 @@ _BARE = re.compile(r"[\w./:-]+(?: [\w./:-]+){0,2}")
 _PROSE = re.compile(r"\W*(?:an?|the|no|some|that|to|with)\s", re.IGNORECASE)
 """How a description of what is wanted begins, which is no list of it."""
 _LOW = re.compile(
-    r"(?:greater than or equal to|at least|>=|minimum(?: is| of)?|between)\s*(-?\d+(?:\.\d+)?)", re.IGNORECASE
+    r"(?:greater than or equal to|at least|>=|minimum(?: is| of)?|between|no less than|not less than|from)"
+    r"\s*(-?\d+(?:\.\d+)?)",
+    re.IGNORECASE,
 )
 _ABOVE = re.compile(r"(?:greater than|more than|>)\s*(-?\d+(?:\.\d+)?)", re.IGNORECASE)
 _HIGH = re.compile(
-    r"(?:less than or equal to|at most|<=|maximum(?: is| of)?|up to)\s*(-?\d+(?:\.\d+)?)", re.IGNORECASE
+    r"(?:less than or equal to|at most|<=|maximum(?: is| of)?|up to|no more than|between\s+-?[\d.]+\s+and)"
+    r"\s*(-?\d+(?:\.\d+)?)",
+    re.IGNORECASE,
 )
 _POSITIVE = re.compile(r"must be (?:a )?positive|positive (?:integer|number)", re.IGNORECASE)
 _CALLS_FOR = re.compile(
     r"required|missing|must (?:\w+ )?(?:provide|specify|give|be provided|be given)|"
-    r"provide (?:an?|either)|not found"
+    r"provide (?:an?|either)|not found|no (?:\w+ )?\w+ is (?:currently )?(?:open|loaded|selected|active)|"
+    r"is (?:invalid|not loaded|not open)"
 )
 
 
@@ -55,7 +61,7 @@ class Errors:
             text = step.observation.visible[:4000]
             if not _concerns(text, step, parameter, tool):
                 continue
-            for value in _named(text):
+            for value in (*_offered(step), *filter(_means_something, _named(text))):
                 given = coerced(value, parameter)
                 before = step.call.arguments.get(parameter.name)
                 if given is None or given == before or not _same_form(given, before):
@@ -121,6 +127,35 @@ def _named(text: str) -> Iterator[str]:
     value = formatted(text)
     if value is not None:
         yield value
+
+
+_TYPE_NAMES = frozenset(
+    {"array", "boolean", "integer", "null", "number", "object", "string", "undefined", "none", "list", "dict"}
+)
+
+
+def _means_something(value: str) -> bool:
+    """Return whether an error's text can be a value: not the name of a type, a mark, or what was received."""
+    said = value.lower().strip()
+    return said not in _TYPE_NAMES and any(map(str.isalnum, said)) and not said.startswith("received ")
+
+
+_OFFERS = re.compile(
+    r"(?:available|valid|allowed|supported|known|possible|expected|accepted)[_ ]?\w*"
+    r"|options|choices|suggestions",
+    re.IGNORECASE,
+)
+"""Keys of a failure's data under which it lists what it would have taken."""
+
+
+def _offered(step: Step) -> Iterator[str]:
+    """Yield the texts that a failure lists as data: ``{"error": ..., "available_templates": [...]}``."""
+    parsed = parse(step.observation)
+    value = parsed.value if parsed is not None else None
+    inner = value.get("result") if isinstance(value, dict) and len(value) == 1 else value
+    for key, listed in inner.items() if isinstance(inner, dict) else ():
+        if _OFFERS.fullmatch(key) and isinstance(listed, list):
+            yield from (one for one in listed[:8] if isinstance(one, str))
 
 
 def _same_form(value: JsonValue, before: JsonValue) -> bool:

@@ -15,12 +15,11 @@ from firefly.values.description import described
 from firefly.values.fitting import admissible
 from firefly.values.harvest import Found, harvest
 from firefly.values.paths import endings, fit, is_folder, is_new, known_paths, wants_path
+from firefly.values.patterns import expressions, globs, takes_expression
 from firefly.values.semantic import words
 from firefly.values.sql import statements, takes_sql
 
 __all__ = ["Grammar"]
-
-_EXPRESSIONS = ("(17 + 5) * 3", "144 / 12 - 7", "2 * 3 + 4")
 
 
 @register("values", "grammar")
@@ -52,7 +51,7 @@ class Grammar:
         elif wants_path(parameter):
             found = [*_new_paths(tool, parameter, knowledge), *_joined_paths(tool, parameter, knowledge)]
         else:
-            found = [*_expressions(tool, parameter), *_patterns(tool, parameter)]
+            found = [*_expressions(tool, parameter, knowledge), *_patterns(tool, parameter, knowledge)]
         fitting = [one for one in found if admissible(one.value, parameter)]
         limit = self.statements if takes_sql(parameter, tool) else self.limit
         yield from sorted(fitting, key=lambda one: -one.weight)[:limit]
@@ -108,20 +107,17 @@ def _new_paths(tool: Tool, parameter: Parameter, knowledge: Knowledge) -> Iterat
     yield _proposal(f"sample.{suffix}", "a new file, relative", 0.45)
 
 
-def _expressions(tool: Tool, parameter: Parameter) -> Iterator[Proposal]:
-    named = set(words(parameter.name))
-    said = f"{tool.name} {tool.description} {parameter.description}".lower()
-    arithmetic = any(word in said for word in ("calculat", "math", "arithmetic", "evaluat"))
-    if named & {"expression", "expr", "formula"} and arithmetic:
-        for text in _EXPRESSIONS:
-            yield _proposal(text, "an arithmetic expression", 0.9)
+def _expressions(tool: Tool, parameter: Parameter, knowledge: Knowledge) -> Iterator[Proposal]:
+    if takes_expression(tool, parameter):
+        for text, where in expressions(knowledge):
+            yield _proposal(text, where, 0.9)
 
 
-def _patterns(tool: Tool, parameter: Parameter) -> Iterator[Proposal]:
+def _patterns(tool: Tool, parameter: Parameter, knowledge: Knowledge) -> Iterator[Proposal]:
     named = set(words(parameter.name))
     said = described(parameter, tool).lower()
     if named & {"glob"} or ("glob" in said and named & {"pattern", "filter", "include"}):
-        for text, weight in (("**/*", 0.8), ("*", 0.75), ("**/*.md", 0.5)):
+        for text, weight in globs(tool, knowledge):
             yield _proposal(text, "a glob", weight)
     elif named & {"regex", "regexp"} or ("regular expression" in said or "regex" in said):
         for text, weight in ((r"\w+", 0.7), ("a", 0.6)):

@@ -15,10 +15,10 @@ from firefly.replay.records import Tool
 from firefly.values.description import described, shown_kinds
 from firefly.values.fitting import admissible
 from firefly.values.harvest import Found, harvest, nouns
-from firefly.values.paths import is_new, wants_path
+from firefly.values.paths import fit, is_new, wants_path
 from firefly.values.semantic import declared_type, is_specific, overlap, semantic_type, words
 
-__all__ = ["Observed", "name_fit", "searches"]
+__all__ = ["Observed", "kinds_of", "name_fit", "searches"]
 
 _GENERIC = frozenset({"code", "content", "data", "file", "id", "key", "name", "number", "path"})
 """Words that say what form a value has, not what it belongs to."""
@@ -46,7 +46,7 @@ class Observed:
         self, tool: Tool, parameter: Parameter, *, knowledge: Knowledge, rng: Random
     ) -> Iterator[Proposal]:
         """Yield the values that fit, those of the best-fitting field first."""
-        kinds = _kinds(tool, parameter, knowledge)
+        kinds = kinds_of(tool, parameter, knowledge)
         best: dict[str, Proposal] = {}
         for found in harvest(knowledge):
             if not admissible(found.value, parameter):
@@ -127,14 +127,16 @@ def _of_given(found: Found, tool: Tool, parameter: Parameter) -> float:
 def _of_returned(found: Found, tool: Tool, parameter: Parameter, kinds: frozenset[str]) -> float:
     named = max(name_fit(found, tool, parameter), _said_fit(found, tool, parameter))
     typed = 1.0 if found.kind in kinds else 0.0
-    if kinds and not typed and found.kind in ("prose", "number"):
-        named *= 0.3
+    if kinds and not typed and (found.kind in ("prose", "number") or is_specific(found.kind)):
+        named *= 0.3  # an address where a path is wanted
     if found.kind == "prose":
         named *= 0.4
     weight = 1 - (1 - 0.75 * named) * (1 - 0.6 * typed)
     if weight < _FLOOR and set(words(parameter.name)) & _SEARCH and found.kind == "word":
         value = str(found.value)
         weight = (0.6 if searches(tool) else 0.45) if value.isalpha() and 3 <= len(value) <= 20 else 0.0
+    if wants_path(parameter) and found.kind in ("path", "file name"):
+        weight *= min(1.0, fit(str(found.value), parameter, tool) / 0.75)
     return weight * (1.0 if found.tool[0] == tool.server else 0.9)
 
 
@@ -152,7 +154,7 @@ def _said_fit(found: Found, tool: Tool, parameter: Parameter) -> float:
     return 0.6 if found.field else 0.4
 
 
-def _kinds(tool: Tool, parameter: Parameter, knowledge: Knowledge) -> frozenset[str]:
+def kinds_of(tool: Tool, parameter: Parameter, knowledge: Knowledge) -> frozenset[str]:
     """Return the specific semantic types that the parameter announces or was seen to accept."""
     declared = declared_type(parameter)
     taken = {

@@ -36,7 +36,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ),
         ("path", r"(?:[A-Za-z]:)?[.~]?/(?:[\w .@+-]+/?)*"),
         ("path", r"(?:[\w.@+-]+/)+[\w.@+-]+"),
-        ("file name", r"[\w][\w @+-]*\.[A-Za-z][A-Za-z0-9]{0,5}"),
+        ("file name", r"[\w][\w @+-]*\.(?:[A-Za-z][A-Za-z0-9]{1,5}|[chrR])"),
         ("colour", r"#(?:[0-9a-fA-F]{3}){1,2}"),
         ("cell range", r"\$?[A-Z]{1,3}\$?\d{1,6}(?::\$?[A-Z]{1,3}\$?\d{1,6})?"),
         ("sql", r"(?is)\s*(?:select|with|insert|update|delete|create|pragma)\s.+"),

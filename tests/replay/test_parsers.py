@@ -121,6 +121,70 @@ def test_deep_or_huge_outputs_are_opaque_and_do_not_crash() -> None:
     assert parse_text("x" * 3_000_000) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "value", "parser"),
+    [
+        (
+            "| a | b |\n| --- | --- |\n| x | 3 |\n| y | 4 |",
+            [{"a": "x", "b": 3}, {"a": "y", "b": 4}],
+            "markdown_table",
+        ),
+        (
+            "## S\n| a | b |\n| --- | --- |\n| x | 3 |\n\n## T\n| a | b |\n| --- | --- |\n| y | 4 |",
+            {"S": [{"a": "x", "b": 3}], "T": [{"a": "y", "b": 4}]},
+            "markdown_table",
+        ),
+        ("Id: 3\nBy: Ann\n\n\nId: 4\nBy: Bo", [{"Id": 3, "By": "Ann"}, {"Id": 4, "By": "Bo"}], "records"),
+        (
+            "History:\nId: 3\nBy: Ann\n\nId: 4\nBy: Bo",
+            {"History": [{"Id": 3, "By": "Ann"}, {"Id": 4, "By": "Bo"}]},
+            "headed",
+        ),
+        (
+            "[DIR] books\n[FILE] a b.txt",
+            [{"kind": "DIR", "name": "books"}, {"kind": "FILE", "name": "a b.txt"}],
+            "marked",
+        ),
+        (
+            "  fix/1\n* main",
+            [{"name": "fix/1", "current": False}, {"name": "main", "current": True}],
+            "current",
+        ),
+        ("- one thing\n- another", ["one thing", "another"], "bullets"),
+        ("src/a.py\nsrc/b.py", ["src/a.py", "src/b.py"], "names"),
+        (
+            "---\nkind: saw\nyear: 2020\n---\n# Saw\ntext",
+            {"kind": "saw", "year": 2020, "body": "# Saw\ntext"},
+            "front_matter",
+        ),
+        ('tasks.json:\n{"a": 1}', {"tasks.json": {"a": 1}}, "headed"),
+    ],
+)
+def test_texts_of_a_strict_form_are_data(text: str, value: object, parser: str) -> None:
+    found = parse_text(text)
+    assert found is not None and (found.value, found.parser) == (value, parser)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "| a | b |\n| --- | --- |\n| x |",
+        "| a | a |\n| --- | --- |\n| x | y |",
+        "Id: 3\nBy: Ann\n\nId: x\nBy: Bo",
+        "Id: 3\nBy: Ann\n\nId: 4\n\n\nId: 5\nBy: Bo",
+        "[DIR] books\nand more",
+        "  a\n  b",
+        "- one\n* two",
+        "It is in a.txt\nor in b.txt",
+        "The 3 files found are:\n- a\n- b",
+        "Note:\njust a sentence",
+        "---\nno properties\n---\ntext",
+    ],
+)
+def test_texts_that_only_look_like_one_stay_opaque(text: str) -> None:
+    assert parse_text(text) is None
+
+
 def test_rows_beside_the_names_of_their_columns_are_read_by_name() -> None:
     parsed = parse_text('{"columns": [{"name": "sku"}, {"name": "price"}], "rows": [["A", 2], ["B", 3]]}')
     assert parsed is not None
