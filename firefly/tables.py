@@ -60,7 +60,12 @@ def print_tables(run: Run) -> None:
     ]
     reached = [(name, str(value)) for stage, name, value in rows if stage in run.seconds]
     print(_table(("what", "figure"), reached))
-    lost = [(name, str(row["first"]), str(row["any"])) for name, row in found["funnel"].items() if row["any"]]
+    rejecting = {result.check for verdict in run.verdicts for result in verdict.results if result.required}
+    lost = [
+        (name, str(row["first"]), str(row["any"]))
+        for name, row in found["funnel"].items()
+        if row["any"] and name in rejecting
+    ]
     if lost:
         print()
         print(_table(("rejected by", "first", "at all"), lost))
