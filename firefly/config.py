@@ -6,6 +6,7 @@ whatever part, is collected and reported in one `ConfigError`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -105,6 +106,36 @@ class SamplingConfig(BaseModel):
     """Sub-DAGs that change something, for one disposable server."""
 
 
+class SplitConfig(BaseModel):
+    """One split of the data set."""
+
+    model_config = _STRICT
+    world: int = 0
+    """Added to the seed of the world: splits with different numbers have different worlds."""
+    share: float = Field(default=1.0, gt=0.0)
+    """Of the servers, where these are divided; in proportion to the other splits' shares."""
+
+
+class SplitsConfig(BaseModel):
+    """The splits of the data set, and what they share."""
+
+    model_config = _STRICT
+    parts: dict[str, SplitConfig] = Field(default={"train": SplitConfig()}, min_length=1)
+    """Name -> split, in order; the first is the main one."""
+    servers: Literal["shared", "divided"] = "shared"
+    """Whether each split has servers of its own, where there are enough."""
+    straddling: bool = True
+    """Whether tasks are made, too, that join servers of several splits; they go to a table of their own."""
+
+    @field_validator("parts")
+    @classmethod
+    def _named(cls, value: dict[str, SplitConfig]) -> dict[str, SplitConfig]:
+        odd = [name for name in value if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name == "straddling"]
+        if odd:
+            raise ValueError(f"{odd[0]!r} is no name for a split")
+        return value
+
+
 class SessionsConfig(BaseModel):
     """How many servers run at once."""
 
@@ -144,6 +175,7 @@ class RunConfig(BaseModel):
     probing: ProbingConfig
     graph: GraphConfig
     sampling: SamplingConfig
+    splits: SplitsConfig = SplitsConfig()
     sessions: SessionsConfig
     parallel: ParallelConfig
     seed: int

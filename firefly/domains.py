@@ -72,7 +72,7 @@ def _all_items(
 ) -> tuple[tuple[str, JsonValue], ...]:
     return tuple(
         (_identity(call, item), item)
-        for call, output in _outputs(knowledge, tool)
+        for call, output in outputs_of(knowledge, tool)
         if _shape(output, path) == shape
         for item in _items(output, path)
     )
@@ -91,7 +91,8 @@ def _place(expression: Expression) -> tuple[Path | None, Path] | None:
 
 
 @lru_cache(maxsize=4096)
-def _outputs(knowledge: Knowledge, tool: ToolKey) -> tuple[tuple[ToolCall, JsonValue], ...]:
+def outputs_of(knowledge: Knowledge, tool: ToolKey) -> tuple[tuple[ToolCall, JsonValue], ...]:
+    """Return each successful call of a tool with its output, of those that parse; parsed once."""
     parsed = [(step.call, parse(step.observation)) for step in knowledge.successes(tool)]
     return tuple((call, one.value) for call, one in parsed if one is not None)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from firefly import wiring
 from firefly.config import STAGE_NAMES, RunConfig
 from firefly.errors import RunError
 from firefly.run import Run
+from firefly.splits import Division, divide, join
 
 log = logging.getLogger("firefly")
 
@@ -119,24 +120,55 @@ def unroll(rounds: int, until: str | None = None) -> Iterator[StageInstance]:
 def run(config: RunConfig, folder: Path) -> Run:
     """Run the stages and write the summary into ``folder``.
 
+    Where the data set has several splits, each is run by itself up to the verdicts; they are exported as one.
+
     Raises:
         FireflyError: the run can't go on; everything finished is in the store.
     """
     state = Run(config, folder)
+    flow = list(unroll(config.rounds, config.until))
     try:
+        division = divide(config, state.specs)
         if config.mode == "plan":
             wiring.plan(state)
-            return state
-        for instance in unroll(config.rounds, config.until):
-            stage = instance.stage
-            state.enter(stage.name, instance.round, stage.groups, stage.sources)
-            started = time.perf_counter()
-            stage.work(state)
-            state.leave(time.perf_counter() - started)
+        elif len(division.parts) == 1:
+            _walk(state, flow)
+        else:
+            _run_parts(state, division, [one for one in flow if one.stage.name != "export"])
+            _walk(state, [one for one in flow if one.stage.name == "export"])
     finally:
         state.close()
         state.write_summary()
     return state
+
+
+def _walk(state: Run, flow: Iterable[StageInstance]) -> None:
+    for instance in flow:
+        stage = instance.stage
+        state.enter(stage.name, instance.round, stage.groups, stage.sources)
+        started = time.perf_counter()
+        stage.work(state)
+        state.leave(time.perf_counter() - started)
+
+
+def _run_parts(state: Run, division: Division, flow: Sequence[StageInstance]) -> None:
+    """Run every split by itself and join what they found; one that can't go on is left out, and told of."""
+    parts: list[Run] = []
+    failed: dict[str, str] = {}
+    try:
+        for part in division.parts:
+            log.info("split %s", part.split)
+            parts.append(Run(part.config, state.folder, part))
+            try:
+                _walk(parts[-1], flow)
+            except RunError as error:
+                failed[part.split] = str(error)
+                if len(failed) == len(division.parts):
+                    raise
+            finally:
+                parts[-1].close()
+    finally:
+        join(state, division, parts, failed)
 
 
 def require_tasks(state: Run) -> None:

@@ -214,8 +214,15 @@ class DatasetContent:
     explorations: Mapping[str, Exploration]
     listings: Sequence[Listing]
     cassette: Cassette
+    """Answers the tasks of every split that has none of its own."""
     facts: Mapping[str, JsonValue]
     """Versions, seeds, config digest and figures for the manifest and the card."""
+    split_cassettes: Mapping[str, Cassette] = field(default_factory=dict)
+    """Split -> its cassette, for splits with a world of their own."""
+
+    def cassette_of(self, split: str) -> Cassette:
+        """Return the cassette that answers the tasks of a split."""
+        return self.split_cassettes.get(split, self.cassette)
 
 
 class Exporter(Protocol):

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from firefly.replay.cassette import Cassette
     from firefly.servers.live import LiveBackend
     from firefly.servers.spec import ServerSpec
+    from firefly.splits import Part
 
 R = TypeVar("R", bound=Record)
 
@@ -41,9 +42,18 @@ log = logging.getLogger("firefly")
 class Run:
     """What the stages read and write, by name; results of a stage are set once it is done."""
 
-    def __init__(self, config: RunConfig, folder: Path) -> None:
+    def __init__(self, config: RunConfig, folder: Path, part: Part | None = None) -> None:
+        """Begin.
+
+        Args:
+            config: of the whole run, or of one of its splits.
+            folder: where results go.
+            part: the split, where there are several.
+
+        """
         self.config = config
         self.folder = folder
+        self.part = part
         self.store = Store(config.store.path)
         self.listings: list[Listing] = []
         self.probe_reports: list[ProbeReport] = []
@@ -56,6 +66,12 @@ class Run:
         self.tasks: list[Task] = []
         self.verdicts: list[Verdict] = []
         self.reexecutions: dict[str, Recording] = {}
+        self.split_of: dict[str, str] = {}
+        """Task id -> its split; of a task that is not here: the first."""
+        self.split_cassettes: dict[str, Cassette] = {}
+        """Of the splits that have a world of their own."""
+        self.split_rule = ""
+        self.split_report: dict[str, Any] = {}
         self.dataset: Path | None = None
         self.failures: list[Failure] = []
         self.seconds: dict[str, float] = {}
@@ -155,7 +171,9 @@ class Run:
         """Return the enabled servers of the run by name."""
         from firefly.servers.spec import parse_specs
 
-        return parse_specs(self.config.servers)
+        specs = parse_specs(self.config.servers)
+        starts = specs if self.part is None else self.part.starts
+        return {name: spec for name, spec in specs.items() if name in starts}
 
     @cached_property
     def world(self) -> Path:
@@ -216,6 +234,15 @@ class Run:
         """Return the verified tasks in id order."""
         kept = {verdict.task for verdict in self.verdicts if verdict.verified}
         return [task for task in self.tasks if task.id in kept]
+
+    @property
+    def by_split(self) -> dict[str, list[Task]]:
+        """Return the verified tasks of each split, in id order."""
+        found: dict[str, list[Task]] = {}
+        main = next(iter(self.config.splits.parts))
+        for task in self.verified:
+            found.setdefault(self.split_of.get(task.id, main), []).append(task)
+        return found
 
     @property
     def config_digest(self) -> str:

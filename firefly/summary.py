@@ -51,6 +51,7 @@ def figures(run: Run) -> dict[str, Any]:
         "without_task": without_task(run),
         "verified_per_server": dict(sorted(Counter(s for t in verified for s in t.servers).items())),
         **workflow_figures(run),
+        **({"splits": run.split_report} if run.split_report else {}),
         "funnel": funnel(run),
         "shortcuts": shortcuts(run),
         "live_calls_per_verified_task": round(total / len(verified), 2) if verified else None,
@@ -79,8 +80,19 @@ def facts(run: Run) -> dict[str, Any]:
         "world": run.public_world,
         "config_digest": run.config_digest,
         "synthesis": "template",
+        **(
+            {"split_rule": run.split_rule, "split_losses": run.split_report["lost"]}
+            if run.split_report
+            else {}
+        ),
         "figures": {name: found[name] for name in kept},
     }
+
+
+def _splits(run: Run) -> dict[str, Any]:
+    if not run.split_report:
+        return {}
+    return {"split_rule": run.split_rule, "split_losses": run.split_report["lost"]}
 
 
 def without_task(run: Run) -> dict[str, str]:

@@ -51,11 +51,21 @@ def print_tables(run: Run) -> None:
         ("verification", "write-then-read tasks", found["write_then_read"]),
         ("verification", "largest share of a server", _share(found["largest_server"])),
         ("verification", "largest share of a sequence", f"{100 * found['largest_sequence']['share']:.0f}%"),
+        *(
+            ("verification", f"verified tasks of {split}", len(tasks))
+            for split, tasks in run.by_split.items()
+            if run.split_report
+        ),
         ("catalog", "seconds", f"{found['seconds_total']:.1f}"),
     ]
     reached = [(name, str(value)) for stage, name, value in rows if stage in run.seconds]
     print(_table(("what", "figure"), reached))
-    lost = [(name, str(row["first"]), str(row["any"])) for name, row in found["funnel"].items() if row["any"]]
+    rejecting = {result.check for verdict in run.verdicts for result in verdict.results if result.required}
+    lost = [
+        (name, str(row["first"]), str(row["any"]))
+        for name, row in found["funnel"].items()
+        if row["any"] and name in rejecting
+    ]
     if lost:
         print()
         print(_table(("rejected by", "first", "at all"), lost))

@@ -128,6 +128,8 @@ def sampling(run: Run) -> None:
     knowledge = run.knowledge()
     items = []
     for group in groups(run.edges, knowledge):
+        if run.part is not None and not run.part.samples(group):
+            continue
         members = set(group)
         edges = [edge for edge in run.edges if {edge.source[0], edge.target[0]} <= members]
         known = knowledge.restricted(group)
@@ -278,12 +280,13 @@ def export(run: Run) -> None:
     rejected = [(task, verdicts[task.id]) for task in run.tasks if not verdicts[task.id].verified]
     content = DatasetContent(
         name=run.config.dataset.name,
-        tasks={"train": run.verified},
+        tasks=run.by_split,
         rejected=rejected,
         verdicts=verdicts,
         explorations={one.id: one for one in run.explorations},
         listings=run.listings,
         cassette=run.cassette,
+        split_cassettes=run.split_cassettes,
         facts=facts(run),
     )
     run.dataset = write_dataset(content, run.config.dataset.path, run.component("exporters"))

@@ -112,7 +112,7 @@ def _tables(folder: Path) -> Tables:
     found: Tables = {}
     for path in files_below(folder):
         parts = path.relative_to(folder).with_suffix("").parts
-        if path.suffix == ".jsonl" and len(parts) <= 2 and parts[0] != "cassette":
+        if path.suffix == ".jsonl" and len(parts) <= 2 and parts[0].partition("_")[0] != "cassette":
             content = path.read_bytes()
             table = Table(
                 split=re.sub(r"\W", "_", parts[-1]),

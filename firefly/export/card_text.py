@@ -154,12 +154,18 @@ def _splits(content: DatasetContent) -> str:
     text = f"Tasks per split: {_listed(found['tasks_per_split'])}."
     if rule := content.facts.get("split_rule"):
         text += f" Rule: {_inline(rule)}."
+    for loss in _lines(content.facts.get("split_losses")):
+        text += f" Lost: {_inline(loss)}."
     pairs = disjointness(content)
     if not pairs:
         return f"{text} Nothing is held out."
     header = ("splits", "shared worlds", "shared servers", "shared tools", "equal questions")
     table = _table(header, ((f"{one}, {two}", *shared.values()) for one, two, shared in pairs))
     return f"{text} What they share, counted (0: disjoint):\n\n{table}"
+
+
+def _lines(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _facts(facts: Mapping[str, Any]) -> Iterator[str]:

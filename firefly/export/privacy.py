@@ -35,19 +35,32 @@ def publishable(content: DatasetContent) -> DatasetContent:
     named = re.compile(rf"(?<![\w.-]){re.escape(home)}(?![\w.-])")
     if any(_names(task, named) for tasks in content.tasks.values() for task in tasks):
         return content
-    entries = [entry for entry in content.cassette.entries if not _names(entry, named)]
+    cassette, answers = _without(content.cassette, named)
+    own = {split: _without(one, named) for split, one in content.split_cassettes.items()}
+    answers += sum(count for _, count in own.values())
     rejected = [pair for pair in content.rejected if not any(_names(one, named) for one in pair)]
-    answers = len(content.cassette.entries) - len(entries)
     candidates = len(content.rejected) - len(rejected)
     if not answers and not candidates:
         return content
-    cassette = Cassette(
-        content.cassette.tools.values(), entries, content.cassette.scopes.values(), content.cassette.versions
-    )
     counts = {"recorded answer": answers, "rejected candidate": candidates}
     left_out: dict[str, JsonValue] = {name: count for name, count in counts.items() if count}
-    facts = {**content.facts, LEFT_OUT: left_out}
-    return replace(content, cassette=cassette, rejected=rejected, facts=facts)
+    return replace(
+        content,
+        cassette=cassette,
+        split_cassettes={split: one for split, (one, _) in own.items()},
+        rejected=rejected,
+        facts={**content.facts, LEFT_OUT: left_out},
+    )
+
+
+def _without(cassette: Cassette, named: re.Pattern[str]) -> tuple[Cassette, int]:
+    """Return the cassette without the answers that name the folder, and how many these are."""
+    entries = [entry for entry in cassette.entries if not _names(entry, named)]
+    left_out = len(cassette.entries) - len(entries)
+    if not left_out:
+        return cassette, 0
+    kept = Cassette(cassette.tools.values(), entries, cassette.scopes.values(), cassette.versions)
+    return kept, left_out
 
 
 def _names(record: Any, named: re.Pattern[str]) -> bool:

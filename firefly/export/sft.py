@@ -18,7 +18,6 @@ from firefly.plugins import register
 from firefly.protocols import DatasetContent
 from firefly.replay.answers import NoAnswerError, answer_text, extract_answer, matches
 from firefly.replay.backend import Backend
-from firefly.replay.cassette import Cassette
 from firefly.replay.expressions import ExpressionError, resolve_references
 from firefly.replay.parsers import parse
 from firefly.replay.records import Answer, Task, ToolCall
@@ -41,17 +40,17 @@ class Sft:
 
     def export(self, content: DatasetContent, folder: Path) -> list[Path]:
         """Write ``sft/<split>.jsonl``; a split without rows is left out."""
-        worlds = _Worlds(content.cassette)
         written = []
         for suffix, split, tasks in splits(content):
-            rows = [row for task in tasks if (row := self._row(task, split, content, worlds)) is not None]
+            backend = StrictSimulator(content.cassette_of(split))
+            rows = [row for task in tasks if (row := self._row(task, split, content, backend)) is not None]
             if rows:
                 written.append(write_table(folder / f"sft{suffix}" / f"{split}.jsonl", rows))
         return written
 
-    def _row(self, task: Task, split: str, content: DatasetContent, worlds: _Worlds) -> Row | None:
+    def _row(self, task: Task, split: str, content: DatasetContent, backend: Backend) -> Row | None:
         tools = tool_set_of(content.listings, task.servers)
-        replayed = _replayed(task, tools, worlds.backend(task))
+        replayed = _replayed(task, tools, backend)
         final = final_message(task.answer)
         if replayed is None or final is None:
             return None
@@ -92,20 +91,6 @@ def final_message(answer: Answer) -> str | None:
         return message if matches(extract_answer(message, answer), answer) else None
     except NoAnswerError:
         return None
-
-
-class _Worlds:
-    """One simulator for each world that the cassette holds."""
-
-    def __init__(self, cassette: Cassette) -> None:
-        self.cassette = cassette
-        self.made: dict[str, Backend] = {}
-
-    def backend(self, task: Task) -> Backend:
-        world = task.world if task.world in self.cassette.worlds else ""
-        if world not in self.made:
-            self.made[world] = StrictSimulator(self.cassette, world=world)
-        return self.made[world]
 
 
 def _replayed(task: Task, tools: ToolSet, backend: Backend) -> list[tuple[ToolCall, str]] | None:

@@ -1,7 +1,8 @@
 """Grades a file of answers against a data set folder, offline: ``firefly score DATASET ANSWERS.jsonl``.
 
-Of the folder only ``tasks*/*.jsonl`` and ``cassette/`` are read, and of a task row only its ``record``
-(the task as exact JSON text) or, without one, the fields of `Task`. An answers line is ``{"id": …,
+Of the folder only ``tasks*/*.jsonl`` and ``cassette*/`` are read (``cassette_SPLIT`` for the tasks of a split
+that has one, else ``cassette``), and of a task row only its ``record`` (the task as exact JSON text) or,
+without one, the fields of `Task`. An answers line is ``{"id": …,
 "answer": …}``, optionally with ``"calls"``: a list of ``{"server", "tool", "arguments"}`` or, as agents
 see tools, ``{"name", "arguments"}``.
 """
@@ -83,16 +84,44 @@ def load_dataset_tasks(folder: Path) -> dict[str, Task]:
         )
     found: dict[str, Task] = {}
     for path in files:
-        try:
-            lines = path.read_bytes().splitlines()
-        except OSError as error:
-            raise DatasetError(f"{path} can't be read: {error.strerror or error}.") from None
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                task = _task(line, f"{path}, line {number}")
-                if found.setdefault(task.id, task) != task:
-                    raise DatasetError(f"{path}, line {number}: a second task with id {task.id}.")
+        for task in _tasks_of(path):
+            if found.setdefault(task.id, task) != task:
+                raise DatasetError(f"{path}: a second task with id {task.id}.")
     return found
+
+
+def _tasks_of(path: Path) -> Iterator[Task]:
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise DatasetError(f"{path} can't be read: {error.strerror or error}.") from None
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield _task(line, f"{path}, line {number}")
+
+
+class Simulators:
+    """The simulator of each task of a data set folder: its split's own, or that of all the others."""
+
+    def __init__(self, folder: Path) -> None:
+        """Find the cassettes.
+
+        Raises:
+            CassetteError: one is damaged.
+        """
+        own: dict[str, StrictSimulator] = {}
+        self._of: dict[str, StrictSimulator] = {}
+        for path in sorted(Path(folder).glob("tasks*/*.jsonl")):
+            cassette = Path(folder) / f"cassette_{path.stem}"
+            if cassette.is_dir():
+                own[path.stem] = StrictSimulator(Cassette.load(cassette))
+                self._of |= {task.id: own[path.stem] for task in _tasks_of(path)}
+        common = Path(folder) / "cassette"
+        self._common = StrictSimulator(Cassette.load(common)) if common.is_dir() else None
+
+    def of(self, task: Task) -> StrictSimulator | None:
+        """Return the simulator that answers the calls of ``task``; None: there is no cassette."""
+        return self._of.get(task.id, self._common)
 
 
 def _task(line: bytes, place: str) -> Task:
@@ -121,22 +150,21 @@ def score(folder: Path, answers: Path) -> Score:
         lines = Path(answers).read_bytes().splitlines()
     except OSError as error:
         raise DatasetError(f"The answers at {answers} can't be read: {error.strerror or error}.") from None
-    cassette = Path(folder) / "cassette"
-    simulator = StrictSimulator(Cassette.load(cassette)) if cassette.is_dir() else None
+    simulators = Simulators(folder)
     found = Score()
     seen: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            task, rollout, tools = _answer(line, tasks, simulator)
+            task, rollout, tools = _answer(line, tasks, simulators)
             if task.id in seen:
                 raise _FaultError(f"a second answer to {task.id}, first on line {seen[task.id]}")
         except _FaultError as fault:
             found.faults.append(f"line {number}: {fault}")
             continue
         seen[task.id] = number
-        graded = _graded(task, rollout, simulator, tools)
+        graded = _graded(task, rollout, simulators.of(task), tools)
         found.results.append(Result(id=task.id, reward=graded.reward, reason=graded.reason))
     found.without_answer = sorted(tasks.keys() - seen.keys())
     found.totals = _totals(found, len(tasks))
@@ -148,7 +176,7 @@ class _FaultError(ValueError):
 
 
 def _answer(
-    line: bytes, tasks: Mapping[str, Task], simulator: StrictSimulator | None
+    line: bytes, tasks: Mapping[str, Task], simulators: Simulators
 ) -> tuple[Task, Rollout, ToolSet | None]:
     try:
         row = json.loads(line)
@@ -166,6 +194,7 @@ def _answer(
     outcome: EpisodeOutcome | None = row.get("outcome")
     if outcome is not None:
         fields["outcome"] = outcome
+    simulator = simulators.of(task)
     tools = simulator.tool_set(task.servers) if simulator else None
     calls = row.get("calls")
     if calls is not None:

@@ -56,8 +56,8 @@ _STEEP = 20.0
 """How much dearer a resource is when it is used up than when it is untouched."""
 _STEPS = 150_000
 """Candidates looked at, at most, while an aim is pursued beyond the greedy choice."""
-_GAP = 4
-"""An aim that the greedy choice misses by more is not pursued."""
+_GAP = 0.15
+"""An aim that the greedy choice misses by a larger share is not pursued."""
 _MISSES = 4
 """Aims in a row that are not reached until the search ends."""
 
@@ -167,16 +167,24 @@ class Choice:
     def _best(self) -> _Filling:
         """Return the choice that keeps most.
 
-        The count of a share grows in steps; between them a larger aim is harder, at a step it may be easier.
-        So after some aims in a row that are not reached, only steps are tried.
+        The count of a share grows in steps: at a step an aim may be easier than the one before. So the
+        largest step that can be reached is looked for first, and from there on one more, and one more.
         """
-        small = min(self._limits.at_least, len(self._candidates))
+        most = len(self._candidates)
+        small = min(self._limits.at_least, most)
         best = self._reached(small)
+        rises = [
+            aim
+            for aim in range(small + 1, most + 1)
+            if self._counts(aim)["sequence"] > self._counts(aim - 1)["sequence"]
+        ]
+        for aim in reversed(rises):
+            found = self._reached(aim)
+            if len(found.kept) >= aim:
+                best = found
+                break
         misses = 0
-        for aim in range(small + 1, len(self._candidates) + 1):
-            step = self._counts(aim)["sequence"] > self._counts(aim - 1)["sequence"]
-            if aim <= len(best.kept) or (misses >= _MISSES and not step):
-                continue
+        while misses < _MISSES and (aim := len(best.kept) + misses + 1) <= most:
             found = self._reached(aim)
             if len(found.kept) >= aim:
                 best, misses = found, 0
@@ -195,7 +203,7 @@ class Choice:
         )
         filling.fill(self._candidates)
         rng = Random(f"choice:{aim}")
-        near = shared and len(filling.kept) >= aim - _GAP
+        near = shared and len(filling.kept) >= aim * (1 - _GAP)
         for _ in range(_STEPS // max(len(self._candidates), 1) if near else 0):
             if len(filling.kept) >= aim:
                 break

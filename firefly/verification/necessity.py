@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from firefly.domains import outputs_of
 from firefly.mentions import normal, same
 from firefly.outputs import ANY_INDEX, general, leaves
 from firefly.parameters import parameters
@@ -144,10 +145,9 @@ def _idle(task: Task, trial: Trial, found: Recorded, gold: GoldCall) -> list[str
     uses = [use.expression for use in _uses(task, found, gold.id)]
     for parameter in sorted(gold.references):
         same_otherwise = [
-            parsed.value
-            for step in trial.knowledge.successes((gold.server, gold.tool))
-            if _is_other_way(step.call.arguments, made, parameter, gold.templates.get(parameter))
-            and (parsed := parse(step.observation)) is not None
+            output
+            for call, output in outputs_of(trial.knowledge, (gold.server, gold.tool))
+            if _is_other_way(call.arguments, made, parameter, gold.templates.get(parameter))
         ]
         if same_otherwise and all(
             _reads_alike(expression, found, output) for expression in uses for output in same_otherwise

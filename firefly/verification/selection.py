@@ -82,7 +82,7 @@ class Caps(Rule):
     def __init__(  # noqa: PLR0913 - each cap is a key of the configuration
         self,
         *,
-        per_selector: int = 4,
+        per_selector: int = 5,
         per_sequence: int = 6,
         per_datum: int = 1,
         server_share: float = 0.35,

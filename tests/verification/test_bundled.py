@@ -34,6 +34,7 @@ CHECKS = {
     "replay",
     "preflight",
     "shortcuts",
+    "sensitivity",
     "dedup",
     "caps",
     "re_execution",
