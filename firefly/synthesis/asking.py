@@ -80,7 +80,7 @@ def asking(asked: Asked) -> list[tuple[str, str]]:  # noqa: PLR0911 - one return
 def _counts(asked: Asked) -> Iterator[tuple[str, str]]:
     pick = asked.pick
     items = f"{many(pick.item)}{PLACE}{pick.kept}"
-    if asked.inner or not asked.place:
+    if (asked.inner and not asked.place.startswith("of ")) or not asked.place:
         said = asked.at(items)
         yield f"How many {said} are there?", "how many"
         yield f"Count the {said}.", "count"

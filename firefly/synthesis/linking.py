@@ -7,6 +7,7 @@ from random import Random
 
 from pydantic import JsonValue
 
+from firefly.english import vocabulary, words
 from firefly.knowledge import Knowledge
 from firefly.mentions import mention, same
 from firefly.outputs import leaves
@@ -23,6 +24,8 @@ __all__ = ["Linker", "trivial"]
 _SMALL = 12
 """Whole numbers up to this are too easily guessed to be worth asking for."""
 _MEASURING = ("convert", "reduce")
+_STATES = vocabulary("status state type kind category level priority mode")
+"""Fields that many things share: nobody means one thing's, to look for others."""
 _PLAIN = 0.5
 """Weight from which on the words for a thing are plain."""
 _KNOWN = {"extreme": 3.0, "find": 1.0, "only": 2.0, "field": 3.0, "all": 0.5, "scalar": 2.0}
@@ -172,6 +175,7 @@ class Linker:
             for pick in options
             if pick.value == value
             and pick.role not in ("form", "flag", "state")
+            and not (pick.column is not None and set(words(pick.column.name)) & _STATES)
             and not any(path in siblings for path in _fields(pick.expression))
             and not mention(pick.noun, value)
             and not any(same(one, other) for one in pick.stated for other in (*given, *self.passed))

@@ -181,10 +181,11 @@ def weave(phrase: Phrase, told: Sequence[Told], *, that: bool = False) -> str:
             text, used = _substitute(pattern, text, one, that)
             if used:
                 left.remove(one)
+    text, left = _span(text, left, that)
+    text, left = _amounts(text, left)
     text, left = _only_one(text, left, that)
     text, left = _head(phrase, text, left, that)
     text, left = _numbers(text, left)
-    text, left = _span(text, left, that)
     match = _SPECIFIC.search(text)
     if match is not None and len(left) == 1 and left[0].kind in ("thing", "text"):
         # "the reader with a given number", told by a reader ID: the argument says which.
@@ -282,6 +283,17 @@ def _numbers(text: str, left: list[Told]) -> tuple[str, list[Told]]:
     return text[: match.start()] + join([one.value for one in values]) + text[match.end() :], []
 
 
+def _amounts(text: str, left: list[Told]) -> tuple[str, list[Told]]:
+    """Say how many: "the day some days after a date" told by a number of days."""
+    for one in [one for one in left if one.kind == "value" and not one.referenced]:
+        match = re.search(rf"\b(?:some|several|a number of) {re.escape(spoken(one.parameter))}\b", text)
+        if match is not None:
+            said = f"{one.value} {spoken(one.parameter)}"
+            text = text[: match.start()] + said + text[match.end() :]
+            left = [other for other in left if other is not one]
+    return text, left
+
+
 def _span(text: str, left: list[Told], that: bool) -> tuple[str, list[Told]]:
     """Say from what to what: "the days from one date to another"."""
     match = re.search(r"\bfrom one [a-z]+ to another\b|\bbetween (?:two|the) [a-z]+s\b", text)
@@ -295,6 +307,8 @@ def _span(text: str, left: list[Told], that: bool) -> tuple[str, list[Told]]:
 
 def _with_rest(text: str, left: Sequence[Told], that: bool) -> str:
     """Append the arguments that the phrase has no word for."""
+    if len(left) == 1 and text.split()[-1] in ("after", "before", "since", "until"):
+        return f"{text} {left[0].phrase('', that)}"
     inner = [one for one in left if one.kind in ("thing", "text") and not one.parameter.startswith("_")]
     files = [one for one in left if one.kind == "file"]
     for one in left:
