@@ -29,6 +29,8 @@ from firefly.values.semantic import semantic_type
 
 Arguments = dict[str, JsonValue]
 
+_AGAIN = 0.5
+"""How often a write is about what it was about when it worked."""
 _DRAFTS = 12
 """Argument sets of the value sources that are looked at."""
 _TITLES = (
@@ -40,7 +42,7 @@ _SENTENCES = (
     "Please confirm the delivery date by Friday.", "The spare parts arrived in good condition.",
     "Both sides agree to review the prices every spring.", "Two of the boxes were slightly damaged.",
     "A replacement was promised within ten working days.", "The invoice for the last delivery is still open.",
-    "Everybody was told about the new opening hours.", "The next inspection takes place after the summer break.",
+    "Everybody was told about the new opening hours.", "The next inspection is after the summer break.",
     "Questions go to the person named on the first page.", "Checked and found complete.",
     "Has to be cleaned before it is handed out again.", "The manual is missing and was ordered again.",
 )  # fmt: skip
@@ -75,6 +77,8 @@ def drafts(
     values: Sequence[ValueSource],
     fixed: Mapping[str, JsonValue],
     rng: Random,
+    *,
+    careful: bool = False,
 ) -> Iterator[tuple[Arguments, dict[str, str]]]:
     """Yield (arguments, parameter -> where its value is from) for a call that writes.
 
@@ -85,6 +89,7 @@ def drafts(
         values: value sources, best first.
         fixed: arguments that are decided.
         rng: every choice comes from it.
+        careful: whether the call is to be about what it was about when it worked.
 
     """
     wanted = [one for one in parameters(tool) if one.required or one.name in fixed]
@@ -92,11 +97,13 @@ def drafts(
         (dict(step.call.arguments), "worked") for step in known.knowledge.successes(tool.key)
     ]
     found = islice(arguments(tool, values, known.knowledge, rng), _DRAFTS)
-    bases += [(dict(made), "") for made, _ in found]
+    bases += [] if careful else [(dict(made), "") for made, _ in found]
     rng.shuffle(bases)
     about = _about(tool, known, reads, rng)
-    for base, _ in bases:
-        place = rng.choice(about) if about else {}
+    for base, source in bases:
+        # What was written before can be written once more; what other reads were about may be.
+        again = source == "worked" and (careful or rng.random() < _AGAIN)
+        place = rng.choice(about) if about and not again else {}
         made: Arguments = {}
         sources: dict[str, str] = {}
         for parameter in wanted:
@@ -125,24 +132,23 @@ def _value(
     listing = known.knowledge.listings[tool.server]
     kind = semantic_type(base)
     if parameter.enum or isinstance(base, bool):
-        return base, "enum" if parameter.enum else "worked"
-    made = _made_files(tool, parameter, known)
-    if made:
+        return base, "worked"
+    if made := _made_files(tool, parameter, known):
         return _new_file(made[0], listing.files, rng), "content"
     if kind == "sql":
-        return (_new_table(rng), "content") if _CREATES.match(str(base)) else (base, "grammar")
+        return (_new_table(rng) if _CREATES.match(str(base)) else base), "grammar"
     if parameter.name in place:
         return place[parameter.name], "observed"
     if isinstance(base, int):
         counted = any(is_plural(word) for word in words(parameter.name)[-1:])
-        return (rng.randint(2, 5), "content") if counted else (base, "worked")
-    if isinstance(base, str) and kind in ("word", "prose", ""):
+        base = rng.randint(2, 5) if counted else base
+    elif isinstance(base, str) and kind in ("word", "prose", ""):
         return _text(tool, parameter, rng), "content"
     return base, "worked"
 
 
 def _made_files(tool: Tool, parameter: Parameter, known: Known) -> list[str]:
-    """Return the files that calls of the write named although they were not there at first: it makes files."""
+    """Return the files that the write was given although they were not there at first: it makes files."""
     files = known.knowledge.listings[tool.server].files
     return [
         value
@@ -283,7 +289,9 @@ def _is_grid(value: JsonValue) -> bool:
     return (
         isinstance(value, list)
         and bool(value)
-        and all(isinstance(row, list) and not any(isinstance(one, list | dict) for one in row) for row in value)
+        and all(
+            isinstance(row, list) and not any(isinstance(one, list | dict) for one in row) for row in value
+        )
     )
 
 

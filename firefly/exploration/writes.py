@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from pydantic import JsonValue
 
+from firefly.english import words
 from firefly.exploration.arguments import Known
 from firefly.exploration.choices import Choice, filled, together, ways_to_fill
 from firefly.exploration.content import drafts
 from firefly.exploration.walk import Draft, Walk
-from firefly.english import words
 from firefly.outputs import general, leaves, parsed_output, useful_output
 from firefly.parameters import parameters
 from firefly.protocols import ValueSource
@@ -24,6 +25,8 @@ from firefly.records import ExploredCall, Node, ToolKey
 from firefly.replay.records import Observation, Tool, ToolCall
 from firefly.values.semantic import semantic_type
 
+_TRIES = 3
+"""Times that a first write is tried, each with other arguments."""
 _LOOKS = 4
 """Most looks through one tool."""
 _ENOUGH = 12
@@ -47,30 +50,45 @@ def explore_writes(
         reason = "" if node.id in after else read(walk, node)
         if reason:
             return walk.calls, reason
+    reason = ""
+    for attempt in range(_TRIES):
+        reason, begun = _once(walk, values, careful=attempt > 0)
+        if not reason or begun:
+            break
+    return walk.calls, reason
+
+
+def _once(walk: Walk, values: Sequence[ValueSource], *, careful: bool) -> tuple[str, bool]:
+    """Look, write and look again; return why it did not complete, and whether something was written."""
+    sub_dag = walk.sub_dag
     wanted: dict[str, Draft] = {}
     for node in sub_dag.writes:
-        draft = next(_drafts(walk, node, values, wanted), None)
+        draft = next(_drafts(walk, node, values, wanted, careful), None)
         if draft is None:
-            return walk.calls, f"no arguments that a person would give were found for {node.tool[1]}"
+            return f"no arguments that a person would give were found for {node.tool[1]}", False
         wanted[node.id] = draft
     looks = [(node, draft) for node in sub_dag.looks for draft in _looks(walk, node, list(wanted.values()))]
-    before = [_call(walk, node, draft, look=True).step.observation for node, draft in looks]
+    seen = [[_call(walk, node, draft, look=True).step.observation] for node, draft in looks]
     for place, node in enumerate(sub_dag.writes):
         reason = _write(walk, node, wanted[node.id])
         if reason:
-            return walk.calls, reason
+            return reason, place > 0
         if place < len(sub_dag.writes) - 1:
-            for one, draft in looks:
-                _call(walk, one, draft, look=True)
+            for (one, draft), earlier in zip(looks, seen, strict=True):
+                earlier.append(_call(walk, one, draft, look=True).step.observation)
     changed = 0
     for node in sub_dag.looks:
-        mine = [(draft, seen) for (one, draft), seen in zip(looks, before, strict=True) if one is node]
+        mine = [(draft, earlier) for (one, draft), earlier in zip(looks, seen, strict=True) if one is node]
         changed += _look_again(walk, node, mine)
-    return walk.calls, "" if changed else "nothing that was looked at changed"
+    return "" if changed else "nothing that was looked at changed", True
 
 
 def _drafts(
-    walk: Walk, node: Node, values: Sequence[ValueSource], others: Mapping[str, Draft]
+    walk: Walk,
+    node: Node,
+    values: Sequence[ValueSource],
+    others: Mapping[str, Draft],
+    careful: bool,
 ) -> Iterator[Draft]:
     """Yield arguments for a write: passed values first, then what a person would write."""
     tool = walk.known.tool(node.tool)
@@ -91,10 +109,13 @@ def _drafts(
     _inherit(walk, node, tool, chosen)
     made = [draft.arguments for draft in others.values()]
     taken = [other.tool for other in walk.sub_dag.writes if other.id in others]
+    tried = {call.call.digest for call in walk.calls}
     for arguments, sources in drafts(
-        tool, walk.known, _reads(walk.known), values, chosen.arguments, walk.rng
+        tool, walk.known, _reads(walk.known), values, chosen.arguments, walk.rng, careful=careful
     ):
-        if made and not _about_the_same(arguments, made[0]):
+        if ToolCall(server=tool.server, tool=tool.name, arguments=arguments).digest in tried:
+            continue
+        if not all(_go_together(arguments, one) for one in made):
             continue
         if node.tool in taken and arguments in made:
             continue
@@ -121,15 +142,17 @@ def _inherit(walk: Walk, node: Node, tool: Tool, draft: Draft) -> None:
                     draft.references[name] = parent.references[name]
 
 
-def _about_the_same(one: Mapping[str, JsonValue], other: Mapping[str, JsonValue]) -> bool:
-    """Return whether two writes are about one file, or one table: else no read shows what both changed."""
-    shared = [
-        name
-        for name in one.keys() & other.keys()
-        if semantic_type(one[name]) in ("path", "file name") or semantic_type(one[name]).startswith("code:")
-    ]
-    if any(one[name] != other[name] for name in shared):
-        return False
+def _go_together(one: Mapping[str, JsonValue], other: Mapping[str, JsonValue]) -> bool:
+    """Return whether two writes are about one file, or one table, but not about one item of it.
+
+    Else no read shows what both changed, or the one is undone by the other.
+    """
+    for name in one.keys() & other.keys():
+        kind = semantic_type(one[name])
+        if kind in ("path", "file name") and one[name] != other[name]:
+            return False
+        if kind.startswith("code:") and one[name] == other[name]:
+            return False
     queries = [_tables(arguments) for arguments in (one, other)]
     return not all(queries) or bool(queries[0] & queries[1])
 
@@ -219,17 +242,26 @@ def _write(walk: Walk, node: Node, draft: Draft) -> str:
     return f"{node.tool[1]} failed ({made.step.observation.outcome}): {made.step.observation.reason}"
 
 
-def _look_again(walk: Walk, node: Node, looks: Sequence[tuple[Draft, Observation]]) -> bool:
-    """Repeat the looks through one read; of those that show a change, the one that shows most is the step."""
+def _look_again(walk: Walk, node: Node, looks: Sequence[tuple[Draft, Sequence[Observation]]]) -> bool:
+    """Repeat the looks through one read; of those that every write changed, the richest is the step.
+
+    Args:
+        walk: the execution.
+        node: the read.
+        looks: its arguments, with what was seen before each of the writes.
+
+    """
     volatile = walk.known.volatile(node.tool)
     written = {
         repr(leaf) for call in walk.calls if not call.look for _, leaf in leaves(dict(call.call.arguments))
     }
     told: list[tuple[int, float, int]] = []
-    for draft, before in looks:
+    for draft, earlier in looks:
         made = _call(walk, node, draft, look=True)
         after = made.step.observation
-        if useful_output(made.call, after) is not None and _differs(before, after, volatile):
+        if useful_output(made.call, after) is not None and all(
+            _differs(one, other, volatile) for one, other in pairwise([*earlier, after])
+        ):
             data = parsed_output(after)
             news = sum(repr(leaf) not in written for _, leaf in leaves(data))
             several = any(isinstance(path[-1], int) or len(path) > 1 for path, _ in leaves(data) if path)

@@ -18,7 +18,7 @@ from firefly.knowledge import Knowledge
 from firefly.parameters import parameters
 from firefly.records import Edge, Link, Node, SubDag, ToolKey
 
-_READS = 3
+_READS = 4
 """Most reads that look at what one sub-DAG changes."""
 _LIKELY = 0.45
 """Score of a read that was not seen to change, but is told by the same things as the write."""

@@ -15,10 +15,10 @@ from pydantic import JsonValue
 from firefly.knowledge import Knowledge
 from firefly.mentions import mention, same
 from firefly.outputs import leaves
-from firefly.records import Exploration
-from firefly.replay.expressions import ExpressionError, evaluate, is_number
+from firefly.records import Exploration, ExploredCall
+from firefly.replay.expressions import ExpressionError, evaluate
 from firefly.replay.parsers import parse
-from firefly.replay.records import Expression, StateProbe, Task
+from firefly.replay.records import Expression, Observation, StateProbe, Task
 from firefly.synthesis.answers import answer_of
 from firefly.synthesis.chains import Chain
 from firefly.synthesis.instructions import instruction
@@ -31,8 +31,6 @@ from firefly.synthesis.writer import Writer
 
 __all__ = ["ChangeWriter", "change_writers"]
 
-_FEW = 2
-"""A count from one to this says no more than that something was added."""
 _TALLIES = ("scalar", "count", "total")
 _TALLY = 0.4
 """Least worth of a figure about all that is there: after a change it is what a person asks for."""
@@ -53,7 +51,9 @@ def change_writers(
     made = [call for call in steps if call.node not in looks]
     last = {call.node: call for call in made}
     made = [call for call in made if last[call.node] is call]
-    first = next((place for place, call in enumerate(exploration.calls) if call.node in writes), 0)
+    first = next(
+        (place for place, call in enumerate(exploration.calls) if call in made and call.node in writes), 0
+    )
     for final in (call for call in steps if call.node in looks):
         before = next(
             (one for one in exploration.calls[:first] if one.call.digest == final.call.digest), None
@@ -69,16 +69,38 @@ def change_writers(
             if parsed is not None and parsed.parser == "csv":
                 tables.add(call.id)
         tools = {call.id: tool for call in calls if (tool := knowledge.tools.get(call.call.key)) is not None}
-        was = parse(before.step.observation)
-        if len(tools) == len(calls) and outputs[final.id] is not None and was is not None:
+        was = [parse(before.step.observation), *map(parse, _without(exploration, made, writes, final))]
+        if len(tools) == len(calls) and outputs[final.id] is not None and was[0] is not None:
             chain = Chain(calls, outputs, tools, frozenset(tables))
             yield ChangeWriter(
-                exploration, chain, knowledge, rng, lexicon, phrasings, before=was.value, writes=writes
+                exploration,
+                chain,
+                knowledge,
+                rng,
+                lexicon,
+                phrasings,
+                before=[one.value for one in was if one is not None],
+                writes=writes,
             )
+
+
+def _without(
+    exploration: Exploration, made: Sequence[ExploredCall], writes: set[str], final: ExploredCall
+) -> Iterator[Observation]:
+    """Yield what the read says where some of several writes are left out."""
+    wanted = {call.call.digest for call in made if call.node in writes}
+    for recording in exploration.orders:
+        digests = [step.call.digest for step in recording.steps]
+        if not wanted <= set(digests) and final.call.digest in digests:
+            place = len(digests) - 1 - digests[::-1].index(final.call.digest)
+            yield recording.steps[place].observation
 
 
 class ChangeWriter(Writer):
     """Writes the tasks of some writes and one read after them."""
+
+    # One or two says no more than that something was added; a guess earns nothing without the writes.
+    fewest = 3
 
     def __init__(
         self,
@@ -89,7 +111,7 @@ class ChangeWriter(Writer):
         lexicon: Lexicon,
         phrasings: int = 3,
         *,
-        before: JsonValue,
+        before: Sequence[JsonValue],
         writes: set[str],
     ) -> None:
         super().__init__(exploration, chain, knowledge, rng, lexicon, phrasings)
@@ -107,27 +129,31 @@ class ChangeWriter(Writer):
                     yield pick, weight
 
     def _is_news(self, pick: Pick) -> bool:
-        """Return whether the answer changed, to something that the instructions do not say themselves."""
+        """Return whether the answer changed, to something that neither instructions nor writes say."""
         if not super()._is_news(pick):
             return False
-        try:
-            before = evaluate(pick.expression, {pick.expression.call: self.before})
-        except ExpressionError:
-            before = None
-        if same(before, pick.value) or before == pick.value:
-            return False
-        if pick.template == "count" and is_number(pick.value) and float(str(pick.value)) <= _FEW:
+        if any(self._alike(pick, output) for output in self.before):
             return False
         written = [leaf for call in self.writes for _, leaf in leaves(dict(call.call.arguments))]
         answers = pick.value if isinstance(pick.value, list) else [pick.value]
+        replies = [call.step.observation.visible for call in self.writes]
         return not any(
             same(one, leaf) or (isinstance(leaf, str) and mention(leaf, one))
             for one in answers
-            for leaf in written
+            for leaf in (*written, *replies)
         )
 
+    @staticmethod
+    def _alike(pick: Pick, output: JsonValue) -> bool:
+        """Return whether the answer is the same in an output that lacks some write."""
+        try:
+            found = evaluate(pick.expression, {pick.expression.call: output})
+        except ExpressionError:
+            return False
+        return same(found, pick.value) or found == pick.value
+
     def _guessable(self, pick: Pick) -> bool:
-        """Return whether the answer says how the call was made; without the writes no guess is graded right."""
+        """Return whether the answer says how the call was made; no guess does without the writes."""
         return self._echoes(pick)
 
     def _task(self, answer: Pick) -> Task | None:

@@ -21,7 +21,7 @@ from firefly.synthesis.columns import Column
 from firefly.synthesis.phrases import Phrase
 from firefly.synthesis.picks import Pick
 from firefly.synthesis.questions import Hop, spoken_data, spoken_row
-from firefly.synthesis.shown import base_name, is_code, is_file, quoted
+from firefly.synthesis.shown import base_name, is_code, is_file, quoted, shown
 from firefly.synthesis.sql_changes import Change, describe_change, is_change
 from firefly.synthesis.telling import tellable
 from firefly.synthesis.weaving import FILE_NOUNS
@@ -29,19 +29,23 @@ from firefly.synthesis.weaving import FILE_NOUNS
 __all__ = ["instruction"]
 
 _CUT = re.compile(
-    r"\s*(?:\.(?=\s|$)|[;:(\[\n]| - | – | — | with optional\b| optionally\b| using | based on | so that | if | when "
+    r"\s*(?:\.(?=\s|$)|[;:(\[\n]| - | – | — | with optional\b| optionally\b| using | based on | so that "
+    r"| if | when "
     r"|, (?:overwriting|replacing|including|such|like|e\.g|or|and|which|where|in|by|as|with|[a-z]+ing)\b).*$",
     re.IGNORECASE | re.DOTALL,
 )
 _OLD = vocabulary("find old search query pattern from target original match")
 _NEW = vocabulary("replace replacement new to substitute")
 _HOMES = vocabulary(
-    "database schema sheet folder directory branch project repository workspace collection list board channel "
-    "account table section chapter range"
+    "database schema sheet folder directory branch project repository workspace collection list board "
+    "channel account table section chapter range"
 )
 """Things that hold others: what is told of them says where."""
 _MAKING = vocabulary("create make new initialize start generate")
 _WHOLE = {"cols": "columns", "col": "column"}
+_MARK = "\N{SECTION SIGN}"
+_TO = " \N{RIGHTWARDS ARROW} "
+_SETTING = vocabulary("set change update adjust rename correct raise lower")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _CELL = re.compile(r"[A-Z]{1,3}[1-9]\d*")
 
@@ -91,13 +95,24 @@ def instruction(
         return None  # which of the texts takes the place of the other could not be said
     sentence, told = _into_cells(sentence, told)
     sentence, told = _made(sentence, told, files)
-    sentence, told = _with(sentence, told)
     dates = {name: value for name, value in told.items() if isinstance(value, str) and _DATE.fullmatch(value)}
     told = {name: value for name, value in told.items() if name not in dates}
     if len(dates) > 1 or any(not tellable(value) for value in told.values()):
         return None
-    phrase = Phrase(sentence, name=words(tool.name))
-    said = spoken_data(replace(hop, phrase=phrase, literals=told), hops)
+    sentence, told = _set(sentence, told)
+    ending = sentence.partition(_TO)[2]
+    sentence = sentence.partition(_TO)[0]
+    # What is written stays as it is, whatever it says.
+    texts = [value for value in told.values() if isinstance(value, str) and value.count(" ") > 1]
+    hidden = {
+        name: f"{_MARK}{texts.index(value)}" if value in texts else value for name, value in told.items()
+    }
+    sentence, hidden = _with(sentence, hidden)
+    phrase = Phrase(sentence, name=words(tool.name), verb=sentence.partition(" ")[0].lower())
+    said = spoken_data(replace(hop, phrase=phrase, literals=hidden), hops)
+    said += f" to {ending}" if ending else ""
+    for number, text in enumerate(texts):
+        said = said.replace(f"{_MARK}{number}", text)
     return f"{said} on {next(iter(dates.values()))}" if dates else said
 
 
@@ -144,6 +159,18 @@ def _is_grid(value: Sequence[JsonValue]) -> bool:
     return bool(value) and all(isinstance(row, list) for row in value)
 
 
+def _set(sentence: str, told: Mapping[str, JsonValue]) -> tuple[str, dict[str, JsonValue]]:
+    """Say to what something is set: "Set the weight of crate CRT-1 to 640"."""
+    verb, _, rest = sentence.partition(" ")
+    subject = set(words(re.split(r" (?:of|for|in|on) ", rest)[0]))
+    named = [name for name in told if set(words(name)[-1:]) & subject]
+    if verb.lower() not in _SETTING or len(named) != 1 or " " not in rest:
+        return sentence, dict(told)
+    return f"{sentence}{_TO}{shown(told[named[0]])}", {
+        name: value for name, value in told.items() if name != named[0]
+    }
+
+
 def _made(
     sentence: str, told: Mapping[str, JsonValue], files: Sequence[str]
 ) -> tuple[str, dict[str, JsonValue]]:
@@ -157,14 +184,19 @@ def _made(
 
 
 def _with(sentence: str, told: Mapping[str, JsonValue]) -> tuple[str, dict[str, JsonValue]]:
-    """Say what the new thing is like: "a table with 3 rows and 4 columns", "a paragraph with the text ..."."""
+    """Say what the new thing is like: "a table with 3 rows and 4 columns", "a note with the text ..."."""
     said: dict[str, str] = {}
     known = set(words(sentence))
     for name, value in told.items():
         label = _WHOLE.get(spoken(name), spoken(name))
         if isinstance(value, int) and not isinstance(value, bool) and is_plural(label.split()[-1]):
             said[name] = f"{value} {label}"
-        elif isinstance(value, str) and not is_file(value) and not is_code(value) and not set(words(name)) & known:
+        elif (
+            isinstance(value, str)
+            and not is_file(value)
+            and not is_code(value)
+            and not set(words(name)) & known
+        ):
             said[name] = f"the {label} {quoted(value)}"
     if not said:
         return sentence, dict(told)

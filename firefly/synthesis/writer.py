@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
+from typing import ClassVar
 
 from pydantic import JsonValue
 
@@ -38,6 +39,9 @@ _ATTEMPTS = 60
 
 class Writer:
     """Writes the tasks of one chain."""
+
+    fewest: ClassVar[int] = _FEW
+    """Smallest number of things that is asked for."""
 
     def __init__(
         self,
@@ -116,7 +120,7 @@ class Writer:
         """Return whether the answer is news: not an argument, not volatile, not a place on a disk."""
         if answer_of(pick) is None or (pick.template not in ("count",) and trivial(pick.value)):
             return False
-        if pick.template == "count" and isinstance(pick.value, int) and pick.value < _FEW:
+        if pick.template == "count" and isinstance(pick.value, int) and pick.value < self.fewest:
             return False
         final = self.chain.final
         told = self.reader.told[final.id]

@@ -65,14 +65,15 @@ class Preflight(Rule):
         output = run.outputs.get(task.expression.call)
         last = _last(task)
         known = few_values(trial.knowledge, (last.server, last.tool), output, task.expression, self.few)
-        if known:
+        if known and not task.end_state:
             faults.append(f"guessable: its field was only ever seen to hold {', '.join(known)}")
         others = [
             peer
             for peer in trial.peers
             if peer.answer.type == task.answer.type and not _same_datum(task, peer, output)
         ]
-        for guess in self._guesses(task, others):
+        # Where something has to be changed, not even the right answer earns anything without that.
+        for guess in () if task.end_state else self._guesses(task, others):
             if grade(task, Rollout(answer=_said(task, guess))).reward != 0:
                 guessed.append(guess)
         if guessed:
@@ -95,7 +96,8 @@ class Preflight(Rule):
             rollout = Rollout(calls=calls, answer=_said(task, run.answer))
             graded = grade(task, rollout, trial.simulator, tool_set=run.tools)
             if graded.reward != 0:
-                yield f"the right answer without {' and '.join(left_out)} earns {graded.reward}: {graded.reason}"
+                why = f"earns {graded.reward}: {graded.reason}"
+                yield f"the right answer without {' and '.join(left_out)} {why}"
         graded = grade(
             task, Rollout(calls=(), answer=_said(task, run.answer)), trial.simulator, tool_set=run.tools
         )
