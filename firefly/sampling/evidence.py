@@ -142,16 +142,18 @@ class Evidence:
         listing = self._knowledge.listings.get(tool[0])
         constant = {_text(value) for value in (listing.launch_values if listing else ())}
         found: set[str] = set()
-        reaching = 0
+        reaching = new = 0
         for one in self._alike(tool, fed):
             values = [leaf for _, value in expand(one.output, path) for _, leaf in leaves(value)]
-            reaching += bool(values)
-            found |= {
+            telling = {
                 _text(leaf)
                 for leaf in values
                 if _tells(leaf) and not one.was_given(leaf) and _text(leaf) not in constant
             }
-        if len(found) == 1 and reaching >= _CONSTANT:
+            reaching += bool(values)
+            new += bool(telling)
+            found |= telling
+        if (fed and 2 * new < reaching) or (len(found) == 1 and reaching >= _CONSTANT):
             return frozenset()
         return frozenset(found) if reaching else None
 

@@ -25,6 +25,8 @@ _COPIES = 3
 """Most calls of one tool in a sub-DAG."""
 _TOGETHER = 0.9
 """How often parameters that one item can fill are filled together."""
+_NAMED = 0.3
+"""How much a link counts that passes on a name inside a statement, such as a table's: few questions do."""
 _DOUBT = 0.1
 """What is left of a sub-DAG's score where nothing speaks for a call: a hint is no proof."""
 
@@ -127,7 +129,7 @@ class Ground:
         fed = growth.fed_to(extension.source)
         new = self.evidence.new(self.evidence.passed(extension.edge, fed), sorted(others))
         told = self.evidence.singled_out(extension.edge)
-        chance = self._chance(growth, extension)
+        chance = self._chance(growth, extension) * (_NAMED if _is_name(extension.edge.template) else 1.0)
         return extension.edge.score * (0.2 + 0.8 * new) * (0.3 + 0.7 * told) * (0.1 + 0.9 * chance)
 
     def by_strength(self, values: Sequence[float]) -> list[float]:
@@ -153,6 +155,7 @@ class Ground:
             ] or [self.evidence.new(self.evidence.said(call[0]), others) * self.evidence.answers(call[0])]
             if edges:
                 total *= self.evidence.chance(call[0], {edge.output_path for edge in edges}, fed)
+            total *= _NAMED ** sum(_is_name(edge.template) for edge in edges)
             total *= _DOUBT + (1 - _DOUBT) * max(new)
         return total
 
@@ -217,6 +220,18 @@ class Ground:
                 fed = tuple(sorted({**dict(fed), added.edge.parameter: added.edge.template}.items()))
             if edges:
                 total *= self.evidence.chance(call[0], {edge.output_path for edge in edges}, fed)
+            total *= _NAMED ** sum(_is_name(edge.template) for edge in edges)
             if not all(self.evidence.carries(edge, fed) for edge in edges):
                 return 0.0
         return total
+
+
+def _is_name(template: str) -> bool:
+    """Return whether what a template holds is a name in a statement rather than a value: it has no quotes.
+
+    >>> _is_name("SELECT * FROM {}"), _is_name("SELECT * FROM t WHERE size > {}"), _is_name("/docs/{}.txt")
+    (True, False, False)
+    """
+    before, _, after = template.partition("{}")
+    compared = before.rstrip()[-1:] in "=<>("
+    return before[-1:].isspace() and not compared and (not after or after[0].isspace())
