@@ -15,7 +15,7 @@ from firefly.replay.masks import answer_digest
 from firefly.replay.records import Recording, Step, Tool, digest
 
 Tallies = Mapping[tuple[str, str, str, str], tuple[float, float]]
-"""(server, tool, parameter, source) -> calls with its values that succeeded, and its share of those that failed."""
+"""(server, tool, parameter, source) -> calls that succeeded, and its share of those that failed."""
 
 
 class Knowledge:

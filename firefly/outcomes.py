@@ -256,6 +256,18 @@ def _is_sentence(answer: Answer) -> str | None:
     return failure_sentence(answer.text) if answer.text else None
 
 
+_NAMED = re.compile(r"(?P<name>\S[^\n]{0,200}?): (?P<error>Error\b[ :-].{0,400})", re.DOTALL)
+
+
+def _named_failures(answer: Answer) -> str | None:
+    """Several things were asked about, and every one of them failed: ``a.txt: Error - no such file``."""
+    blocks = [block.strip() for block in re.split(r"\n-{3,}\n|\n\n", answer.text) if block.strip()]
+    found = [_NAMED.fullmatch(block) for block in blocks]
+    if not blocks or answer.judges or not all(found):
+        return None
+    return f"{len(blocks)} of {len(blocks)} failed, the first: {blocks[0]}"
+
+
 def _http_page(answer: Answer) -> str | None:
     return error_page(answer.text) if answer.text else None
 
@@ -281,6 +293,7 @@ RULES: Sequence[Rule] = (
     Rule("error page", _http_page),
     Rule("error text", _announces_error),
     Rule("failure sentence", _is_sentence),
+    Rule("named failures", _named_failures),
 )
 """Tried in this order; the first that fires decides."""
 

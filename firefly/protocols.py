@@ -175,7 +175,9 @@ class Trial:
     peers: Sequence[Task] = ()
     """All candidates of the run, this one included, in id order."""
     reexecuted: Mapping[str, Recording] = field(default_factory=dict)
-    """Task id -> its gold calls executed again in a fresh sandbox."""
+    """Task id -> its gold calls executed again in a fresh sandbox, with the clock that the check wants."""
+    why_not: Mapping[str, str] = field(default_factory=dict)
+    """Task id -> why it was not executed again."""
     surviving: frozenset[str] = frozenset()
     """Ids of the candidates that every required check so far let through."""
     earlier: Mapping[str, CheckResult] = field(default_factory=dict)
@@ -184,7 +186,11 @@ class Trial:
 
 @runtime_checkable
 class Check(Protocol):
-    """Decides one property of a task by rule."""
+    """Decides one property of a task by rule.
+
+    A check on live servers may have an attribute ``clock_days``: by how many days the clock of the fresh
+    sandboxes is to be shifted in which its tasks are executed again.
+    """
 
     required: bool
     """A required check that does not pass (or does not apply) rejects the task."""

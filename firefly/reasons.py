@@ -57,7 +57,7 @@ def reasons_without_task(
     return found
 
 
-def reason_without_task(
+def reason_without_task(  # noqa: PLR0911 - one return for each step of a run
     listing: Listing,
     report: ProbeReport | None,
     explorations: Sequence[Exploration],
@@ -117,7 +117,7 @@ def _unusable(listing: Listing, report: ProbeReport) -> str:
     return "no tool can be used: " + "; ".join(f"{why} ({_listed(tools)})" for why, tools in ordered)
 
 
-def _fault(profile: ToolProfile, steps: Sequence[Step]) -> str:
+def _fault(profile: ToolProfile, steps: Sequence[Step]) -> str:  # noqa: PLR0911 - one for each fault
     if not steps:
         return "not called, as no arguments were found for it"
     if not profile.successes:
@@ -140,8 +140,8 @@ def _never_explored(report: ProbeReport) -> str:
     usable = [one for one in report.profiles if one.usable and one.opaque is False]
     if all(one.pure for one in usable):
         return (
-            f"its usable tools ({_listed([one.tool for one in usable])}) only compute from their arguments, and "
-            "nothing that another server returns was found to fit them"
+            f"its usable tools ({_listed([one.tool for one in usable])}) only compute from their arguments, "
+            "and nothing that another server returns was found to fit them"
         )
     return f"no sub-DAG holds one of its usable tools ({_listed([one.tool for one in usable])})"
 

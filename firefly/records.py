@@ -265,8 +265,8 @@ class Verification(Record):
     """The verification stage's result."""
 
     verdicts: tuple[Verdict, ...]
-    reexecuted: tuple[str, ...] = ()
-    """Ids of the tasks whose gold calls were executed again."""
+    reexecuted: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Days by which the clock was shifted ("0": not) -> ids of the tasks that were executed again."""
 
 
 class Failure(Record):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from firefly.components import build_described
@@ -18,13 +17,11 @@ from firefly.records import (
     Exploration,
     Listing,
     ProbeReport,
-    Reexecution,
     SubDag,
     ToolKey,
     Verification,
 )
-from firefly.replay.records import Recording, Task, digest
-from firefly.replay.tool_set import ToolSet
+from firefly.replay.records import Task, digest
 
 if TYPE_CHECKING:
     from firefly.run import Run
@@ -239,12 +236,14 @@ def synthesis(run: Run) -> None:
 
 def verification(run: Run) -> None:
     """Check every task; gold calls of the survivors are executed again in fresh sandboxes."""
+    from firefly.reexecution import Again
     from firefly.verification import verify
 
     cassette = run.cassette
     assert cassette is not None
     knowledge = run.knowledge()
     explorations = {exploration.id: exploration for exploration in run.explorations}
+    again = Again(run, knowledge)
 
     def check_all() -> Sequence[Verification]:
         verdicts = verify(
@@ -253,81 +252,19 @@ def verification(run: Run) -> None:
             simulator=run.component("simulator").backend(cassette),
             knowledge=knowledge,
             explorations=explorations,
-            reexecute=lambda tasks: _reexecute(run, knowledge, tasks),
+            reexecute=again.execute,
         )
-        return [Verification(verdicts=tuple(verdicts), reexecuted=tuple(sorted(run.reexecutions)))]
+        return [Verification(verdicts=tuple(verdicts), reexecuted=again.tasks)]
 
     item = Item(
         id="all",
-        shaped_by=[knowledge.digest, digest([task.id for task in run.tasks])],
+        shaped_by=[knowledge.digest, digest([task.id for task in run.tasks]), digest(again.clocks)],
         make=check_all,
     )
     (result,) = run.items_of([item], Verification).all
     run.verdicts = list(result.verdicts)
-    if not run.reexecutions:
-        again = set(result.reexecuted)
-        _reexecute(run, knowledge, [task for task in run.tasks if task.id in again])
-
-
-def _reexecute(run: Run, knowledge: Knowledge, tasks: Sequence[Task]) -> Mapping[str, Recording]:
-    """Execute gold calls again: those not yet done of one set of servers together, in a fresh sandbox.
-
-    Each task is an item, so that another server, or another choice of tasks, repeats none of them.
-    """
-    groups: dict[tuple[str, ...], list[Task]] = defaultdict(list)
-    for task in sorted(tasks, key=lambda task: task.id):
-        groups[task.servers].append(task)
-    batches = {servers: _Batch(run, knowledge, servers) for servers in groups}
-    known = {servers: knowledge.restricted(servers).digest for servers in groups}
-    # the first task of every group comes first, so that groups run at the same time
-    order = sorted(
-        ((number, servers, task) for servers, batch in groups.items() for number, task in enumerate(batch)),
-        key=lambda one: one[:2],
-    )
-    items = [
-        Item(
-            id=task.id,
-            shaped_by=known[servers],
-            make=partial(batches[servers].reexecuted, task.id),
-            finished=bool,
-        )
-        for _, servers, task in order
-    ]
-    by_id = {task.id: task for task in tasks}
-    for item in run.missing(items, Reexecution, part="reexecution"):
-        batches[by_id[item.id].servers].tasks.append(by_id[item.id])
-    results = run.items_of(items, Reexecution, part="reexecution", waits=True)
-    run.reexecutions = {one.task: one.recording for one in results.all}
-    return run.reexecutions
-
-
-class _Batch:
-    """The tasks of one set of servers that are executed again together, when the first is asked for."""
-
-    def __init__(self, run: Run, knowledge: Knowledge, servers: tuple[str, ...]) -> None:
-        self._run, self._knowledge, self._servers = run, knowledge, servers
-        self._lock = Lock()
-        self._done: Mapping[str, Recording] | None = None
-        self.tasks: list[Task] = []
-
-    def reexecuted(self, task: str) -> Sequence[Reexecution]:
-        """Return the task's calls as executed again; none when they could not be."""
-        from firefly.verification import reexecute
-
-        with self._lock:
-            if self._done is None:
-                self._done = reexecute(
-                    sorted(self.tasks, key=lambda one: one.id),
-                    fresh=self._run.live.fresh,
-                    tool_sets={self._servers: _tool_set(self._knowledge, self._servers)},
-                    rng=self._run.rng("reexecution", *self._servers),
-                    seed=self._run.config.seed,
-                )
-        return [Reexecution(task=task, recording=self._done[task])] if task in self._done else []
-
-
-def _tool_set(knowledge: Knowledge, servers: Sequence[str]) -> ToolSet:
-    return ToolSet.of(tool for key, tool in knowledge.tools.items() if key[0] in servers)
+    again.recall(result.reexecuted)
+    run.reexecutions = again.recordings
 
 
 def export(run: Run) -> None:

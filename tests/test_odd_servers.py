@@ -1,4 +1,4 @@
-"""Servers as nobody wants them: the run ends, says what it could not use and why, and keeps nothing doubtful."""
+"""Servers as nobody wants them: the run ends, says what it could not use and why, keeps nothing doubtful."""
 
 from __future__ import annotations
 

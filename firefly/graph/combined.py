@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import JsonValue
 
 from firefly.errors import nearest
+from firefly.graph.drafts import draft
 from firefly.knowledge import Knowledge
 from firefly.plugins import register
 from firefly.protocols import Scorer
@@ -28,6 +29,7 @@ class Combined:
         scorers: Mapping[str, Scorer | None],
         weights: Mapping[str, float] | None = None,
         general: Sequence[str] = (),
+        floor: float = 0.1,
     ) -> None:
         """Set the parts.
 
@@ -36,11 +38,13 @@ class Combined:
             weights: name -> how far it is trusted, 0..1; 1 where not given.
             general: names of scorers that judge a tool and a parameter as such. What they say counts
                 for every output path that another scorer names, and alone where none does.
+            floor: edges scored lower are not returned.
 
         """
         self._scorers = {name: scorer for name, scorer in scorers.items() if scorer is not None}
         self._weights = {name: float((weights or {}).get(name, 1.0)) for name in self._scorers}
         self._general = frozenset(general)
+        self._floor = floor
         wrong = [name for name, weight in self._weights.items() if not 0.0 <= weight <= 1.0]
         if wrong:
             raise ValueError(f"weights must lie between 0 and 1; these do not: {', '.join(sorted(wrong))}")
@@ -65,16 +69,16 @@ class Combined:
                     doubt[one] *= 1 - self._weights[name] * edge.score
                     why[one][name] = edge.evidence.get(name, edge.score)
         return [
-            Edge(
+            draft(
                 source=source.key,
                 target=place[0],
                 parameter=place[1],
-                kind=place[2],  # type: ignore[arg-type]
+                kind=place[2],
                 output_path=place[3],
                 template=place[4],
                 score=round(1 - doubt[place], 4),
                 evidence=why[place],
             )
             for place in sorted(doubt, key=repr)
-            if doubt[place] < 1
+            if 1 - doubt[place] >= self._floor and doubt[place] < 1
         ]

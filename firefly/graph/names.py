@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from firefly.outputs import ANY_INDEX, Path
-from firefly.parameters import parameters
 from firefly.replay.records import Tool
 from firefly.values.semantic import overlap, words
 
@@ -51,20 +51,52 @@ def name_match(path: Path, source: Tool, parameter: str, target: Tool) -> float:
     >>> name_match(("*", "email"), lister, "customer_id", getter)
     0.0
     """
+    context = _subject(source)
+    if _beginnings(path, context).isdisjoint(_wanted_beginnings(parameter)):
+        return 0.0
+    return _match(path, context, parameter, target.name)
+
+
+def may_match(paths: Iterable[Path], source: Tool, parameter: str) -> bool:
+    """Return whether `name_match` of some of the paths can be more than 0; quick for the many that can't."""
+    context, wanted = _subject(source), _wanted_beginnings(parameter)
+    return any(not _beginnings(path, context).isdisjoint(wanted) for path in paths)
+
+
+@lru_cache(maxsize=1 << 14)
+def _beginnings(path: Path, context: frozenset[str]) -> frozenset[str]:
+    """Return how every word of the path and around it begins, and ``*``."""
+    keys = [words(part) for part in path if isinstance(part, str) and part != ANY_INDEX]
+    return (
+        frozenset(word[:_STEM] for key in keys for word in key) | {word[:_STEM] for word in context} | {"*"}
+    )
+
+
+@lru_cache(maxsize=1 << 14)
+def _wanted_beginnings(parameter: str) -> frozenset[str]:
+    """Return how the words that a match needs begin; ``*`` where the tool's own words may do."""
+    asked = words(parameter)
+    wanted = _meaning(asked) or frozenset(asked)
+    subject = wanted - _GENERIC
+    return frozenset(word[:_STEM] for word in subject) if subject else frozenset({"*"})
+
+
+@lru_cache(maxsize=1 << 17)
+def _match(path: Path, context: frozenset[str], parameter: str, target: str) -> float:
     keys = [words(str(part)) for part in path if part != ANY_INDEX and not isinstance(part, int)]
     keys = [key for key in keys if not _WRAPPERS.issuperset(key)]
     asked = words(parameter)
     wanted = _meaning(asked) or frozenset(asked)
     last = tuple(_spelt(word, wanted) for word in keys[-1]) if keys else ()
     field = _meaning(last)
-    around = _meaning(word for key in keys[:-1] for word in key) | _subject(source)
+    around = _meaning(word for key in keys[:-1] for word in key) | context
     subject, form = wanted - _GENERIC, wanted & _GENERIC
     if field == wanted and subject:
         return 1.0
     if _contradicts(field, wanted):
         return 0.0
     if not subject:
-        about = nouns(target.name) - _GENERIC
+        about = nouns(target) - _GENERIC
         same_form = bool(form & field)
         near = overlap(about, field | around) * (1.0 if same_form or not field else 0.6)
         return 0.35 * same_form + 0.45 * near
@@ -88,8 +120,14 @@ def _spelt(word: str, wanted: frozenset[str]) -> str:
 
 
 def _subject(tool: Tool) -> frozenset[str]:
-    told = (words(parameter.name) for parameter in parameters(tool))
-    return nouns(tool.name).difference(*told)
+    declared = tool.input_schema.get("properties")
+    return _less(tool.name, tuple(map(str, declared)) if isinstance(declared, dict) else ())
+
+
+@lru_cache(maxsize=1 << 14)
+def _less(name: str, told: tuple[str, ...]) -> frozenset[str]:
+    """Return what a tool is about, less what it is told."""
+    return nouns(name).difference(*map(words, told))
 
 
 def _meaning(found: Iterable[str]) -> frozenset[str]:

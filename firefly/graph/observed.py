@@ -12,18 +12,17 @@ from collections.abc import Set as AbstractSet
 
 from pydantic import JsonValue
 
-from firefly.graph.names import name_match
+from firefly.graph.drafts import draft
+from firefly.graph.names import may_match, name_match
 from firefly.graph.places import fits
-from firefly.graph.records_in import record_edges, scalar_parts
-from firefly.graph.seen import Domain, Field, Seen, launch_values, seen_of
+from firefly.graph.seen import Domain, Field, Want, launch_values, seen_of
+from firefly.graph.wholes import record_edges
 from firefly.knowledge import Knowledge
 from firefly.outputs import Path
-from firefly.parameters import Parameter, parameters
+from firefly.parameters import Parameter
 from firefly.plugins import register
 from firefly.records import Edge
 from firefly.replay.records import Tool
-from firefly.values.paths import wants_path
-from firefly.values.semantic import declared_type, words
 
 _LEAST = 0.1
 """Scores below say nothing."""
@@ -57,44 +56,58 @@ class Observed:
         """Return the edges that values speak for; none when the source never returned data."""
         seen = seen_of(evidence)
         fields = sorted(seen.fields(source.key).items(), key=lambda item: repr(item[0]))
+        known = frozenset().union(*(one.names for _, one in fields))
+        shapes = frozenset().union(*({*one.shapes, *one.shares} for _, one in fields))
         found: list[Edge] = []
         for target in targets if fields else ():
             constants = launch_values(evidence, (source.server, target.server))
-            for parameter in parameters(target):
-                domain = seen.domain(target, parameter.name)
-                for path, one in fields:
-                    found += _edge(source, target, parameter, path, one, domain, constants)
-                found += _inside(source, target, parameter, fields, seen, constants)
+            for want in seen.wants(target):
+                if _concerns(source, fields, known, shapes, want):
+                    for path, one in fields:
+                        found += _edge(source, target, want, path, one, constants)
+                if want.parts:
+                    found += _inside(source, target, want, fields, constants)
         return found
 
 
-def _edge(
+def _concerns(
     source: Tool,
-    target: Tool,
-    parameter: Parameter,
-    path: Path,
-    seen: Field,
-    domain: Domain,
-    constants: frozenset[str],
+    fields: Sequence[tuple[Path, Field]],
+    known: frozenset[str],
+    shapes: frozenset[str],
+    want: Want,
+) -> bool:
+    """Return whether anything of the source can be of use; it can't for most pairs of tools."""
+    return (
+        not known.isdisjoint(want.domain.known)
+        or want.declared in shapes
+        or not shapes.isdisjoint(want.domain.shapes)
+        or (want.is_path and any(one.paths for _, one in fields))
+        or may_match((path for path, _ in fields), source, want.parameter.name)
+    )
+
+
+def _edge(
+    source: Tool, target: Tool, want: Want, path: Path, seen: Field, constants: frozenset[str]
 ) -> Iterator[Edge]:
+    parameter, domain = want.parameter, want.domain
     named = name_match(path, source, parameter.name, target)
-    declared = _declared(parameter)
-    placed = bool(seen.paths) and wants_path(parameter)
-    alike = declared in seen.shares or seen.shapes.keys() & domain.shapes
+    placed = want.is_path and bool(seen.paths)
+    alike = want.declared in seen.shares or not seen.shapes.keys().isdisjoint(domain.shapes)
     if not (named or placed or alike or seen.meets(domain)) or not _admits(parameter, seen):
         return
-    names = seen.relevant.keys() - constants
+    names = seen.names - constants
     if parameter.has_default:
         names -= {repr(parameter.default)}
     if not names:
         return
-    by_type, kind = _by_type(seen, declared, domain, parameter, target)
+    by_type, kind = _by_type(seen, want, target)
     score, why = score_of(names, seen, domain, named=named, by_type=by_type)
     score *= discount(source, target, seen, domain, constants)
     if score >= _LEAST:
         if kind:
             why["semantic_type"] = kind
-        yield Edge(
+        yield draft(
             source=source.key,
             target=target.key,
             parameter=parameter.name,
@@ -108,9 +121,8 @@ def _edge(
 def _inside(
     source: Tool,
     target: Tool,
-    parameter: Parameter,
+    want: Want,
     fields: Sequence[tuple[Path, Field]],
-    seen: Seen,
     constants: frozenset[str],
 ) -> Iterator[Edge]:
     """Yield edges to what stands inside an object, or inside the objects of a list.
@@ -118,35 +130,27 @@ def _inside(
     A whole object of the output that has the keys can be passed on. A value for one of the keys can't
     by itself; it says that the two tools speak of the same things.
     """
-    parts = scalar_parts(parameter, target)
-    if not parts:
-        return
-    whole = list(record_edges(source, target, parameter, parts, fields))
-    yield from whole
+    yield from record_edges(source, target, want, fields)
     best: dict[str, Edge] = {}
-    for part in parts:
-        domain = seen.domain(target, f"{parameter.name}.{part.name}")
+    for part in want.parts:
         for path, one in fields:
-            for edge in _edge(source, target, part, path, one, domain, constants):
-                if part.name not in best or edge.score > best[part.name].score:
-                    best[part.name] = edge
-    needed = [part.name for part in parts if part.required] or [part.name for part in parts]
-    score = sum(best[name].score for name in needed if name in best) / len(needed)
+            for edge in _edge(source, target, part, path, one, constants):
+                if edge.parameter not in best or edge.score > best[edge.parameter].score:
+                    best[edge.parameter] = edge
+    names = [part.parameter.name for part in want.parts]
+    needed = [part.parameter.name for part in want.parts if part.parameter.required] or names
+    score = round(_PART * sum(best[name].score for name in needed if name in best) / len(needed), 4)
     if score >= _LEAST:
-        first = max(best.values(), key=lambda edge: (edge.score, edge.id))
-        yield first.model_copy(
-            update={
-                "id": "",
-                "parameter": parameter.name,
-                "kind": "refers_to",
-                "score": round(_PART * score, 4),
-                "evidence": {
-                    "observed": {
-                        "score": round(_PART * score, 4),
-                        "inside": {name: best[name].score for name in sorted(best)},
-                    }
-                },
-            }
+        first = max(best.values(), key=lambda edge: (edge.score, edge.parameter, repr(edge.output_path)))
+        inside: dict[str, JsonValue] = {name: best[name].score for name in sorted(best)}
+        yield draft(
+            source=source.key,
+            target=target.key,
+            parameter=want.parameter.name,
+            kind="refers_to",
+            output_path=first.output_path,
+            score=score,
+            evidence={"observed": {"score": score, "inside": inside}},
         )
 
 
@@ -207,10 +211,9 @@ def _clash(seen: Field, domain: Domain) -> bool:
     )
 
 
-def _by_type(
-    seen: Field, declared: str, domain: Domain, parameter: Parameter, target: Tool
-) -> tuple[float, str]:
+def _by_type(seen: Field, want: Want, target: Tool) -> tuple[float, str]:
     """Return how far the values have the semantic type that the parameter takes, and which type."""
+    domain, declared = want.domain, want.declared
     best, best_kind = 0.0, ""
     for kind in sorted(seen.shapes.keys() & domain.shapes):
         match = min(1.0, seen.shapes[kind] * 1.5) * min(1.0, 0.4 + domain.shapes[kind])
@@ -220,20 +223,13 @@ def _by_type(
     trust = 0.8 if not domain.accepted else 0.5 if best or not domain.shapes else 0.15
     if declared and trust * seen.shares.get(declared, 0.0) > best:
         best, best_kind = trust * seen.shares[declared], declared
-    if wants_path(parameter):
-        if seen.paths:
-            part = min(1.0, 2 * len(seen.paths) / max(1, len(seen.relevant) + seen.others))
-            return part * fits(
-                sorted(set(seen.paths.values())), parameter, target, domain.kinds, domain.refused_kinds
-            ), "path"
-        if domain.kinds and best_kind.startswith(("path", "absolute path", "file name")):
-            best *= _STRANGE  # where files are known, a path to none of them is one of something else
+    if want.is_path and seen.paths:
+        part = min(1.0, 2 * len(seen.paths) / (len(seen.relevant) + seen.others))
+        places = sorted(set(seen.paths.values()))
+        return part * fits(places, want.parameter, target, domain.kinds, domain.refused_kinds), "path"
+    if want.is_path and domain.kinds and best_kind.startswith(("path", "absolute path", "file name")):
+        best *= _STRANGE  # where files are known, a path to none of them is one of something else
     return best, best_kind
-
-
-def _declared(parameter: Parameter) -> str:
-    """Return the semantic type that the parameter's name announces, or else its description."""
-    return declared_type(parameter) or described_type(parameter)
 
 
 def _admits(parameter: Parameter, seen: Field) -> bool:
@@ -245,21 +241,3 @@ def _admits(parameter: Parameter, seen: Field) -> bool:
     items = parameter.definition.get("items")
     declared = items.get("type") if isinstance(items, dict) else None
     return "array" in parameter.types and (declared is None or declared in seen.json_types)
-
-
-_SAID: tuple[tuple[str, frozenset[str]], ...] = (
-    ("hash", frozenset({"sha", "commit"})),
-    ("timezone", frozenset({"timezone", "iana"})),
-    ("url", frozenset({"url"})),
-    ("uuid", frozenset({"uuid", "guid"})),
-    ("email", frozenset({"email"})),
-)
-"""What a description says of a value's form."""
-
-
-def described_type(parameter: Parameter) -> str:
-    """Return the semantic type that a parameter's description announces; "" when it announces none."""
-    if parameter.types and "string" not in parameter.types:
-        return ""
-    said = set(words(parameter.description))
-    return next((kind for kind, hints in _SAID if said & hints), "")

@@ -12,13 +12,16 @@ from pydantic import JsonValue
 
 from firefly.contents import is_empty
 from firefly.graph.names import name_match
+from firefly.graph.parts import scalar_parts
 from firefly.graph.places import Places, kind
 from firefly.graph.texts import values_in
 from firefly.knowledge import Knowledge
 from firefly.outputs import Path, general, leaves, parsed_output, useful_output
+from firefly.parameters import Parameter, parameters
 from firefly.records import ToolKey
 from firefly.replay.records import Step, Tool
-from firefly.values.semantic import is_specific, semantic_type, shape
+from firefly.values.paths import wants_path
+from firefly.values.semantic import declared_type, is_specific, semantic_type, shape, words
 
 _VALUES = 60
 """Distinct values remembered for one path or parameter."""
@@ -58,6 +61,11 @@ class Field:
         return {name: value for name, value in found.items() if value != "" and not isinstance(value, bool)}
 
     @cached_property
+    def names(self) -> frozenset[str]:
+        """Return the ``repr`` of every relevant value."""
+        return frozenset(self.relevant)
+
+    @cached_property
     def shares(self) -> dict[str, float]:
         """Return the share of each semantic type among the relevant values."""
         counts = Counter(semantic_type(value) for value in self.relevant.values())
@@ -84,11 +92,7 @@ class Field:
 
     def meets(self, domain: Domain) -> bool:
         """Return whether a relevant value was tried as an argument, or is listed where those are."""
-        names = self.relevant.keys()
-        return not all(
-            names.isdisjoint(known)
-            for known in (domain.accepted, domain.useless, domain.vocabulary, domain.tails)
-        )
+        return not self.names.isdisjoint(domain.known)
 
 
 @dataclass
@@ -105,6 +109,11 @@ class Domain:
     """Kinds of those among the useless ones, less the accepted."""
     vocabulary: frozenset[str] = frozenset()
     """What the tool's own server lists where it lists an accepted value; empty when it lists none."""
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """Return everything that was taken or refused, or is listed where that is."""
+        return frozenset((*self.accepted, *self.useless, *self.vocabulary, *self.tails))
 
     @cached_property
     def tails(self) -> frozenset[str]:
@@ -125,6 +134,19 @@ class Domain:
         return bool(self.useless)
 
 
+@dataclass(frozen=True)
+class Want:
+    """What one parameter, or one part of it, takes."""
+
+    parameter: Parameter
+    domain: Domain
+    declared: str
+    """The semantic type that its name, or else its description, announces."""
+    is_path: bool
+    parts: tuple[Want, ...] = ()
+    """Of an object, or of the objects in a list: what takes texts and numbers."""
+
+
 def seen_of(knowledge: Knowledge) -> Seen:
     """Return what was seen, made once for one body of knowledge."""
     if knowledge not in _made:
@@ -141,12 +163,28 @@ class Seen:
         self.places = Places(knowledge)
         self._fields: dict[ToolKey, dict[Path, Field]] = {}
         self._domains: dict[ToolKey, dict[str, Domain]] = {}
+        self._wants: dict[ToolKey, tuple[Want, ...]] = {}
 
     def fields(self, key: ToolKey) -> dict[Path, Field]:
         """Return what stood at each general path of the tool's outputs."""
         if key not in self._fields:
             self._fields[key] = observed_fields(key, self._alive(), self.places)
         return self._fields[key]
+
+    def wants(self, tool: Tool) -> tuple[Want, ...]:
+        """Return what each parameter of the tool takes."""
+        if tool.key not in self._wants:
+            self._wants[tool.key] = tuple(self._want(tool, one, one.name) for one in parameters(tool))
+        return self._wants[tool.key]
+
+    def _want(self, tool: Tool, parameter: Parameter, name: str) -> Want:
+        return Want(
+            parameter,
+            self.domain(tool, name),
+            declared_type(parameter) or described_type(parameter),
+            wants_path(parameter),
+            tuple(self._want(tool, part, f"{name}.{part.name}") for part in scalar_parts(parameter, tool)),
+        )
 
     def domain(self, tool: Tool, parameter: str) -> Domain:
         """Return what the parameter (or ``PARAMETER.KEY``) was seen to take; empty when nothing was tried."""
@@ -303,3 +341,21 @@ def _is_telling(value: JsonValue) -> bool:
     if isinstance(value, str):
         return len(value) >= 4 or is_specific(semantic_type(value))
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) >= 1000
+
+
+_SAID: tuple[tuple[str, frozenset[str]], ...] = (
+    ("hash", frozenset({"sha", "commit"})),
+    ("timezone", frozenset({"timezone", "iana"})),
+    ("url", frozenset({"url"})),
+    ("uuid", frozenset({"uuid", "guid"})),
+    ("email", frozenset({"email"})),
+)
+"""What a description says of a value's form."""
+
+
+def described_type(parameter: Parameter) -> str:
+    """Return the semantic type that a parameter's description announces; "" when it announces none."""
+    if parameter.types and "string" not in parameter.types:
+        return ""
+    said = set(words(parameter.description))
+    return next((kind for kind, hints in _SAID if said & hints), "")

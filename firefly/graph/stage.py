@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from firefly.graph.annotations import PINNED
+from firefly.graph.drafts import finished
 from firefly.knowledge import Knowledge
 from firefly.protocols import CandidateGenerator, Scorer
 from firefly.records import Edge, ToolKey
@@ -23,7 +24,7 @@ def score_source(
     tools = [knowledge.tools[key] for key in sorted(knowledge.tools)]
     named = candidates.candidates(tools).get(source.key, ())
     targets = [knowledge.tools[key] for key in sorted(set(named)) if key in knowledge.tools]
-    return sorted(scorer.score(source, targets, evidence=knowledge), key=_best_first)
+    return sorted(map(finished, scorer.score(source, targets, evidence=knowledge)), key=_best_first)
 
 
 def prune(edges: Iterable[Edge], *, threshold: float = 0.3, per_parameter: int = 6) -> list[Edge]:

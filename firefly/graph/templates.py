@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
+from firefly.graph.drafts import draft
 from firefly.graph.names import name_match
 from firefly.graph.observed import discount, score_of
 from firefly.graph.seen import Domain, Field, Seen, launch_values, seen_of
 from firefly.knowledge import Knowledge
 from firefly.outputs import Path, useful_output
-from firefly.parameters import parameters
 from firefly.plugins import register
 from firefly.records import Edge, ToolKey
 from firefly.replay.records import Tool
@@ -117,7 +117,7 @@ def _edge(
     proven = place.slot.quoted or len(place.slot.values) >= _TWICE
     score *= discount(source, target, seen, place.domain, constants) * (1.0 if proven else _UNPROVEN)
     if score >= _LEAST:
-        yield Edge(
+        yield draft(
             source=source.key,
             target=target.key,
             parameter=parameter,
@@ -135,7 +135,7 @@ def slots(tool: Tool, knowledge: Knowledge, seen: Seen) -> dict[str, list[Slot]]
     A quoted literal is a slot, and so is a word that another tool of the server lists (the name of a
     table, say), each in a text at least twice as long as itself.
     """
-    texts = [parameter.name for parameter in parameters(tool) if "string" in parameter.types]
+    texts = [want.parameter.name for want in seen.wants(tool) if "string" in want.parameter.types]
     if not texts:
         return {}
     listed = _listed(tool, knowledge, seen)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from weakref import WeakKeyDictionary
 
 from firefly.english import vocabulary
+from firefly.graph.drafts import draft
 from firefly.knowledge import Knowledge
 from firefly.outputs import leaves, parsed_output
 from firefly.parameters import Parameter, parameters
@@ -56,7 +57,9 @@ class Text:
 
     def score(self, source: Tool, targets: Sequence[Tool], *, evidence: Knowledge) -> list[Edge]:
         """Return an edge without a path for every parameter whose text is near enough to the source's."""
-        corpus = self._corpora.setdefault(evidence, _Corpus(evidence))
+        if evidence not in self._corpora:
+            self._corpora[evidence] = _Corpus(evidence)
+        corpus = self._corpora[evidence]
         found = []
         for target in targets:
             rarity, mean = corpus.rarity(source.server, target.server)
@@ -66,7 +69,7 @@ class Text:
                     score *= 0.5
                 if score >= self.floor:
                     found.append(
-                        Edge(
+                        draft(
                             source=source.key,
                             target=target.key,
                             parameter=parameter.name,

@@ -239,9 +239,12 @@ def _explain(
         alone = all(step.call.tool == own for step in one.between)
         aside = tools[own].aside
         passing = is_passing(one.first.observation, one.second.observation, now, aside)
-        if passing or (alone and not any(map(_changed_state, one.between))):
+        known = (
+            () in aside | tools[own].other_sessions
+        )  # its whole answer is known to change by itself, attachments perhaps
+        if passing or known or (alone and not any(map(_changed_state, one.between))):
             tools[own].unstable.update(differing_paths(one.first.observation, one.second.observation, aside))
-            tools[own].restless = tools[own].restless or not passing
+            tools[own].restless = tools[own].restless or not (passing or known)
         elif any(_changed_state(step) for step in one.between):
             writers = {step.call.tool for step in one.between if _changed_state(step)}
             tools[own].moved.update(writers)
@@ -249,16 +252,19 @@ def _explain(
                 tools[writer].changed.add(own)
         else:
             open_ones.append(one)
-    left = _attribute(open_ones, tools, _only)
+    left = _attribute(open_ones, tools, presumed_writes, _only)
     if all(_others(one) & presumed_writes for one in left):
         # Between reads alone no answer ever changed: it was one of the presumed writes.
-        left = _attribute(left, tools, lambda others: _only(others & presumed_writes))
+        left = _attribute(left, tools, presumed_writes, lambda others: _only(others & presumed_writes))
         return [Unexplained(one.first, frozenset(_others(one) & presumed_writes)) for one in left]
-    return [Unexplained(one.first, frozenset(step.call.tool for step in one.between)) for one in left]
+    return [Unexplained(one.first, _suspects(one, tools, presumed_writes)) for one in left]
 
 
 def _attribute(
-    differences: Sequence[_Difference], tools: Mapping[str, Seen], suspect: Callable[[Set[str]], str]
+    differences: Sequence[_Difference],
+    tools: Mapping[str, Seen],
+    presumed_writes: frozenset[str],
+    suspect: Callable[[Set[str]], str],
 ) -> list[_Difference]:
     """Attribute differences to the witness itself, to known writes, or to ``suspect``; return those left."""
     left = list(differences)
@@ -274,7 +280,7 @@ def _attribute(
                 tools[own].unstable.update(paths)
             elif known:
                 tools[own].moved.update(known)
-            elif tools[own].repeats and (writer := suspect(others)):
+            elif tools[own].repeats and (writer := suspect(_suspects(one, tools, presumed_writes) - {own})):
                 tools[writer].changed.add(own)
                 tools[own].moved.add(writer)
             else:
@@ -282,6 +288,16 @@ def _attribute(
             left.remove(one)
             progress = True
     return left
+
+
+def _suspects(
+    difference: _Difference, tools: Mapping[str, Seen], presumed_writes: frozenset[str]
+) -> frozenset[str]:
+    """Return who may have changed an answer: not the reads after which it was once seen to be the same."""
+    own = difference.first.call.tool
+    all_of_them = frozenset(step.call.tool for step in difference.between)
+    cleared = {name for name in all_of_them - presumed_writes if own in tools[name].witnesses}
+    return all_of_them - cleared if all_of_them - cleared - {own} else all_of_them
 
 
 def _others(difference: _Difference) -> set[str]:

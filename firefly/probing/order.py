@@ -58,7 +58,7 @@ def presumed(tool: Tool) -> Presumption:
 
 
 def contradicts_itself(tool: Tool) -> bool:
-    """Return whether a tool declares that it only reads, and its name says that it makes or changes something."""
+    """Return whether a tool declares that it only reads, and its name says that it changes something."""
     return (
         bool(tool.annotations.read_only) and next(iter(words(tool.name)), "") in _CREATES | _CHANGES | _ENDS
     )

@@ -145,7 +145,7 @@ def _determinism(
     return "unknown", ordered, "no call was repeated both in one session and in a fresh one"
 
 
-def _whole_is_volatile(tool: Tool, listing: Listing, seen: Seen) -> str:
+def _whole_is_volatile(tool: Tool, listing: Listing, seen: Seen) -> str:  # noqa: PLR0911 - one for each
     """Return why no part of its answers can be relied on; "" where fields that change can be left out.
 
     What a clock shows may be in other fields in another form (a weekday, an age), so a tool that tells

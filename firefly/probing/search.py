@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from firefly.contents import is_empty
@@ -24,6 +24,10 @@ _STUCK = 0.55
 _VARIED = 0.4
 """Least weight of an argument set for a first try, for another after a failure, after errors that
 don't change, and for another after a success."""
+_BETTER = 0.15
+"""How much likelier arguments must be than all that failed, for a tool that seemed hopeless."""
+_ELSEWHERE = 0.35
+"""Least weight of arguments for a tool that seemed hopeless, if they come from other sources."""
 _SURE = 0.4
 """Least weight of a second guess right after a failed one."""
 
@@ -49,6 +53,11 @@ class _Tally:
         if self.failures:
             return _STUCK if self.stuck or self.failures > 1 else _AGAIN
         return _VARIED if self.full else _FIRST
+
+    failed: set[str] = field(default_factory=set)
+    """Where the arguments that failed came from."""
+    best: float = 0.0
+    """Weight of the likeliest arguments tried."""
 
     @property
     def hopeless(self) -> bool:
@@ -113,23 +122,35 @@ class Search:
     def choose(self, tool: Tool) -> Assembly | None:
         """Return the likeliest arguments not yet tried in this episode; None when none is worth a call."""
         tally = self.tally(tool)
-        if tally.hopeless or not self._laboratory.open:
+        if not self._laboratory.open or tally.transient >= 2:
             return None
+        # A tool that seems hopeless gets another try with much likelier arguments, or from another source.
+        likelier = max(_STUCK, tally.best + _BETTER)
         return next(
             (
                 one
                 for one in assemblies(tool, self._sources, self._laboratory.knowledge(), self._rng)
-                if one.weight >= tally.floor and not self._laboratory.was_tried(tool, one.arguments)
+                if one.weight >= self._floor(tally, one, likelier)
+                and not self._laboratory.was_tried(tool, one.arguments)
             ),
             None,
         )
+
+    def _floor(self, tally: _Tally, one: Assembly, likelier: float) -> float:
+        untried = bool(tally.failures) and not tally.full and _origin(one) not in tally.failed
+        if tally.hopeless:
+            return _ELSEWHERE if untried else likelier
+        return min(tally.floor, _AGAIN) if untried else tally.floor
 
     def make(self, tool: Tool, chosen: Assembly) -> Step | None:
         """Make the call and take note of what came back."""
         step = self._laboratory.call(tool, chosen.arguments)
         if step is not None:
+            self.tally(tool).best = max(self.tally(tool).best, chosen.weight)
             self._laboratory.chosen.append((step, chosen.sources))
             self._note(step, self.tally(tool))
+            if step.observation.outcome == "failure":
+                self.tally(tool).failed.add(_origin(chosen))
             self._seen(step)
         return step
 
@@ -147,6 +168,10 @@ class Search:
             tally.last_error = error
         else:
             tally.transient += 1
+
+
+def _origin(assembly: Assembly) -> str:
+    return canonical_json(assembly.sources)
 
 
 def _without_values(step: Step) -> str:

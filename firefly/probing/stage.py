@@ -124,6 +124,7 @@ class _Probe:
             self._cleared = frozenset(step.call.tool for step in harmless)
         if self._working() and self.laboratory.begin("repetition", fresh=True):
             self._repeat()
+            self._in_order(self._lost())
         evidence = self.evidence()
         if evidence.unexplained and self.laboratory.begin("isolation", fresh=True):
             self._isolate(evidence)
@@ -171,6 +172,8 @@ class _Probe:
         rest = [step for step in working if leading[step.call.tool] != step.call.digest]
         late = list({step.call.digest: step for step in self._late}.values())
         kept_back = min(len(self._setup) + 2 * len(late), self.laboratory.left // 3)
+        if any(map(contradicts_itself, self._tools.values())):
+            kept_back = max(kept_back, self.laboratory.left // 3)
         room = (self.laboratory.left - kept_back - min(_RESERVE, self.laboratory.left // 4)) // 2
         chosen = (firsts + rest)[: max(1, room)]
         order = sorted(chosen, key=lambda step: step.call.digest, reverse=True)
@@ -195,11 +198,49 @@ class _Probe:
             return
         for step in self._setup:
             self._again(step)
+        # An answer that nothing explains yet is looked at after each of them.
+        unexplained = self.evidence().unexplained
+        look = unexplained[0].witness if unexplained and self.laboratory.left > 3 * len(late) else None
+        if look is not None:
+            self._again(look)
         for step in late:
             self._again(step)
+            if look is not None:
+                self._again(look)
         self._rng.shuffle(late)
         for step in late:
             self._again(step)
+
+    def _lost(self) -> list[Step]:
+        """Return the reads that worked in the search and failed when repeated: they needed something."""
+        answered = {
+            step.call.digest
+            for step in self.laboratory.episodes[-1]
+            if step.observation.outcome in ("success", "transient")
+        }
+        tried = {step.call.digest for step in self.laboratory.episodes[-1]}
+        return [
+            step
+            for step in self._working()
+            if step.call.digest in tried - answered and self._presumed[step.call.tool] == "read"
+        ]
+
+    def _in_order(self, lost: list[Step]) -> None:
+        """Repeat what the search did in its order, as far as it made something, and the lost reads twice."""
+        wanted = {step.call.digest for step in lost}
+        if not lost or not self.laboratory.begin("order", fresh=True):
+            return
+        evidence = self.evidence()
+        done: set[str] = set()
+        for step in self.laboratory.episodes[0]:
+            seen = evidence.tools[step.call.tool]
+            makes = bool(seen.changed or seen.changed_fingerprint or step.call.tool in evidence.suspects)
+            if step.call.digest in wanted - done and step.observation.outcome == "success":
+                done.add(step.call.digest)
+                self._again(step)
+                self._again(step)
+            elif makes or contradicts_itself(self._tools[step.call.tool]):
+                self._again(step)
 
     def _harmless(self) -> tuple[Step, ...]:
         """Return the presumed writes of the last episode that worked before anything looked different."""

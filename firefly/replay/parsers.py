@@ -135,7 +135,7 @@ def _named(value: JsonValue, names: list[str]) -> list[JsonValue]:
 
 
 def parse_text(text: str, *, skip: str = "") -> Parsed | None:
-    """Return the value of a text, or None where no parser (but that called ``skip``) reads it without loss."""
+    """Return the value of a text, or None where no parser, ``skip`` left out, reads it without loss."""
     text = text.strip()
     if not text or len(text) > _LIMIT:
         return None

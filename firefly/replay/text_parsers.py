@@ -19,8 +19,8 @@
 ``front_matter``
     ``key: value`` lines between two lines ``---``, then a text, which the value has as ``body``.
 ``headed``
-    A line of a few words, or of the name of a file, that ends in a colon, then a text that another parser reads: the value maps the line, less its
-    colon, to that value.
+    A line of a few words, or of the name of a file, that ends in a colon, then a text that another parser
+    reads: the value maps the line, less its colon, to that value.
 """
 
 from __future__ import annotations

@@ -25,6 +25,9 @@ _PROPOSALS = 40
 _IN_VAIN = 80
 """So many proposals in a row that bring nothing new, beyond as many as there are, end the search."""
 
+_HOPELESS = 0.04
+"""Proposals with a lower score are not explored: their calls would hardly say anything new."""
+
 Interest = Callable[[ToolKey], float]
 """How much a tool is wanted, greater than 0."""
 
@@ -75,7 +78,7 @@ def proposals(ground: Ground, rng: Random, interest: Interest = lambda key: 1.0)
             scores = [one.edge.score for one in growth.fed.values()]
             strength = sum(scores) / len(scores) if scores else 0.5
             found[sub_dag.id] = Proposed(sub_dag, strength * ground.needed(growth))
-    return [found[name] for name in sorted(found)]
+    return [found[name] for name in sorted(found) if found[name].score >= _HOPELESS]
 
 
 def grow(ground: Ground, rng: Random, interest: Interest) -> Growth:

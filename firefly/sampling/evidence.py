@@ -5,8 +5,9 @@ Nothing is recorded of tools that were never called: then nothing speaks against
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -24,14 +25,25 @@ _LONGEST = 80
 """Characters of a text that a person would say to tell an item from others."""
 
 
+_CONSTANT = 3
+"""Answers that all say one value make it a constant: nobody needs to find it out."""
+
+Shape = tuple[tuple[str, str], ...]
+"""Parameters that values are passed to, each with the text around the value, sorted."""
+
+
 @dataclass(frozen=True)
 class _Answer:
     """One answer that said something."""
 
     arguments: Mapping[str, JsonValue]
     given: frozenset[str]
-    """Every value in the arguments."""
+    """Every value in the arguments, and every word of their texts."""
     output: JsonValue
+
+    def was_given(self, leaf: JsonValue) -> bool:
+        """Return whether the value stands in the arguments."""
+        return _text(leaf) in self.given
 
 
 class Evidence:
@@ -41,37 +53,43 @@ class Evidence:
         self._knowledge = knowledge
         self._answers: dict[ToolKey, list[_Answer]] = {}
         self._leaves: dict[ToolKey, frozenset[str]] = {}
-        self._passed: dict[tuple[ToolKey, Path], frozenset[str] | None] = {}
+        self._passed: dict[tuple[ToolKey, Path, Shape], frozenset[str] | None] = {}
         self._singled: dict[tuple[ToolKey, Path], float] = {}
-        self._together: dict[tuple[ToolKey, frozenset[Path], tuple[tuple[str, str], ...]], bool] = {}
+        self._chances: dict[tuple[ToolKey, frozenset[Path], Shape], float] = {}
 
-    def together(self, tool: ToolKey, paths: Iterable[Path], templates: Mapping[str, str]) -> bool:
-        """Return whether one answer was seen to hold something at all of ``paths``.
+    def chance(self, tool: ToolKey, paths: Iterable[Path], fed: Shape) -> float:
+        """Return how likely an answer holds something at all of ``paths``, 0..1; 1.0 if nothing is known.
+
+        Of a call that nothing is passed to, the arguments can be chosen so that it does, if ever one did.
 
         Args:
             tool: which tool.
             paths: general paths.
-            templates: parameter -> the text around its value; only calls whose arguments fit them count.
+            fed: what is passed to the call; only calls with such arguments count.
 
         """
-        wanted, shapes = frozenset(paths), tuple(sorted(templates.items()))
-        found = self._together.get((tool, wanted, shapes))
+        wanted = frozenset(paths)
+        found = self._chances.get((tool, wanted, fed))
         if found is None:
-            seen = [one for one in self._seen(tool) if all(_fits(one.arguments, *shape) for shape in shapes)]
-            found = not seen or any(
+            seen = self._alike(tool, fed)
+            holding = sum(
                 all(next(expand(one.output, path), None) is not None for path in wanted) for one in seen
             )
-            self._together[tool, wanted, shapes] = found
+            found = 1.0 if not seen else holding / len(seen) if fed else float(holding > 0)
+            self._chances[tool, wanted, fed] = found
         return found
 
-    def carries(self, edge: Edge) -> bool:
+    def carries(self, edge: Edge, fed: Shape = ()) -> bool:
         """Return whether the edge passes anything on that was not given to the call that returned it."""
-        passed = self.passed(edge)
+        passed = self.passed(edge, fed)
         return passed is None or bool(passed)
 
-    def passed(self, edge: Edge) -> frozenset[str] | None:
-        """Return the values that the edge was seen to offer and that need finding out; None: nothing seen."""
-        key = (edge.source, edge.output_path)
+    def passed(self, edge: Edge, fed: Shape = ()) -> frozenset[str] | None:
+        """Return the values that the edge was seen to offer and that need finding out; None: nothing seen.
+
+        With ``fed``, of calls that such arguments were passed to: a row looked up by its code offers no code.
+        """
+        key = (edge.source, edge.output_path, fed)
         if key not in self._passed:
             self._passed[key] = self._find_passed(*key)
         return self._passed[key]
@@ -96,7 +114,7 @@ class Evidence:
                 _text(leaf)
                 for one in self._seen(tool)
                 for _, leaf in leaves(one.output)
-                if _tells(leaf) and _text(leaf) not in one.given
+                if _tells(leaf) and not one.was_given(leaf)
             )
         return self._leaves[tool]
 
@@ -106,7 +124,7 @@ class Evidence:
         if not seen:
             return 1.0
         said = [
-            {_text(leaf) for _, leaf in leaves(one.output) if _tells(leaf) and _text(leaf) not in one.given}
+            {_text(leaf) for _, leaf in leaves(one.output) if _tells(leaf) and not one.was_given(leaf)}
             for one in seen
         ]
         return min(1.0, sum(map(len, said)) / len(said) / _ENOUGH)
@@ -120,20 +138,25 @@ class Evidence:
         known = frozenset(chain.from_iterable(self.said(tool) or () for tool in others))
         return len(values - known) / len(values)
 
-    def _find_passed(self, tool: ToolKey, path: Path) -> frozenset[str] | None:
+    def _find_passed(self, tool: ToolKey, path: Path, fed: Shape) -> frozenset[str] | None:
         listing = self._knowledge.listings.get(tool[0])
         constant = {_text(value) for value in (listing.launch_values if listing else ())}
         found: set[str] = set()
-        reached = False
-        for one in self._seen(tool):
-            for _, value in expand(one.output, path):
-                reached = True
-                found |= {
-                    _text(leaf)
-                    for _, leaf in leaves(value)
-                    if _tells(leaf) and _text(leaf) not in one.given and _text(leaf) not in constant
-                }
-        return frozenset(found) if reached else None
+        reaching = 0
+        for one in self._alike(tool, fed):
+            values = [leaf for _, value in expand(one.output, path) for _, leaf in leaves(value)]
+            reaching += bool(values)
+            found |= {
+                _text(leaf)
+                for leaf in values
+                if _tells(leaf) and not one.was_given(leaf) and _text(leaf) not in constant
+            }
+        if len(found) == 1 and reaching >= _CONSTANT:
+            return frozenset()
+        return frozenset(found) if reaching else None
+
+    def _alike(self, tool: ToolKey, fed: Shape) -> list[_Answer]:
+        return [one for one in self._seen(tool) if all(_fits(one.arguments, *shape) for shape in fed)]
 
     def _find_singled(self, tool: ToolKey, path: Path) -> float:
         stars = [index for index, part in enumerate(path) if part == ANY_INDEX]
@@ -156,18 +179,25 @@ class Evidence:
                 for step in self._knowledge.successes(tool)
             )
             self._answers[tool] = [
-                _Answer(
-                    call.arguments, frozenset(_text(leaf) for _, leaf in leaves(dict(call.arguments))), output
-                )
+                _Answer(call.arguments, frozenset(_given(call.arguments)), output)
                 for call, output in read
                 if output is not None
             ]
         return self._answers[tool]
 
 
+def _given(arguments: Mapping[str, JsonValue]) -> Iterator[str]:
+    for _, leaf in leaves(dict(arguments)):
+        text = _text(leaf)
+        yield text
+        yield from re.split(r"[\s'\"`(),;=]+", text)
+
+
 def _fits(arguments: Mapping[str, JsonValue], parameter: str, template: str) -> bool:
     before, _, after = template.partition("{}")
     given = arguments.get(parameter)
+    if not template:
+        return given is not None
     return (
         isinstance(given, str)
         and len(given) > len(before) + len(after)

@@ -124,9 +124,11 @@ class Ground:
             extension.edge.source,
             extension.edge.target,
         }
-        new = self.evidence.new(self.evidence.passed(extension.edge), sorted(others))
+        fed = growth.fed_to(extension.source)
+        new = self.evidence.new(self.evidence.passed(extension.edge, fed), sorted(others))
         told = self.evidence.singled_out(extension.edge)
-        return extension.edge.score * (0.2 + 0.8 * new) * (0.3 + 0.7 * told)
+        chance = self._chance(growth, extension)
+        return extension.edge.score * (0.2 + 0.8 * new) * (0.3 + 0.7 * told) * (0.1 + 0.9 * chance)
 
     def by_strength(self, values: Sequence[float]) -> list[float]:
         """Return a weight for each value: near temperature 0 only the greatest has any."""
@@ -143,11 +145,14 @@ class Ground:
         for call in growth.graph:
             after = nx.descendants(growth.graph, call) | {call}
             others = sorted({other[0] for other in growth.graph if other not in after} - {call[0]})
+            edges, fed = growth.read_from(call), growth.fed_to(call)
             new = [
-                self.evidence.new(self.evidence.passed(edge), others)
+                self.evidence.new(self.evidence.passed(edge, fed), others)
                 * (0.3 + 0.7 * self.evidence.singled_out(edge))
-                for edge in growth.read_from(call)
+                for edge in edges
             ] or [self.evidence.new(self.evidence.said(call[0]), others) * self.evidence.answers(call[0])]
+            if edges:
+                total *= self.evidence.chance(call[0], {edge.output_path for edge in edges}, fed)
             total *= _DOUBT + (1 - _DOUBT) * max(new)
         return total
 
@@ -199,17 +204,19 @@ class Ground:
 
     def _possible(self, growth: Growth, added: Extension) -> bool:
         """Return whether answers were seen that hold what either call would then be called for."""
+        return self._chance(growth, added) > 0
+
+    def _chance(self, growth: Growth, added: Extension) -> float:
+        """Return how likely both calls answer with what they would then be called for."""
+        total = 1.0
         for call in added.calls:
-            paths = {one.output_path for one in growth.read_from(call)}
-            templates = {
-                name: one.edge.template
-                for (target, name), one in growth.fed.items()
-                if target == call and one.edge.template
-            }
+            edges, fed = growth.read_from(call), growth.fed_to(call)
             if call == added.source:
-                paths.add(added.edge.output_path)
-            elif added.edge.template:
-                templates[added.edge.parameter] = added.edge.template
-            if paths and not self.evidence.together(call[0], paths, templates):
-                return False
-        return True
+                edges = [*edges, added.edge]
+            else:
+                fed = tuple(sorted({**dict(fed), added.edge.parameter: added.edge.template}.items()))
+            if edges:
+                total *= self.evidence.chance(call[0], {edge.output_path for edge in edges}, fed)
+            if not all(self.evidence.carries(edge, fed) for edge in edges):
+                return 0.0
+        return total

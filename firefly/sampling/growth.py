@@ -10,6 +10,7 @@ import networkx as nx
 from firefly.outputs import ANY_INDEX
 from firefly.records import Edge, Link, Node, SubDag, ToolKey
 from firefly.replay.records import PathPart
+from firefly.sampling.evidence import Shape
 
 Call = tuple[ToolKey, int]
 """One call of a sub-DAG: its tool, and a number that tells calls of one tool apart."""
@@ -69,6 +70,10 @@ class Growth:
     def read_from(self, call: Call) -> list[Edge]:
         """Return the edges along which the call's output is passed on."""
         return [one.edge for one in self.fed.values() if one.source == call]
+
+    def fed_to(self, call: Call) -> Shape:
+        """Return which parameters of the call are fed, each with the text around the value."""
+        return tuple(sorted((name, one.edge.template) for (to, name), one in self.fed.items() if to == call))
 
     def copies(self, tool: ToolKey) -> list[Call]:
         """Return the calls of one tool."""

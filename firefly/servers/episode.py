@@ -71,12 +71,14 @@ class LiveEpisode:
         loop: EventLoop,
         owner: Owner,
         fresh: bool,
+        clock_days: int = 0,
     ) -> None:
         self._specs = specs
         self._pool = pool
         self._loop = loop
         self._owner = owner
         self._fresh = fresh
+        self._clock_days = clock_days
         self._tools = {tool.key: tool for tool in tool_set.tools}
         self._servers = tool_set.servers
         self._refused = {
@@ -215,7 +217,7 @@ class LiveEpisode:
     def _take(self) -> Place:
         if self._place is None:
             names = frozenset(name for name in self._servers if self._specs[name].disposable)
-            self._place = self._pool.acquire(names, fresh=self._fresh)
+            self._place = self._pool.acquire(names, fresh=self._fresh, clock_days=self._clock_days)
             try:
                 for name in sorted(names & self._pool.start_writers):
                     self._pool.session(name, self._place)  # so that the first state is always the same

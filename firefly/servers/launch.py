@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mcp.client.stdio import get_default_environment
 
+from firefly.servers.clock import shifted_environment
 from firefly.servers.handshake import CallEnded
 from firefly.servers.prepare import Prepared, prepare
 from firefly.servers.rate import RateLimit
@@ -125,9 +126,10 @@ class Launcher:
             argv = (*argv[:own], *(sandbox.launch(part) for part in argv[own:]))
             given = {name: sandbox.launch(value) for name, value in given.items()}
             cwd = sandbox.launch(cwd) if cwd else str(sandbox.workspace)
-        return Launch(
-            argv=tuple(argv), env={**environment, **given}, cwd=Path(cwd).expanduser() if cwd else None
-        )
+        environment = {**environment, **given}
+        if sandbox is not None and sandbox.clock_days:
+            environment = shifted_environment(sandbox.clock_days, environment)
+        return Launch(argv=tuple(argv), env=environment, cwd=Path(cwd).expanduser() if cwd else None)
 
 
 def _stdio(launch: Launch, reaper: Reaper, connection: Connection) -> AbstractAsyncContextManager[Streams]:

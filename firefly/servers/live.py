@@ -17,6 +17,7 @@ from firefly.records import Listing, ToolKey, ToolProfile
 from firefly.replay.backend import Backend
 from firefly.replay.records import Step, Tool, digest
 from firefly.replay.tool_set import ToolSet
+from firefly.servers.clock import shifted_environment
 from firefly.servers.episode import LiveEpisode, history_after
 from firefly.servers.launch import Launcher
 from firefly.servers.listing import Lister
@@ -90,19 +91,36 @@ class LiveBackend:
 
     # --- Backend -----------------------------------------------------------------------------
 
-    def episode(self, tool_set: ToolSet, seed: int = 0, *, fresh: bool = False) -> LiveEpisode:
+    def episode(
+        self, tool_set: ToolSet, seed: int = 0, *, fresh: bool = False, clock_days: int = 0
+    ) -> LiveEpisode:
         """Begin an episode; ``fresh``: in a new sandbox with new processes, for nobody else afterwards.
+
+        ``clock_days``: by how many days the clock of a fresh sandbox is shifted.
 
         Raises:
             ConfigError: a server of ``tool_set`` does not exist.
         """
         specs = {server: self._spec(server) for server in tool_set.servers}
-        return LiveEpisode(tool_set, specs, pool=self._pool, loop=self._loop, owner=self, fresh=fresh)
+        return LiveEpisode(
+            tool_set, specs, pool=self._pool, loop=self._loop, owner=self, fresh=fresh, clock_days=clock_days
+        )
 
     @property
     def fresh(self) -> Backend:
         """Return the same servers as a backend whose every episode begins with new processes."""
         return _Fresh(self)
+
+    def shifted(self, days: int) -> Backend:
+        """Return the same as `fresh`, the clock of every sandbox shifted by ``days``.
+
+        Files keep the times that they have. Servers outside a sandbox have the clock of their machine.
+
+        Raises:
+            ClockError: the clock can't be shifted here; says what would help.
+        """
+        shifted_environment(days, {})
+        return _Fresh(self, clock_days=days)
 
     def learn(self, profiles: Iterable[ToolProfile]) -> None:
         """Trust reads from now on by what they were seen to do, not by what they declare."""
@@ -196,9 +214,10 @@ class LiveBackend:
 class _Fresh:
     """Episodes in new sandboxes only."""
 
-    def __init__(self, backend: LiveBackend) -> None:
+    def __init__(self, backend: LiveBackend, *, clock_days: int = 0) -> None:
         self._backend = backend
+        self._clock_days = clock_days
 
     def episode(self, tool_set: ToolSet, seed: int = 0) -> LiveEpisode:
         """Begin an episode with new processes."""
-        return self._backend.episode(tool_set, seed, fresh=True)
+        return self._backend.episode(tool_set, seed, fresh=True, clock_days=self._clock_days)

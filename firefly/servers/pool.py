@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from firefly.errors import ServerError, StartError
+from firefly.servers.clock import loaded
 from firefly.servers.fingerprint import FileTree
 from firefly.servers.handshake import CallEnded
 from firefly.servers.launch import Launcher
@@ -84,8 +85,13 @@ class Pool:
         layers = [self._world, *own]
         return tuple(layer for layer in layers if layer is not None)
 
-    def acquire(self, servers: frozenset[str], *, fresh: bool = False) -> Place:
+    def acquire(self, servers: frozenset[str], *, fresh: bool = False, clock_days: int = 0) -> Place:
         """Return a place in the fixture's state for ``servers``; wait while the cap is reached.
+
+        Args:
+            servers: their names.
+            fresh: a new one, that nobody used before.
+            clock_days: by how many days its clock is shifted; a fresh one only.
 
         Raises:
             ServerError: more servers than may live at once.
@@ -101,7 +107,7 @@ class Pool:
         if place is not None:
             return place
         try:
-            place = Place(Sandbox(), fixtures, reserved=len(servers))
+            place = Place(Sandbox(clock_days=clock_days), fixtures, reserved=len(servers))
         except OSError as error:
             with self._changed:
                 self._stopping -= len(servers)
@@ -249,9 +255,13 @@ class Pool:
         sandbox = place.sandbox if place is not None else None
         self.starts[server] += 1
         try:
-            return self._loop.run(self._launcher.open(spec, prepared, sandbox))
+            session = self._loop.run(self._launcher.open(spec, prepared, sandbox))
         except CallEnded as error:
             raise StartError(self.rewriter(spec, place)(str(error))) from error
+        if sandbox is not None and sandbox.clock_days and not loaded(session.connection.pid or 0):
+            self._loop.run(session.stop())
+            raise StartError(f"{server} does not load libfaketime: its clock can't be shifted")
+        return session
 
     def _make_room_for_shared(self, server: str) -> None:
         """End what is idle to stay below the cap; never waits, as whoever asks may hold a place already."""

@@ -27,7 +27,14 @@ _PREFIX = "firefly-"
 class Sandbox:
     """The folders of one sandbox and the translation between their real and their visible names."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock_days: int = 0) -> None:
+        """Make the folders.
+
+        Args:
+            clock_days: by how many days the clock of whatever runs in it is shifted.
+
+        """
+        self.clock_days = clock_days
         self.root = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
         self.workspace = self.root / "workspace"
         self.home = self.root / "home"

@@ -61,6 +61,8 @@ class Connection:
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once `ending` says how it ended, a little after `closed`."""
+    pid: int | None = None
+    """The server's process, where it is one of this machine."""
     ending: str = ""
     """How it ended, in words."""
     stderr: bytearray = field(default_factory=bytearray)
@@ -95,6 +97,7 @@ async def stdio_connection(
         limit=4 * _CHUNK,
     )
     reaper.watch_group(process.pid)
+    connection.pid = process.pid
     read_send, read_receive = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     write_send, write_receive = anyio.create_memory_object_stream[SessionMessage](0)
     try:

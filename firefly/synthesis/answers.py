@@ -60,7 +60,7 @@ def _called(pick: Pick) -> str:
 
 
 def _number(pick: Pick, value: int | float) -> tuple[Answer, str]:
-    unit = f" in {pick.unit}" if pick.unit else ""
+    unit = f", in {pick.unit}" if pick.unit else ""
     if isinstance(value, int) and (pick.column is None or _whole(pick.column)):
         word = "whole number" if pick.template == "count" else "number"
         return Answer(

@@ -14,6 +14,12 @@ from firefly.synthesis.picks import RESULTS, Pick, many
 __all__ = ["Asked", "asking"]
 
 
+_COMPUTING = (
+    "add", "calculate", "compute", "convert", "count", "divide", "evaluate", "multiply", "reduce", "solve",
+    "subtract", "sum",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Asked:
     """A pick with the words around it."""
@@ -140,7 +146,7 @@ def _whiches(asked: Asked) -> Iterator[tuple[str, str]]:
     yield f"Tell me which {one} {pick.which}.", "tell"
 
 
-def _values(asked: Asked) -> Iterator[tuple[str, str]]:
+def _values(asked: Asked) -> Iterator[tuple[str, str]]:  # noqa: PLR0911 - one return for each kind
     pick, owner = asked.pick, asked.owner
     label = pick.label
     column = pick.column
@@ -182,6 +188,11 @@ def _values(asked: Asked) -> Iterator[tuple[str, str]]:
         yield f"Tell me the {label} in {owner}.", "tell"
         yield f"I need the {label} in {owner}.", "need"
         return
+    head, rest = split_head(known)
+    if label.startswith("number of ") and head.removeprefix("the ") == label.removeprefix("number of "):
+        yield f"How many {label.removeprefix('number of ')} are there {rest}".strip() + "?", "how many"
+        yield f"Count {known}.", "count"
+        return
     if label.startswith("number of "):
         counted = label.removeprefix("number of ")
         yield f"How many {counted} does {known} have?", "how many"
@@ -199,9 +210,17 @@ def _results(asked: Asked) -> Iterator[tuple[str, str]]:
     """Yield the forms for a tool that works something out: "calculate", "convert"."""
     pick = asked.pick
     objects = asked.data.removeprefix("the result of ").split(" ", 1)[-1]
+    head, rest = split_head(objects)
+    if asked.phrase.verb == "count" and pick.label == f"number of {head.removeprefix('the ')}":
+        counted = head.removeprefix("the ")
+        yield f"How many {counted} are there {rest}?", "how many"
+        yield f"Count {objects}.", "count"
+        yield f"What is the number of {counted} {rest}?", "number"
+        return
     if not _is_all(asked):
-        yield f"What {verb(pick.label)} the {pick.label} of {asked.data}?", "what"
-        yield f"Tell me the {pick.label} of {asked.data}.", "tell"
+        if asked.phrase.verb not in _COMPUTING:  # what else a calculation reports has no words of its own
+            yield f"What {verb(pick.label)} the {pick.label} of {asked.data}?", "what"
+            yield f"Tell me the {pick.label} of {asked.data}.", "tell"
         return
     if asked.phrase.verb in ("calculate", "evaluate", "compute", "solve"):
         yield f"What does {objects} come to?", "comes"

@@ -16,6 +16,11 @@ __all__ = ["PLACE", "Clause", "above", "done", "extreme", "having", "named", "st
 PLACE = "¦"
 """Stands in a noun phrase where the place may go, right after the noun."""
 _LINKS = vocabulary("by to at in on for from with of")
+_BY_ITSELF = vocabulary(
+    "joined expired arrived departed started ended died retired graduated happened occurred finished left "
+    "begun"
+)
+"""What a thing does itself: nobody asks when a reader "was joined"."""
 _WITHIN = vocabulary("category segment section department group team division sector class series genre")
 _BY = {"author": "by", "creator": "by", "owner": "owned by", "committer": "committed by"}
 
@@ -37,6 +42,8 @@ def done(column: Column) -> tuple[str, str] | None:
     True
     """
     parts = words(column.name)
+    if parts and parts[0] in _BY_ITSELF:
+        return None
     if column.kind == "date" and len(parts) == 2 and parts[1] == "date" and is_participle(parts[0]):
         return parts[0], "on"
     if len(parts) == 1 and column.kind == "date" and is_participle(parts[0]):

@@ -38,7 +38,8 @@ _RATE_WORDS = vocabulary(
     price rate ratio percent percentage pct average avg mean median score rating temperature latitude
     longitude lat lon lng age share probability factor exchange per unit speed discount margin median
     std stddev variance min max minimum maximum balance weight height width length limit point threshold
-    target budget mileage level reading revision version capacity
+    target budget mileage level daily hourly weekly monthly yearly
+    reading revision version capacity
     """
 )
 """Quantities that may be compared but whose sum says nothing a person would ask for."""

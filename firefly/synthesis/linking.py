@@ -16,13 +16,15 @@ from firefly.replay.records import Expression, PathPart
 from firefly.synthesis.picks import Pick, field_picks, scalar_picks
 from firefly.synthesis.questions import Hop
 from firefly.synthesis.reading import ChainReader, may_be_one
-from firefly.synthesis.telling import tellable
+from firefly.synthesis.telling import is_plain_home, tellable
 
 __all__ = ["Linker", "trivial"]
 
 _SMALL = 12
 """Whole numbers up to this are too easily guessed to be worth asking for."""
 _MEASURING = ("convert", "reduce")
+_PLAIN = 0.5
+"""Weight from which on the words for a thing are plain."""
 _KNOWN = {"extreme": 3.0, "find": 1.0, "only": 2.0, "field": 3.0, "all": 0.5, "scalar": 2.0}
 """How gladly a value is singled out in each way."""
 
@@ -60,7 +62,13 @@ class Linker:
                 value = self.reader.passed(call, parameter)
                 if value in listing.launch_values or self.reader.is_idle(call, parameter):
                     continue
-                pick = None if trivial(value) else self._select(reference, value, [*chosen.values()])
+                if is_plain_home(parameter, value):
+                    continue
+                pick = (
+                    None
+                    if trivial(value)
+                    else self._select(reference, value, [*chosen.values()], _siblings(call, parameter))
+                )
                 if pick is not None:
                     references[parameter] = pick
                     chosen[f"{call.id}.{parameter}"] = pick
@@ -85,6 +93,7 @@ class Linker:
                     column=told.column,
                     value=told.value,
                     sole=self.reader.sole_of(call),
+                    templates=call.templates,
                 )
             )
         return hops[::-1]
@@ -120,13 +129,23 @@ class Linker:
             item = evaluate(reference.model_copy(update=holder), self.chain.outputs)
         except ExpressionError:
             return True
+        found = [one for listed in self.reader.lists(call) for one in listed.collection.items]
+        if item in found and len(found) == 1:
+            return False  # it looks up the very thing that it was told of
         beside = item if isinstance(item, dict) else {}
         return all(may_be_one(beside[name], value) for name, value in literals.items() if name in beside)
 
-    def _select(self, reference: Expression, value: JsonValue, beside: Sequence[Pick]) -> Pick | None:
+    def _select(
+        self,
+        reference: Expression,
+        value: JsonValue,
+        beside: Sequence[Pick],
+        siblings: Collection[tuple[PathPart, ...]] = (),
+    ) -> Pick | None:
         """Return a way to single out the referenced value in its parent's output.
 
-        Two values of one item, passed to one call, are singled out alike (``beside``).
+        Two values of one item, passed to one call, are singled out alike (``beside``): by none of the fields
+        that are passed themselves (``siblings``).
         """
         parent = next(call for call in self.chain.calls if call.id == reference.call)
         options: list[Pick] = []
@@ -152,7 +171,8 @@ class Linker:
             pick
             for pick in options
             if pick.value == value
-            and pick.role not in ("form", "flag")
+            and pick.role not in ("form", "flag", "state")
+            and not any(path in siblings for path in _fields(pick.expression))
             and not mention(pick.noun, value)
             and not any(same(one, other) for one in pick.stated for other in (*given, *self.passed))
         ]
@@ -160,10 +180,27 @@ class Linker:
             return None
         alike = {_selector(pick) for pick in beside}
         usable = [pick for pick in usable if _selector(pick) in alike] or usable
+        usable = [pick for pick in usable if pick.weight >= _PLAIN] or usable
         kinds = sorted({pick.template for pick in usable})
         kind = self.rng.choices(kinds, [_KNOWN[kind] for kind in kinds])[0]
         chosen = [pick for pick in usable if pick.template == kind]
         return self.rng.choices(chosen, [pick.weight for pick in chosen])[0]
+
+
+def _fields(expression: Expression) -> tuple[tuple[PathPart, ...], ...]:
+    """Return the fields by which an expression singles out its item."""
+    by = (expression.by,) if expression.op == "sort" else ()
+    return (*by, *(condition.field for condition in expression.where))
+
+
+def _siblings(call: ExploredCall, parameter: str) -> list[tuple[PathPart, ...]]:
+    """Return the fields of the same parent that the call takes its other values from."""
+    own = call.references[parameter]
+    return [
+        other.field
+        for name, other in call.references.items()
+        if name != parameter and other.call == own.call and other.path == own.path and other.field
+    ]
 
 
 def _selector(pick: Pick) -> str:

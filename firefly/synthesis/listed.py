@@ -64,7 +64,7 @@ class Listed:
 
     def items(self, wanted: tuple[PathPart, ...] | None = None, index: int | None = None) -> Iterator[Pick]:
         """Yield the picks of a field of one item; only field ``wanted`` of item ``index`` if given."""
-        for thing in self._things(index):
+        for thing in self._things(index) if len(self.collection.items) > 1 else ():
             for column in self.columns:
                 if wanted is not None and column.path != wanted:
                     continue
@@ -105,9 +105,10 @@ class Listed:
             own = column in (self.key, self.name)
             if self.cut_off and not (own and self.key is column):
                 continue  # another item, further on, may have the same
-            if not column.path or column.kind in ("opaque", "flag", "quantity", "category", "year"):
+            measured = column.kind == "quantity" and index is not None  # "the shelf with 55 books"
+            if not column.path or column.kind in ("opaque", "flag", "category", "year"):
                 continue
-            if not own and (role_of(column) not in _KEY_ROLES or column in self.clock_times):
+            if not measured and not own and (role_of(column) not in _KEY_ROLES or column in self.clock_times):
                 continue
             size = len(column.values)
             chosen = (
@@ -202,9 +203,10 @@ class Listed:
         if len({str(value) for value in values}) < 2 or role_of(column) == "form":
             return
         label = self.labels[column.path]
+        counted = label.startswith("number of ")
         ops: list[tuple[Literal["min", "max", "sum"], str, Template]] = [
-            ("max", superlative(column, label, most=True), "fold"),
-            ("min", superlative(column, label, most=False), "fold"),
+            ("max", f"highest {label}" if counted else superlative(column, label, most=True), "fold"),
+            ("min", f"lowest {label}" if counted else superlative(column, label, most=False), "fold"),
         ]
         if column.may_be_added:
             ops.append(("sum", label if label.startswith("number of ") else f"combined {label}", "total"))
@@ -216,7 +218,7 @@ class Listed:
 
     def _top(self) -> Iterator[Pick]:
         size = len(self.collection.items)
-        for column in (self.key, self.name):
+        for column in (self.key, None if self.noun.isupper() else self.name):
             if column is None or len(set(column.normals)) < size:
                 continue
             for by in self.columns:
@@ -261,7 +263,8 @@ class Listed:
 
     def _pick(self, thing: Thing, column: Column) -> Pick:
         label = self._label(column)
-        own = column in (self.key, self.name) or not column.path
+        named = column is self.name and not self.noun.isupper()  # "which SKU" asks for a SKU
+        own = column is self.key or named or not column.path
         template: Template = thing.template  # type: ignore[assignment]
         return Pick(
             thing.reading(column.path),

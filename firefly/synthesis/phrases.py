@@ -25,7 +25,8 @@ _FINDING = vocabulary("search find match locate grep lookup")
 """Verbs whose object is what comes back, as far as it fits."""
 _DOING = vocabulary(
     """
-    query execute reduce run calculate compute convert check analyze analyse count generate evaluate
+    query execute reduce multiply divide add subtract sum round
+    run calculate compute convert check analyze analyse count generate evaluate
     compare parse validate preview detect resolve lookup aggregate group filter sort solve estimate
     measure perform test verify translate simplify browse scan join rank trace audit diff
     determine examine explore
@@ -74,6 +75,11 @@ _PLUMBING = re.compile(
     re.IGNORECASE,
 )
 
+_CONTAINER = re.compile(
+    r"^(?P<head>the (?:(?!of\b|in\b|from\b|for\b|whose\b|that\b)\S+ ?)+?)"
+    r" (?:of|in|from) the (?P<noun>[a-z]+)$"
+)
+
 _CUT = re.compile(
     r"\s*(?:\.(?=\s|$)|[;:(\[\n]| - | – | — |, and "
     r"|, (?:including|such|e\.g|with|sorted|ordered|optionally|along|together|newest|latest|most|oldest"
@@ -104,16 +110,26 @@ def phrase_of(tool: Tool) -> Phrase:
     """Return the noun phrase of ``tool``'s data.
 
     >>> phrase_of(Tool(server="s", name="list_tables", description="List all tables in the database.")).text
-    'the tables in the database'
+    'the tables'
     >>> phrase_of(Tool(server="s", name="x", description="Search for notes based on a query")).text
-    'the result of searching for notes'
+    'the notes'
     """
     name = words(tool.name)
     for text, known in ((tool.description, name), (tool.title, name), (" ".join(name), ())):
         found = _from_sentence(text, known)
         if found is not None:
-            return replace(found, name=name)
+            return replace(found, text=_without_container(found.text, tool), name=name)
     return Phrase(f"the {spoken(tool.name)}", name=name)
+
+
+def _without_container(text: str, tool: Tool) -> str:
+    """Leave out what holds everything that the server knows: "the items of the catalogue"."""
+    match = _CONTAINER.match(text)
+    if match is None or _says_nothing(match["head"]):
+        return text
+    declared = tool.input_schema.get("properties")
+    chosen = {word for name in (declared if isinstance(declared, dict) else ()) for word in words(name)}
+    return text if match["noun"].lower() in chosen else match["head"]
 
 
 def _from_sentence(text: str, parts: Sequence[str]) -> Phrase | None:  # noqa: PLR0911 - one for each kind of sentence
@@ -225,7 +241,7 @@ def pool(phrase: Phrase, noun: str, data: str) -> str:
         kept = re.sub(r"^for ", "of ", rest)
         within = set(head.lower().split()) & (CONTAINERS | {"content", "contents", "text"})
         return f"the {many} {re.sub(r'^of ', 'in ', kept) if within else kept}".strip()
-    return f"the {many} in {data}"
+    return f"the {many} of {data}"
 
 
 def place_of(phrase: Phrase, noun: str, data: str, *, plain: bool = False) -> str:

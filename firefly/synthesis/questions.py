@@ -14,7 +14,7 @@ from random import Random
 
 from pydantic import JsonValue
 
-from firefly.english import words
+from firefly.english import is_past, words
 from firefly.synthesis.asking import Asked, asking
 from firefly.synthesis.clauses import PLACE, done, having, stem
 from firefly.synthesis.columns import Column
@@ -22,7 +22,7 @@ from firefly.synthesis.labels import label_of
 from firefly.synthesis.phrases import Phrase, place_of, subject_of
 from firefly.synthesis.picks import Pick
 from firefly.synthesis.roles import KEY_WORDS, PEOPLE
-from firefly.synthesis.shown import is_code
+from firefly.synthesis.shown import is_code, is_file
 from firefly.synthesis.weaving import Told, converted, literal, title_of, weave
 
 __all__ = ["Hop", "compose", "spoken_data", "spoken_row", "wordings"]
@@ -30,7 +30,14 @@ __all__ = ["Hop", "compose", "spoken_data", "spoken_row", "wordings"]
 _FILE_WORDS = frozenset(
     {"file", "path", "filename", "filepath", "name", "document", "location", "uri", "url"}
 )
-_POINTS = re.compile(r"\b(?:it|its|their|that \w+)\b")
+_FILES = re.compile(r"the (?:\w+ )*?(document|workbook|presentation|file|PDF) \S+\.\w+(?![\w.])")
+_POINTS = re.compile(r"\b(?:it|its|their|them|that \w+)\b")
+_NEAR = 6
+"""Most words of a place that stand before what singles an item out."""
+_LONGEST = 260
+"""Most characters of a question."""
+_DEEPEST = 4
+"""Most links of one sentence: "the name of the contact of the supplier ..."."""
 _OF_ONE = ("field", "find", "extreme", "only")
 
 
@@ -52,6 +59,8 @@ class Hop:
     """... and that value, unless an earlier call gave it."""
     sole: str = ""
     """For a query: what its only row is called, where the column is its key."""
+    templates: Mapping[str, str] = field(default_factory=dict)
+    """Parameter -> the text around its referenced value, where the argument only holds that."""
 
 
 def compose(hops: Sequence[Hop], answer: Pick, rng: Random) -> tuple[str, str]:
@@ -64,6 +73,8 @@ def wordings(hops: Sequence[Hop], answer: Pick, rng: Random, most: int = 4) -> l
     found: dict[str, list[tuple[str, str]]] = {}
     for way in _ways(hops, answer):
         for text, name in _Speaker(hops, way).questions(answer):
+            if _is_long(text):
+                continue
             found.setdefault(f"{way.name}/{name}", []).append((text, f"{answer.template}/{name}/{way.name}"))
     kinds = sorted(found)
     rng.shuffle(kinds)
@@ -86,6 +97,12 @@ def spoken_data(hop: Hop, before: Sequence[Hop]) -> str:
 def spoken_row(hop: Hop, before: Sequence[Hop]) -> str:
     """Return what the only row of a call is called: "order ORD-1", "the order of the shipment"."""
     return _Speaker([*before, hop], _Way("one")).sole(hop)
+
+
+def _is_long(text: str) -> bool:
+    """Return whether nobody would understand the question at the first reading."""
+    deepest = max(len(re.findall(r"\b(?:of|in|for|by) (?:the|that|its)\b", one)) for one in text.split(". "))
+    return len(text) > _LONGEST or deepest > _DEEPEST
 
 
 def _seen(found: Sequence[tuple[str, str]], place: int) -> tuple[int, int]:
@@ -156,6 +173,10 @@ class _Speaker:
         for known, short in sorted(self.mentioned.items(), key=lambda one: -len(one[0])):
             first = 0 if known == self.thing else text.find(known) + len(known)
             text = text[:first] + text[first:].replace(known, f"that {short}")
+        if self.thing:
+            text = text.replace(self.thing, "it")
+        for match in _FILES.finditer(text):
+            text = text[: match.end()] + text[match.end() :].replace(match.group(), f"that {match[1]}")
         return text
 
     # --- the parts ----------------------------------------------------------------------------
@@ -167,6 +188,8 @@ class _Speaker:
             if hop.column and not self._is_argument(hop, parameter):
                 continue
             pick = hop.references[parameter]
+            if not pick.own and any(other.own and _alike(other, pick) for other in hop.references.values()):
+                continue  # who names the thing has said which of its values are meant
             told.append(
                 Told(
                     parameter,
@@ -174,10 +197,15 @@ class _Speaker:
                     referenced=True,
                     title=title_of(hop.phrase, parameter),
                     named=lambda noun, hop=hop, parameter=parameter: self.reference(hop, parameter, noun),  # type: ignore[misc]
-                    kind="file" if pick.role == "file" else "thing",
+                    kind="file" if pick.role == "file" or self._makes_file(hop, parameter) else "thing",
                 )
             )
         return (converted(told) if hop.phrase.verb == "convert" else "") or weave(hop.phrase, told)
+
+    @staticmethod
+    def _makes_file(hop: Hop, parameter: str) -> bool:
+        """Return whether the argument is a file that is named after the value: "AGR-1.docx"."""
+        return is_file(hop.templates.get(parameter, "").replace("{}", "x"))
 
     @staticmethod
     def _is_argument(hop: Hop, parameter: str) -> bool:
@@ -189,7 +217,9 @@ class _Speaker:
             return "", False
         if not hop.column:
             plain = not hop.literals and not hop.references
-            return place_of(hop.phrase, pick.item, data, plain=plain), False
+            place = place_of(hop.phrase, pick.item, data, plain=plain)
+            near = place.startswith(("of ", "for ")) and len(place.split()) <= _NEAR
+            return place, near  # "the item of that branch with the highest deposit"
         if self.sole(hop):
             return "", False
         return self.shared(hop), True
@@ -236,23 +266,32 @@ class _Speaker:
             place, inner = self.place(parent, pick, self.data(parent))
             return placed(pick.noun, place, inner) if pick.template != "scalar" else pick.noun
         owner = self.owner(pick, plain=True)
-        own = pick.own and pick.template != "field"
-        name = property_of(pick, noun or stem(title_of(hop.phrase, parameter)))
+        own = pick.own and pick.template != "field" and not self._makes_file(hop, parameter)
+        if pick.template == "field" and owner.startswith(f"the {pick.label} "):
+            return owner  # "the text from the paragraph"
+        known = noun or stem(title_of(hop.phrase, parameter))
+        name = (noun or "file") if self._makes_file(hop, parameter) else property_of(pick, known)
         if self.way.value is not None and pick.expression == self.way.value.expression:
-            self.noun = pick.item if own else name.split(" that ")[0]
+            self.noun = pick.item if own else re.split(r" (?:that|who|on) ", name)[0].removeprefix("the ")
             self.value_lead = owner if own else named_value(name, owner)
             return f"that {self.noun}"
         introduced = bool(self.thing) and owner == self.thing
+        theirs = self.way.thing is not None and _is_person(self.way.thing, owner if owner != "it" else "")
         if own:
-            return "it" if introduced else owner
-        if introduced:
-            theirs = self.way.thing is not None and _is_person(self.way.thing, owner)
+            return ("them" if theirs else "it") if introduced else owner
+        if introduced or owner == "it":
             return f"{'their' if theirs else 'its'} {name}" if "{}" not in name else name.format("it")
         if "{}" not in name:
             self.mentioned[f"the {name} of {owner}"] = name.split()[-1]
         return named_value(name, owner)
 
     value_lead = ""
+
+
+def _alike(one: Pick, other: Pick) -> bool:
+    """Return whether two values are those of one item."""
+    plain = {"field": ()}
+    return one.expression.model_copy(update=plain) == other.expression.model_copy(update=plain)
 
 
 def _is_person(pick: Pick, owner: str) -> bool:
@@ -266,7 +305,7 @@ def named_value(name: str, owner: str) -> str:
     return name.format(owner) if "{}" in name else f"the {name} of {owner}"
 
 
-def property_of(pick: Pick, noun: str) -> str:
+def property_of(pick: Pick, noun: str) -> str:  # noqa: PLR0911 - one return for each relation
     """Return what a value is to the thing that it belongs to: "supplier", "Word document".
 
     >>> from firefly.replay.records import Expression
@@ -284,8 +323,12 @@ def property_of(pick: Pick, noun: str) -> str:
     if column is None:
         return label
     participle = done(column)
-    if participle is not None and column.kind != "date":
+    if participle is not None and column.kind == "date":
+        return f"the date on which {{}} was {participle[0]}"
+    if participle is not None:
         who = noun if noun and noun not in KEY_WORDS else "person"
+        if participle[1] == "by" and is_past(participle[0]):
+            return f"the {who} {'who' if who.split()[-1] in PEOPLE else 'that'} {participle[0]} {{}}"
         be = "was" if participle[1] == "by" else "is"
         return f"the {who} that {{}} {be} {participle[0]} {participle[1]}"
     if pick.role == "file":
@@ -293,6 +336,8 @@ def property_of(pick: Pick, noun: str) -> str:
         return f"{' '.join(kept)} {noun}".strip() if noun else label
     if pick.role == "code":
         code = stem(label)
+        if code.isupper() and noun and not noun.isupper():
+            return noun  # the product that a SKU stands for
         return code if code and code != "value" else noun
     return label
 

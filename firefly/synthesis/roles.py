@@ -36,6 +36,8 @@ text. ``formula``: an expression to be computed. ``form``: about the answer's fo
 
 KEY_WORDS = vocabulary("id ids uid uuid guid key code no nr num number ref reference pk identifier")
 """Words that say that a field identifies, not what."""
+_CODES = vocabulary("sku isbn plate handle slug")
+"""Codes that say by themselves what they are of."""
 _NAMES = vocabulary("name title label company product subject heading headline plate nickname fullname")
 _PEOPLE = vocabulary(
     """
@@ -56,7 +58,7 @@ _FORM = vocabulary(
     """
 )
 _UNIT_TEXT = re.compile(r"^[-+]?\d+(?:\.\d+)?\s?[A-Za-z°%µ][\w°%/ ^*-]{0,20}$")
-_FORMULA = re.compile(r"^=|^(?=.*\d)[\d\s.()+*/^%-]*\d\s*[-+*/^]\s*[\d\s.()+*/^%-]+$")
+_FORMULA = re.compile(r"^=|^(?=.*\d)(?=.*(?:[*/^(]| [-+] ))[\d\s.()+*/^%-]*\d\s*[-+*/^]\s*[\d\s.()+*/^%-]+$")
 _RANGE = re.compile(r"^\$?[A-Z]{1,3}\$?\d{1,6}(?::\$?[A-Z]{1,3}\$?\d{1,6})?$")
 GENERIC = vocabulary(
     "entry row record item element value object result line node document key match hit cell content answer"
@@ -136,11 +138,12 @@ def key_column(columns: Sequence[Column], item: str) -> Column | None:
             continue
         parts = set(words(column.name))
         codes = all(is_code(value) for value in column.values)
-        says_so = parts & (KEY_WORDS | {"sku", "isbn", "plate", "handle", "slug"}) or (parts <= own and codes)
+        says_so = parts & (KEY_WORDS | _CODES) or (parts <= own and codes)
         if not says_so and (position or not codes):
             continue
         named = parts - KEY_WORDS
-        rank = 3 if named and named <= own else 2 if not named else 1 if position == 0 else 0
+        first = position == 0 or bool(parts & _CODES)
+        rank = 3 if named and named <= own else 2 if not named else 1 if first else 0
         if rank and (best is None or rank > best[0]):
             best = (rank, -position, column)
     return best[2] if best else None
@@ -162,8 +165,8 @@ def name_column(columns: Sequence[Column], item: str) -> Column | None:
         if (
             named
             and len(column.path) == 1
-            and column.kind in ("text", "identifier")
-            and not any(is_file(value) for value in column.values)
+            and column.kind == "text"
+            and not any(is_file(value) or is_code(value) for value in column.values)
             and len(set(column.normals)) >= 0.6 * len(column.values)
         ):
             return column

@@ -55,6 +55,8 @@ def is_code(value: JsonValue) -> bool:
     """
     if not isinstance(value, str) or " " in value:
         return False
+    if re.match(r"^\d{2,}(?:-\d+)+$", value) and not _DATE.match(value):
+        return True  # "978-0-11"
     return bool(_CODE.match(value)) or bool(re.match(r"^[a-z]+[._][a-z]+$", value) and not is_file(value))
 
 

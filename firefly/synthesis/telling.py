@@ -92,7 +92,7 @@ def told(
             continue
         if value in launch_values and (places == {value} or value not in places):
             continue
-        if value in _PLAIN_HOMES and {"schema", "branch", "namespace"} & set(words(name)):
+        if is_plain_home(name, value):
             continue
         if idle(name) or _is_limit(name, value):
             continue
@@ -120,6 +120,11 @@ def _of_statement(said: Told, statement: Statement, passed: str) -> Told:
         passed=passed,
         counted=statement.counted,
     )
+
+
+def is_plain_home(name: str, value: JsonValue) -> bool:
+    """Return whether a schema or branch is the one that is there anyway."""
+    return value in _PLAIN_HOMES and bool({"schema", "branch", "namespace"} & set(words(name)))
 
 
 def _is_limit(name: str, value: JsonValue) -> bool:

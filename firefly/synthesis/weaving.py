@@ -40,7 +40,9 @@ _HOMES = vocabulary(
     "channel namespace account table section chapter"
 )
 """Things that hold others: what is told of them says where."""
-_TEXTS = ("text", "string", "phrase", "word", "term")
+_TEXTS = ("text", "string", "phrase", "word", "term", "keyword", "query")
+_STARTS = vocabulary("start from first begin earlier since")
+_ENDS = vocabulary("end to second last later until")
 _POSITIONS = vocabulary("index position offset")
 _QUERIES = vocabulary("query pattern keyword keywords term search text contains q phrase string needle")
 _BARE = vocabulary("id name key path code number value query title")
@@ -54,8 +56,7 @@ _NOUN = (
 _SPECIFIC = re.compile(
     r"\b(?:(?P<preposition>for|of|in|from|by|at|about|on|to|under|within|with|after|before)\s+)?"
     r"(?:(?:a|an|the|one|each|any)\s+)?"
-    r"(?:specific|specified|given|particular|certain|single|requested|named|chosen|selected|provided)\s+"
-    + _NOUN,
+    r"(?:specific|specified|given|particular|certain|single|requested|chosen|selected|provided)\s+" + _NOUN,
     re.IGNORECASE,
 )
 _ONE = re.compile(rf"\b(?:a single|a|an|one|any)\s+{_NOUN}", re.IGNORECASE)
@@ -180,9 +181,10 @@ def weave(phrase: Phrase, told: Sequence[Told], *, that: bool = False) -> str:
             text, used = _substitute(pattern, text, one, that)
             if used:
                 left.remove(one)
+    text, left = _only_one(text, left, that)
     text, left = _head(phrase, text, left, that)
     text, left = _numbers(text, left)
-    text, left = _only_one(text, left, that)
+    text, left = _span(text, left, that)
     match = _SPECIFIC.search(text)
     if match is not None and len(left) == 1 and left[0].kind in ("thing", "text"):
         # "the reader with a given number", told by a reader ID: the argument says which.
@@ -245,6 +247,8 @@ def _head(phrase: Phrase, text: str, left: list[Told], that: bool) -> tuple[str,
         return text, left
     head, rest = split_head(text)
     last = head.split()[-1].lower()
+    if re.fullmatch(r"(?:with|by|from) (?:(?:an?|the|its) )?(?:\w+ )?\w+", rest):
+        rest = ""  # "the reader with a given number"
     title = {singular(word) for word in words(left[0].title or left[0].parameter)}
     if last in title or (left[0].kind == "file" and last in FILE_NOUNS):
         return f"{left[0].phrase(head.removeprefix('the '), that)} {rest}".strip(), []
@@ -255,13 +259,18 @@ def _only_one(text: str, left: list[Told], that: bool) -> tuple[str, list[Told]]
     """Name the only thing left open: "the contents of a commit" told by a revision."""
     found = list(_ONE.finditer(text))
     rest = [one for one in left if one.kind in ("thing", "file")]
-    if len(found) != 1 or len(left) != 1 or len(rest) != 1 or _SPECIFIC.search(text):
+    queries = [one for one in left if one.kind == "query" and not one.referenced]
+    if len(found) == len(queries) == 1 and found[0].group("noun").split()[-1].lower() in _TEXTS:
+        match, rest = found[0], [one for one in left if one is not queries[0]]
+        return text[: match.start()] + queries[0].value + text[match.end() :], rest
+    if len(found) != 1 or len(rest) != 1 or _SPECIFIC.search(text):
         return text, left
     match = found[0]
     noun = re.split(r" or ", match.group("noun"))[0]
     if rest[0].kind == "file" and singular(noun.split()[-1].lower()) not in FILE_NOUNS:
         return text, left
-    return text[: match.start()] + rest[0].phrase(noun, that) + text[match.end() :], []
+    others = [one for one in left if one is not rest[0]]
+    return text[: match.start()] + rest[0].phrase(noun, that) + text[match.end() :], others
 
 
 def _numbers(text: str, left: list[Told]) -> tuple[str, list[Told]]:
@@ -273,19 +282,30 @@ def _numbers(text: str, left: list[Told]) -> tuple[str, list[Told]]:
     return text[: match.start()] + join([one.value for one in values]) + text[match.end() :], []
 
 
+def _span(text: str, left: list[Told], that: bool) -> tuple[str, list[Told]]:
+    """Say from what to what: "the days from one date to another"."""
+    match = re.search(r"\bfrom one [a-z]+ to another\b|\bbetween (?:two|the) [a-z]+s\b", text)
+    starts = [one for one in left if set(words(one.parameter)) & _STARTS]
+    ends = [one for one in left if set(words(one.parameter)) & _ENDS]
+    if match is None or len(starts) != 1 or len(ends) != 1 or len(left) != 2:
+        return text, left
+    said = [one.phrase("", that) if one.referenced else one.value.strip('"') for one in (starts[0], ends[0])]
+    return f"{text[: match.start()]}from {said[0]} to {said[1]}{text[match.end() :]}", []
+
+
 def _with_rest(text: str, left: Sequence[Told], that: bool) -> str:
     """Append the arguments that the phrase has no word for."""
     inner = [one for one in left if one.kind in ("thing", "text") and not one.parameter.startswith("_")]
     files = [one for one in left if one.kind == "file"]
     for one in left:
-        if one.kind == "query":
+        if one.kind == "query" and text.startswith("the "):
             text += f" matching {one.phrase('', that) if one.referenced else one.value}"
         elif one.kind == "place":
             text += f" in {one.phrase('', that)}"
-        elif one.kind == "value":
+        elif one.kind in ("value", "query"):
             text += f" with {one.phrase('', that)}"
     if files:
-        chain = [one.phrase("", that) for one in [*inner, *files]]
+        chain = _together([one.phrase("", that) for one in [*inner, *files]])
         return f"{text} in {' of '.join(chain)}"
     homes = [one for one in inner if singular(words(one.title or one.parameter)[-1]) in _HOMES]
     inner = [one for one in inner if one not in homes]
@@ -296,6 +316,22 @@ def _with_rest(text: str, left: Sequence[Told], that: bool) -> str:
     if things:
         text += f" for {join(things)}"
     return f"{text} with {join(rest)}" if rest else text
+
+
+def _together(names: list[str]) -> list[str]:
+    """Say fields of one thing in one breath: "the sheet and workbook of report REP-1".
+
+    >>> _together(["the sheet of report REP-1", "the workbook of report REP-1"])
+    ['the sheet and workbook of report REP-1']
+    """
+    if len(names) < 2:
+        return names
+    if all(name.startswith("its ") for name in names):
+        return [f"its {join([name.removeprefix('its ') for name in names])}"]
+    parted = [name.removeprefix("the ").partition(" of ") for name in names]
+    if len({owner for _, _, owner in parted}) == 1 and parted[0][2]:
+        return [f"the {join([name for name, _, _ in parted])} of {parted[0][2]}"]
+    return names
 
 
 def _without(match: re.Match[str]) -> str:

@@ -60,6 +60,11 @@ def worth(pick: Pick, *, hops: int) -> float:
         value = 0.9
     if pick.template == "find" and pick.own:
         value *= 0.5
+    named_so = pick.label.lower() == pick.item.lower() and pick.column is not None and bool(pick.column.path)
+    if pick.own and named_so and pick.template != "extreme":
+        value = 0.0  # "the SKU of the SKU"
+    if pick.label.startswith('"'):
+        value *= 0.1  # it has no name of its own
     if pick.column is not None and set(words(pick.column.name)) & _INCIDENTAL:
         value *= 0.4
     if pick.template == "count" and not pick.kept and hops == 1:

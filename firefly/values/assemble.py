@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,13 +12,13 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from firefly.contents import is_empty
 from firefly.knowledge import Knowledge
 from firefly.parameters import Parameter, inner_parameters, item_parameter
 from firefly.protocols import Proposal, ValueSource
 from firefly.replay.records import Tool, canonical_json
 from firefly.values.description import described
 from firefly.values.errors import needed
+from firefly.values.record import Record
 from firefly.values.semantic import semantic_type, shape, words
 from firefly.values.undeclared import all_parameters, missing_keys
 from firefly.values.weights import factor
@@ -33,6 +32,9 @@ _CONSIDERED = 150
 _OPTIONAL = 0.55
 """How far an optional parameter lags behind leaving it out."""
 _DEPTH = 4
+_STARTS = 6
+"""Lists tried of one parameter's items."""
+_PER_SOURCE = 2
 _INVENTED = frozenset({"schema"})
 """Sources that know nothing of the parameter but its type."""
 _STATED = 0.7
@@ -111,7 +113,7 @@ def proposals(
 ) -> list[Proposal]:
     """Return every distinct proposal for one parameter, best first, weighed by the tool's record so far."""
     found = _gathered(tool, parameter, sources, knowledge, rng, _DEPTH)
-    record = _Record(tool, parameter, knowledge)
+    record = Record(tool, parameter, knowledge)
     stated = max((one.weight for one in found if one.source not in _INVENTED), default=0.0)
     invented = 0.4 if stated >= _STATED else 1.0
     weighed = [
@@ -163,7 +165,7 @@ def _lists(items: list[Proposal], parameter: Parameter) -> Iterator[Proposal]:
     length = shortest if isinstance(shortest, int) and shortest > 0 else 1
     if not ranked:
         return
-    for start in range(min(4, len(ranked))):
+    for start in _starts(ranked):
         part = [ranked[(start + place) % len(ranked)] for place in range(length)]
         yield replace(
             part[0], value=[one.value for one in part], weight=min(one.weight for one in part) * 0.95
@@ -173,6 +175,17 @@ def _lists(items: list[Proposal], parameter: Parameter) -> Iterator[Proposal]:
         yield replace(
             part[0], value=[one.value for one in part], weight=min(one.weight for one in part) * 0.8
         )
+
+
+def _starts(ranked: list[Proposal]) -> list[int]:
+    """Return the places of the best items, at most two of each source, so that none crowds out others."""
+    taken: dict[str, int] = {}
+    starts = []
+    for place, one in enumerate(ranked):
+        taken[one.source] = taken.get(one.source, 0) + 1
+        if taken[one.source] <= _PER_SOURCE:
+            starts.append(place)
+    return starts[:_STARTS]
 
 
 def _object(
@@ -229,79 +242,8 @@ _TEXTUAL = frozenset({"name", "id", "title", "label", "type", "kind", "descripti
 
 
 def _kind_of(name: str) -> tuple[str, ...]:
-    """Return what a key that nothing declares most likely takes: a text where its name says so, else a number."""
+    """Return what a key that nothing declares may take: a text where its name says so, else a number."""
     return ("string",) if set(words(name)) & _TEXTUAL else ("number",)
-
-
-class _Record:
-    """How values of a parameter fared so far: each value, and each shape of value."""
-
-    def __init__(self, tool: Tool, parameter: Parameter, knowledge: Knowledge) -> None:
-        self._good: set[str] = set()
-        self._blank: set[str] = set()
-        self._bad: dict[str, int] = {}
-        self._shapes: dict[str, list[float]] = {}
-        self._constant = False
-        """A value of the launch line works: it is what the server was set up for."""
-        self._launched: frozenset[str] = frozenset()
-        self._files: frozenset[str] = frozenset()
-        """Files below a folder of the launch line: it was set up for them, too."""
-        listing = knowledge.listings.get(tool.server)
-        if listing is not None:
-            self._launched = frozenset(canonical_json(value) for value in listing.launch_values)
-            self._files = frozenset(
-                canonical_json(file)
-                for file in listing.files
-                if any(file.startswith(f"{value}/") for value in listing.launch_values)
-            )
-        for key in sorted(knowledge.steps):
-            if key[0] != tool.server:
-                continue
-            share = 1.0 if key == tool.key else 0.4
-            for step in knowledge.steps[key]:
-                outcome = step.observation.outcome
-                if parameter.name not in step.call.arguments or outcome not in ("success", "failure"):
-                    continue
-                value = step.call.arguments[parameter.name]
-                for form in (shape(value), _broad(value)):
-                    tally = self._shapes.setdefault(form, [0.0, 0.0])
-                    tally[outcome == "failure"] += share
-                if outcome == "success" and canonical_json(value) in self._launched:
-                    self._constant = True
-                if key == tool.key:
-                    self._note(value, outcome == "success", is_empty(step.observation))
-
-    def _note(self, value: JsonValue, good: bool, blank: bool) -> None:
-        mark = canonical_json(value)
-        if not good:
-            self._bad[mark] = self._bad.get(mark, 0) + 1
-        elif blank:
-            self._blank.add(mark)
-        else:
-            self._good.add(mark)
-
-    def factor(self, proposal: Proposal) -> float:
-        """Return what the record makes of a value's weight; what an error asked for is held to nothing."""
-        value = proposal.value
-        mark = canonical_json(value)
-        if proposal.source == "errors":
-            return 0.4 ** min(3, self._bad.get(mark, 0))
-        good, bad = self._shapes.get(shape(value), (0.0, 0.0))
-        factor = (good + 1.5) / (good + bad + 1.5)
-        good, bad = self._shapes.get(_broad(value), (0.0, 0.0))
-        factor *= math.sqrt((good + 3) / (good + bad + 3))
-        if self._constant and isinstance(value, str) and mark not in self._launched | self._files:
-            factor *= 0.3
-        if mark in self._good:
-            return min(1.0, factor * 1.05)
-        if mark in self._blank:
-            factor *= 0.6
-        return factor * 0.4 ** min(3, self._bad.get(mark, 0))
-
-
-def _broad(value: JsonValue) -> str:
-    """Return the shape of a value without a file's ending: servers like paths of one kind, whatever the file."""
-    return "any " + shape(value).partition(" .")[0]
 
 
 def _best_first(columns: list[list[_Choice]]) -> Iterator[tuple[_Choice, ...]]:

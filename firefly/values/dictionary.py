@@ -34,7 +34,7 @@ class Dictionary:
     def propose(
         self, tool: Tool, parameter: Parameter, *, knowledge: Knowledge, rng: Random
     ) -> Iterator[Proposal]:
-        """Yield the values given for this tool's parameter, then for the parameter of any tool of the server."""
+        """Yield the values given for this tool's parameter, then for that of any tool of the server."""
         listing = knowledge.listings.get(tool.server)
         given = listing.values if listing is not None else {}
         for key, weight in ((f"{tool.name}.{parameter.name}", 1.0), (parameter.name, 0.97)):

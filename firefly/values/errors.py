@@ -31,12 +31,14 @@ _BARE = re.compile(r"[\w./:-]+(?: [\w./:-]+){0,2}")
 _PROSE = re.compile(r"\W*(?:an?|the|no|some|that|to|with)\s", re.IGNORECASE)
 """How a description of what is wanted begins, which is no list of it."""
 _LOW = re.compile(
-    r"(?:greater than or equal to|at least|>=|minimum(?: is| of)?|between|no less than|not less than|from)\s*(-?\d+(?:\.\d+)?)",
+    r"(?:greater than or equal to|at least|>=|minimum(?: is| of)?|between|no less than|not less than|from)"
+    r"\s*(-?\d+(?:\.\d+)?)",
     re.IGNORECASE,
 )
 _ABOVE = re.compile(r"(?:greater than|more than|>)\s*(-?\d+(?:\.\d+)?)", re.IGNORECASE)
 _HIGH = re.compile(
-    r"(?:less than or equal to|at most|<=|maximum(?: is| of)?|up to|no more than|between\s+-?[\d.]+\s+and)\s*(-?\d+(?:\.\d+)?)",
+    r"(?:less than or equal to|at most|<=|maximum(?: is| of)?|up to|no more than|between\s+-?[\d.]+\s+and)"
+    r"\s*(-?\d+(?:\.\d+)?)",
     re.IGNORECASE,
 )
 _POSITIVE = re.compile(r"must be (?:a )?positive|positive (?:integer|number)", re.IGNORECASE)
@@ -59,7 +61,7 @@ class Errors:
             text = step.observation.visible[:4000]
             if not _concerns(text, step, parameter, tool):
                 continue
-            for value in (*_offered(step), *_named(text)):
+            for value in (*_offered(step), *filter(_means_something, _named(text))):
                 given = coerced(value, parameter)
                 before = step.call.arguments.get(parameter.name)
                 if given is None or given == before or not _same_form(given, before):
@@ -127,8 +129,20 @@ def _named(text: str) -> Iterator[str]:
         yield value
 
 
+_TYPE_NAMES = frozenset(
+    {"array", "boolean", "integer", "null", "number", "object", "string", "undefined", "none", "list", "dict"}
+)
+
+
+def _means_something(value: str) -> bool:
+    """Return whether an error's text can be a value: not the name of a type, a mark, or what was received."""
+    said = value.lower().strip()
+    return said not in _TYPE_NAMES and any(map(str.isalnum, said)) and not said.startswith("received ")
+
+
 _OFFERS = re.compile(
-    r"(?:available|valid|allowed|supported|known|possible|expected|accepted)[_ ]?\w*|options|choices|suggestions",
+    r"(?:available|valid|allowed|supported|known|possible|expected|accepted)[_ ]?\w*"
+    r"|options|choices|suggestions",
     re.IGNORECASE,
 )
 """Keys of a failure's data under which it lists what it would have taken."""

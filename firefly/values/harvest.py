@@ -98,7 +98,7 @@ _STEPS_KEPT = 5000
 
 
 def harvest(knowledge: Knowledge) -> tuple[Found, ...]:
-    """Return every distinct value of successful calls, volatile tools and fields left out, in a fixed order."""
+    """Return every distinct value of successful calls, volatile tools and fields left out, in order."""
     known = _HARVESTS.get(knowledge)
     if known is not None:
         return known

@@ -48,7 +48,9 @@ class Launch:
         found: list[Proposal] = []
         for path, where in known:
             launched = where == "the launch line"
+            inside_one = launched or not roots or any(path.startswith(one.rstrip("/") + "/") for one in roots)
             weight = fit(path, parameter, tool) * (0.4 if new else 1.0) * (1.0 if launched else 0.92)
+            weight *= 1.0 if inside_one else 0.6  # the server was started for what is below its folder
             found.append(
                 Proposal(
                     value=_as_asked(path, parameter),
@@ -68,7 +70,21 @@ class Launch:
                     )
                 )
         kept = [one for one in found if admissible(one.value, parameter)]
-        return sorted(kept, key=lambda one: -one.weight)[: self.limit]
+        return _taking_turns(kept)[: self.limit]
+
+
+def _taking_turns(found: list[Proposal]) -> list[Proposal]:
+    """Return proposals best first, those of equal weight taking turns by the ending of their files."""
+    by_weight: dict[float, dict[str, list[Proposal]]] = {}
+    for one in found:
+        ending = posixpath.splitext(str(one.value))[1]
+        by_weight.setdefault(round(one.weight, 3), {}).setdefault(ending, []).append(one)
+    ordered: list[Proposal] = []
+    for weight in sorted(by_weight, reverse=True):
+        queues = list(by_weight[weight].values())
+        for place in range(max(map(len, queues))):
+            ordered += [queue[place] for queue in queues if place < len(queue)]
+    return ordered
 
 
 def _as_asked(path: str, parameter: Parameter) -> str:

@@ -48,6 +48,8 @@ _ENDINGS: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = tuple(
     )
 )
 _WORD = re.compile(r"[A-Za-z]{2,}")
+_TARGET = re.compile(r"\bto (?:an? )?\w+", re.IGNORECASE)
+"""What something is turned into; it is not what is read."""
 
 
 def wants_path(parameter: Parameter) -> bool:
@@ -119,7 +121,7 @@ def fit(path: str, parameter: Parameter, tool: Tool) -> float:
     if folder:
         return score
     ending = posixpath.basename(path).rpartition(".")[2].lower()
-    wanted = _wanted_endings((named, said, tooled, set(_said(tool.description)), set(words(tool.server))))
+    wanted = endings(parameter, tool)
     if wanted:
         return min(0.97, score + 0.2) if ending in wanted else score * 0.35
     return score
@@ -129,7 +131,13 @@ def endings(parameter: Parameter, tool: Tool) -> tuple[str, ...]:
     """Return the file endings that the parameter wants, by the nearest words that say so."""
     named, said = set(words(parameter.name)), set(_said(parameter.description))
     return _wanted_endings(
-        (named, said, set(words(tool.name)), set(_said(tool.description)), set(words(tool.server)))
+        (
+            named,
+            said,
+            set(words(_TARGET.sub(" ", tool.name.replace("_", " ")))),
+            set(_said(_TARGET.sub(" ", tool.description))),
+            set(words(tool.server)),
+        )
     )
 
 

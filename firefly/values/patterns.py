@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 
 from firefly.knowledge import Knowledge
 from firefly.parameters import Parameter
@@ -48,7 +49,7 @@ def expressions(knowledge: Knowledge) -> Iterator[tuple[str, str]]:
         if 1 < abs(value) < 1_000_000:
             seen.setdefault(float(value), f"{found.tool[0]}.{found.tool[1]}")
     numbers = list(seen)[:4]
-    for one, other in zip(numbers, numbers[1:], strict=False):
+    for one, other in pairwise(numbers):
         yield f"{one:g} + {other:g}", f"numbers of {seen[one]}"
     for text in _PLAIN:
         yield text, "an arithmetic expression"

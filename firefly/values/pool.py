@@ -38,7 +38,7 @@ class Pool:
     def propose(
         self, tool: Tool, parameter: Parameter, *, knowledge: Knowledge, rng: Random
     ) -> Iterator[Proposal]:
-        """Yield values of the types that the parameter announces or was seen to take, its own server's first."""
+        """Yield values of the types that the parameter announces or was seen to take."""
         if wants_path(parameter) or parameter.enum:
             return  # a path belongs to its server, and an enum says all
         pool = self._pool(knowledge)

@@ -1,7 +1,7 @@
-"""Parameters that a schema does not declare and that the tool's own errors ask for.
+r"""Parameters that a schema does not declare and that the tool's own errors ask for.
 
 Some servers list a schema without properties, or leave out one that they insist on; their validators
-say so in the form of their library: ``"path": ["paths"], "expected": "array"``, ``paths\\n  Field
+say so in the form of their library: ``"path": ["paths"], "expected": "array"``, ``paths\n  Field
 required``, ``'paths' is a required property``.
 """
 
@@ -29,7 +29,8 @@ _FIELD_REQUIRED = re.compile(
 _PROPERTY = re.compile(
     r"['\"`](?P<name>[A-Za-z_]\w*)['\"`] is a required property"
     r"|must have required property ['\"`](?P<other>[A-Za-z_]\w*)['\"`]"
-    r"|missing (?:\d+ )?required (?:\w+ ){0,2}(?:argument|parameter|property|field)s?:? ['\"`]?(?P<third>[A-Za-z_]\w*)",
+    r"|missing (?:\d+ )?required (?:\w+ ){0,2}(?:argument|parameter|property|field)s?:? "
+    r"['\"`]?(?P<third>[A-Za-z_]\w*)",
     re.IGNORECASE,
 )
 _HAVE = re.compile(

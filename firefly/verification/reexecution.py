@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from random import Random
 
+from firefly.knowledge import Knowledge
 from firefly.replay.backend import Backend
 from firefly.replay.records import Recording, State, Step, Task
 from firefly.replay.tool_set import ToolSet
 from firefly.verification.replay import make
+
+
+@dataclass(frozen=True)
+class Reexecuted:
+    """What became of tasks that were to be executed again."""
+
+    recordings: Mapping[str, Recording] = field(default_factory=dict)
+    """Task id -> its gold calls as executed."""
+    why_not: Mapping[str, str] = field(default_factory=dict)
+    """Task id -> why it was not executed."""
+
+
+def changes_state(task: Task, knowledge: Knowledge) -> bool:
+    """Return whether a gold call writes, or may: such a task needs a sandbox of its own."""
+    profiles = [knowledge.profiles.get((gold.server, gold.tool)) for gold in task.gold_calls]
+    return bool(task.end_state) or any(one is None or one.effect != "read" for one in profiles)
 
 
 def reexecute(
@@ -16,6 +34,7 @@ def reexecute(
     *,
     fresh: Backend,
     tool_sets: Mapping[tuple[str, ...], ToolSet],
+    knowledge: Knowledge,
     rng: Random,
     seed: int,
 ) -> dict[str, Recording]:
@@ -23,7 +42,7 @@ def reexecute(
 
     Each task goes to the smallest of ``tool_sets`` that has all its servers, and all read-only tasks of one
     tool set share one episode, in shuffled order, so that an answer that hangs on what was called
-    before comes out different. A task with an end state has writes, and gets an episode of its own.
+    before comes out different. A task that changes something gets an episode of its own.
     What is returned does not depend on which tasks shared an episode: a caller may pass several groups
     of servers with one tool set that joins them, so that every server is started once, and still keep
     the results by group.
@@ -32,6 +51,7 @@ def reexecute(
         tasks: what to execute.
         fresh: a backend whose every episode begins in a sandbox that nobody used before.
         tool_sets: servers -> tools.
+        knowledge: says which tools only read.
         rng: shuffles.
         seed: seed of the episodes.
 
@@ -43,10 +63,10 @@ def reexecute(
             batches.setdefault(min(fitting, key=lambda servers: (len(servers), servers)), []).append(task)
     done: dict[str, Recording] = {}
     for servers, batch in sorted(batches.items()):
-        reads = [task for task in batch if not task.end_state]
+        reads = [task for task in batch if not changes_state(task, knowledge)]
+        alone = [[task] for task in batch if changes_state(task, knowledge)]
         rng.shuffle(reads)
-        together = [reads] if reads else []
-        for group in [*together, *([task] for task in batch if task.end_state)]:
+        for group in [*([reads] if reads else []), *alone]:
             done |= _executed(group, fresh, tool_sets[servers], seed)
     return {name: done[name] for name in sorted(done)}
 

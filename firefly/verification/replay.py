@@ -110,7 +110,7 @@ class ReExecution(Rule):
         """Compute the answer from the fresh outputs."""
         recording = trial.reexecuted.get(task.id)
         if recording is None:
-            return self.result("unknown", why="it was not executed again")
+            return self.result("unknown", why=trial.why_not.get(task.id, "it was not executed again"))
         again = _Again(recording.steps)
         run = make(task, again)
         if run.fault:
@@ -131,6 +131,26 @@ class ReExecution(Rule):
             if not agree(observation, first.observations.get(call), masks[call])
         ]
         return self.result("pass", outputs_that_differ=differing)
+
+
+@register("checks", "shifted_clock")
+class ShiftedClock(ReExecution):
+    """Executed again in a fresh sandbox with another date, the gold calls give the same answer."""
+
+    name = "shifted_clock"
+
+    def __init__(self, *, days: int = 200, required: bool = False) -> None:
+        """Set the other date.
+
+        Args:
+            days: by how many days the clock of the sandboxes is shifted; files keep their times.
+            required: whether a task that fails, or can't be tried, is rejected.
+
+        """
+        super().__init__(required=required)
+        if days == 0:
+            raise ValueError("days other than 0 are needed")
+        self.clock_days = days
 
 
 def _masks(task: Task, trial: Trial) -> dict[str, tuple[Path, ...]]:

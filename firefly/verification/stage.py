@@ -7,11 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from firefly.knowledge import Knowledge
 from firefly.protocols import Backend, Check
 from firefly.records import CheckResult, Exploration, Verdict
-from firefly.replay.records import Recording, Task
+from firefly.replay.records import Task
 from firefly.verification.recorded import Candidate, Recorded, match
+from firefly.verification.reexecution import Reexecuted
 from firefly.verification.rule import LIVE, SELECTION
 
-Reexecute = Callable[[Sequence[Task]], Mapping[str, Recording]]
+Reexecute = Callable[[Sequence[Task], int], Reexecuted]
+"""Executes the gold calls of tasks again, under a clock shifted by a number of days (0: as it is)."""
+
+_ROUNDS = 5
+"""Choices among the sound candidates, at most."""
 
 
 def verify(
@@ -27,49 +32,100 @@ def verify(
 
     Checks run in the order of their cost, equal ones in the order given. Those below `SELECTION` see every
     candidate, so that the funnel says what each of them would reject; from there on only candidates
-    that every required check let through are looked at. ``reexecute`` is called once, before the
-    first check that needs live servers, with what is left by then.
+    that every required check let through are looked at. A check on live servers that rejects some of the
+    chosen ones has the choice made anew without them, so that what is kept keeps to its shares.
+    ``reexecute`` is called, before the first check that needs live servers, with what is left by then and
+    was not executed yet; once more for each clock that a check asks for (its ``clock_days``).
     """
-    candidates = sorted({task.id: task for task in tasks}.values(), key=lambda task: task.id)
-    results: dict[str, list[CheckResult]] = {task.id: [] for task in candidates}
-    gold: dict[str, Recorded] = {}
-    for task in candidates:
-        exploration = explorations.get(task.provenance.exploration)
-        if exploration is None:
-            why = f"there is no exploration {task.provenance.exploration}"
-            results[task.id].append(
-                CheckResult(check="exploration", status="fail", evidence={"faults": [why]})
-            )
-        else:
-            gold[task.id] = match(task, exploration.recording.steps)
-    surviving = frozenset(gold)
-    reexecuted: Mapping[str, Recording] | None = None
-    for check in sorted(checks, key=lambda one: one.cost):
-        if check.cost >= LIVE and reexecuted is None:
-            reexecuted = reexecute([task for task in candidates if task.id in surviving])
-        rejected: set[str] = set()
-        for task in candidates:
-            if task.id not in (gold if check.cost < SELECTION else surviving):
-                continue
-            trial = Candidate(
-                exploration=explorations[task.provenance.exploration],
-                knowledge=knowledge,
-                simulator=simulator,
-                peers=candidates,
-                reexecuted=reexecuted or {},
-                surviving=surviving,
-                earlier={result.check: result for result in results[task.id]},
-                gold=gold[task.id],
-            )
-            result = _judge(check, task, trial)
-            results[task.id].append(result)
-            if result.required and result.status in ("fail", "unknown"):
-                rejected.add(task.id)
-        surviving -= rejected
+    stage = _Stage(tasks, simulator, knowledge, explorations, reexecute)
+    ordered = sorted(checks, key=lambda one: one.cost)
+    surviving = stage.run([one for one in ordered if one.cost < SELECTION], frozenset(stage.gold), all_=True)
+    choosing = [one for one in ordered if SELECTION <= one.cost < LIVE]
+    live = [one for one in ordered if one.cost >= LIVE]
+    kept: frozenset[str] = frozenset()
+    for left in reversed(range(_ROUNDS)):
+        before = {name: list(results) for name, results in stage.results.items()}
+        chosen = stage.run(choosing, surviving)
+        kept = stage.run(live, chosen)
+        unsound = chosen - kept
+        if not unsound or not choosing or not left:
+            break
+        surviving -= unsound
+        for name in surviving:
+            stage.results[name] = before[name]
     return [
-        Verdict(task=task.id, verified=task.id in surviving, results=tuple(results[task.id]))
-        for task in candidates
+        Verdict(task=task.id, verified=task.id in kept, results=tuple(stage.results[task.id]))
+        for task in stage.candidates
     ]
+
+
+class _Stage:
+    """The candidates with what is known of each so far."""
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        simulator: Backend,
+        knowledge: Knowledge,
+        explorations: Mapping[str, Exploration],
+        reexecute: Reexecute,
+    ) -> None:
+        self.candidates = sorted({task.id: task for task in tasks}.values(), key=lambda task: task.id)
+        self.results: dict[str, list[CheckResult]] = {task.id: [] for task in self.candidates}
+        self.gold: dict[str, Recorded] = {}
+        self._simulator, self._knowledge, self._explorations = simulator, knowledge, explorations
+        self._reexecute = reexecute
+        self._again: dict[int, Reexecuted] = {}
+        for task in self.candidates:
+            exploration = explorations.get(task.provenance.exploration)
+            if exploration is None:
+                why = f"there is no exploration {task.provenance.exploration}"
+                result = CheckResult(check="exploration", status="fail", evidence={"faults": [why]})
+                self.results[task.id].append(result)
+            else:
+                self.gold[task.id] = match(task, exploration.recording.steps)
+
+    def run(
+        self, checks: Sequence[Check], surviving: frozenset[str], *, all_: bool = False
+    ) -> frozenset[str]:
+        """Return who is left after ``checks``; ``all_``: they see the others, too."""
+        for check in checks:
+            again = self._executed(check, surviving) if check.cost >= LIVE else Reexecuted()
+            rejected: set[str] = set()
+            for task in self.candidates:
+                if task.id not in (self.gold if all_ else surviving):
+                    continue
+                result = _judge(check, task, self._trial(task, surviving, again))
+                self.results[task.id].append(result)
+                if result.required and result.status in ("fail", "unknown"):
+                    rejected.add(task.id)
+            surviving -= rejected
+        return surviving
+
+    def _trial(self, task: Task, surviving: frozenset[str], again: Reexecuted) -> Candidate:
+        return Candidate(
+            exploration=self._explorations[task.provenance.exploration],
+            knowledge=self._knowledge,
+            simulator=self._simulator,
+            peers=self.candidates,
+            reexecuted=again.recordings,
+            why_not=again.why_not,
+            surviving=surviving,
+            earlier={result.check: result for result in self.results[task.id]},
+            gold=self.gold[task.id],
+        )
+
+    def _executed(self, check: Check, surviving: frozenset[str]) -> Reexecuted:
+        """Return the tasks as executed again under the clock that the check asks for, each once."""
+        days = int(getattr(check, "clock_days", 0))
+        done = self._again.get(days, Reexecuted())
+        known = done.recordings.keys() | done.why_not.keys()
+        missing = [task for task in self.candidates if task.id in surviving and task.id not in known]
+        if missing:
+            more = self._reexecute(missing, days)
+            done = Reexecuted({**done.recordings, **more.recordings}, {**done.why_not, **more.why_not})
+            self._again[days] = done
+        return done
 
 
 def _judge(check: Check, task: Task, trial: Candidate) -> CheckResult:

@@ -1,4 +1,4 @@
-"""The world of the published servers: the parts shop and the office around it, one kind of file for each server.
+"""The world of the published servers: the parts shop and the office around it, files of every kind.
 
 =================  ====================================================================
 the shop's         ``shop.db``, ``warehouse/``, ``books/``, ``contracts/``, ``repo/`` (`firefly.worlds.shop`)

@@ -54,7 +54,8 @@ def write_pdf(path: Path, pages: Sequence[Page], about: Properties) -> None:
             notes.append(f"{links_from + len(annotations)} 0 R")
             base = below - place * _LEADING
             annotations.append(
-                f"<< /Type /Annot /Subtype /Link /Rect [{_LEFT} {base - 4} {_LEFT + 7 * len(link)} {base + 12}] "
+                "<< /Type /Annot /Subtype /Link "
+                f"/Rect [{_LEFT} {base - 4} {_LEFT + 7 * len(link)} {base + 12}] "
                 f"/Border [0 0 0] /A << /S /URI /URI ({_text(link)}) >> >>"
             )
         listed = f" /Annots [{' '.join(notes)}]" if notes else ""

@@ -99,7 +99,8 @@ def _placeholder(number: int, name: str, kind: str, texts: Sequence[str]) -> str
     lines = "".join(f"<a:p><a:r><a:t>{escape(text)}</a:t></a:r></a:p>" for text in texts) or "<a:p/>"
     return (
         f'<p:sp><p:nvSpPr><p:cNvPr id="{number}" name="{name}"/><p:cNvSpPr/><p:nvPr><p:ph {place}/></p:nvPr>'
-        f'</p:nvSpPr><p:spPr><a:xfrm><a:off x="457200" y="{top}"/><a:ext cx="8229600" cy="{height}"/></a:xfrm>'
+        f'</p:nvSpPr><p:spPr><a:xfrm><a:off x="457200" y="{top}"/>'
+        f'<a:ext cx="8229600" cy="{height}"/></a:xfrm>'
         f"</p:spPr><p:txBody><a:bodyPr/><a:lstStyle/>{lines}</p:txBody></p:sp>"
     )
 
@@ -112,7 +113,8 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
     )
     return (
         '<p:graphicFrame><p:nvGraphicFramePr><p:cNvPr id="4" name="Table 3"/><p:cNvGraphicFramePr/><p:nvPr/>'
-        '</p:nvGraphicFramePr><p:xfrm><a:off x="457200" y="3600000"/><a:ext cx="8229600" cy="1854200"/></p:xfrm>'
+        '</p:nvGraphicFramePr><p:xfrm><a:off x="457200" y="3600000"/>'
+        '<a:ext cx="8229600" cy="1854200"/></p:xfrm>'
         f'<a:graphic><a:graphicData uri="{_DRAW.replace("/main", "/table")}"><a:tbl><a:tblPr firstRow="1"/>'
         f"<a:tblGrid>{grid}</a:tblGrid>{body}</a:tbl></a:graphicData></a:graphic></p:graphicFrame>"
     )

@@ -77,3 +77,10 @@ def test_a_validators_verdict_is_an_answer_and_another_tools_is_a_failure() -> N
 def test_an_image_without_text_is_not_empty() -> None:
     observation = Observation.model_validate({"attachments": [{"kind": "image", "mime_type": "image/png"}]})
     assert not is_empty(observation)
+
+
+def test_a_text_in_which_all_that_was_asked_for_failed_is_a_failure() -> None:
+    one = "notes/a.md: Error - ENOENT: no such file or directory"
+    assert classify(Observation(text=one)).outcome == "failure"
+    assert classify(Observation(text=f"{one}\n---\nb.md: Error - not allowed")).outcome == "failure"
+    assert classify(Observation(text=f"{one}\n---\nb.md:\n# Title\ntext")).outcome == "success"

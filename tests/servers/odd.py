@@ -40,7 +40,7 @@ PLANTS = [
         "height_cm": height,
         "planted_on": f"2021-{RNG.randrange(3, 10):02}-{RNG.randrange(1, 29):02}",
     }
-    for name, number, height in zip(NAMES, NUMBERS, HEIGHTS)
+    for name, number, height in zip(NAMES, NUMBERS, HEIGHTS, strict=True)
 ]
 GARDENERS = ("Mira Voss", "Omar Haddad", "Thea Moreau", "Ravi Quist", "Zora Obi", "Ivo Dahl", "Elif Sato")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,8 @@ def composed(tmp_path: Path, *overrides: str) -> dict[str, Any]:
         (("servers=bundled", "world.seed=3"), "firefly.worlds.workshop.Workshop", 3),
         (("world=empty",), "firefly.worlds.folder.Empty", None),
         (("servers=bundled", "world=shop"), "firefly.worlds.shop.Shop", 0),
+        (("servers=published",), "firefly.worlds.company.Company", 0),
+        (("servers=published", "world=shop", "world.seed=2"), "firefly.worlds.shop.Shop", 2),
     ],
 )
 def test_choosing_a_set_chooses_its_world_and_the_command_line_still_wins(
@@ -176,3 +179,18 @@ def test_no_query_of_the_demo_database_server_leaves_a_trace(demo: LiveBackend) 
 
 def call(server: str, tool: str, arguments: dict[str, Any]) -> ToolCall:
     return ToolCall(server=server, tool=tool, arguments=arguments)
+
+
+def test_the_published_set_has_every_server_of_the_survey_pinned_alike(tmp_path: Path) -> None:
+    """Each in a sandbox, with the version that ``tests/servers/published.json`` launches."""
+    specs = parse_specs(composed(tmp_path, "servers=published")["servers"])
+    survey = json.loads((CONF.parent / "tests" / "servers" / "published.json").read_text())
+    wanted = {understand(one["command"], one["args"]).package for one in survey.values()}
+    assert {understand(spec.command or "", spec.args).package for spec in specs.values()} == wanted
+    assert len(specs) == len(survey) == 27
+    assert all(spec.disposable for spec in specs.values())
+
+
+def test_a_published_server_can_be_had_alone(tmp_path: Path) -> None:
+    config = composed(tmp_path, "servers=published/chess", "+world=empty")
+    assert list(config["servers"]) == ["chess"]

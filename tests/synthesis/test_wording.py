@@ -10,8 +10,9 @@ from firefly.mentions import identifier, mention, same
 from firefly.replay.records import Tool
 from firefly.synthesis.columns import Column, collections, is_machine_field, kind_of
 from firefly.synthesis.labels import label_of, labels
-from firefly.synthesis.phrases import Phrase, Told, inside, item_noun, phrase_of, pool, weave
+from firefly.synthesis.phrases import Phrase, inside, item_noun, phrase_of, place_of, pool, subject_of
 from firefly.synthesis.sql import describe
+from firefly.synthesis.weaving import Told, literal, weave
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,7 @@ from firefly.synthesis.sql import describe
         ("list_tables", "List all tables in the SQLite database", "the tables in the SQLite database"),
         ("git_log", "Shows the commit logs", "the commit logs"),
         ("get_info", "Get information about a Word document.", "the details of a Word document"),
-        ("find_units", "Search for units by name", "the result of searching for units"),
+        ("find_units", "Search for units by name", "the units"),
         (
             "calculate",
             "Calculates/evaluates the given expression.",
@@ -38,31 +39,55 @@ def test_descriptions_become_noun_phrases(name: str, description: str, phrase: s
 
 
 @pytest.mark.parametrize(
-    ("description", "told", "said"),
+    ("description", "arguments", "said"),
     [
         (
             "Get the schema of a specific table",
-            [Told("table_name", '"orders"')],
+            {"table_name": "orders"},
             'the schema of the table "orders"',
         ),
-        ("Get one customer", [Told("customer_id", '"C-1"')], 'the customer with the customer ID "C-1"'),
+        ("Get one customer", {"customer_id": "CUS-1"}, "customer CUS-1"),
+        ("Get the reader with a given number", {"reader_id": "R-1"}, "reader R-1"),
         (
-            "Get the reader with a given number",
-            [Told("reader_id", '"R-1"')],
-            'the reader with the reader ID "R-1"',
+            "Get text from a specific paragraph",
+            {"paragraph_index": 6},
+            "the text from the paragraph at index 6",
         ),
-        ("Get text from a specific paragraph", [Told("paragraph_index", "6")], "the text from paragraph 6"),
-        ("List columns of a table or view", [Told("table", '"t"')], 'the columns of the table "t"'),
+        ("List columns of a table or view", {"table": "t1"}, "the columns of table t1"),
         (
             "Describe a sheet",
-            [Told("path", '"b.x"'), Told("sheet", '"S"')],
-            'the details of the sheet "S" with the path "b.x"',
+            {"path": "/workspace/books/plan.xlsx", "sheet": "Suppliers"},
+            "the details of the sheet Suppliers in the workbook plan.xlsx",
         ),
-        ("List tables in a database", [], "the tables in the database"),
+        (
+            "Read cell values as rows (dates ISO 8601).",
+            {"path": "plan.xlsx", "sheet": "Suppliers"},
+            "the cell values in the sheet Suppliers of the workbook plan.xlsx",
+        ),
+        (
+            "Extract all comments from a Word document.",
+            {"filename": "a.docx"},
+            "the comments from the Word document a.docx",
+        ),
+        (
+            "Shows the contents of a commit, or of a file",
+            {"revision": "aafab9c"},
+            "the contents of commit aafab9c",
+        ),
+        (
+            "Extract comments from a specific author in a Word document.",
+            {"author": "Ada Holm", "filename": "a.docx"},
+            "the comments by Ada Holm in the Word document a.docx",
+        ),
+        ("Multiply two numbers.", {"first": 2, "second": 3.5}, "the result of multiplying 2 and 3.5"),
+        ("Search for notes", {"query": "budget"}, 'the notes matching "budget"'),
+        ("List the branches in a specific town.", {"town": "Leeds"}, "the branches in Leeds"),
+        ("List tables in a database", {}, "the tables in the database"),
     ],
 )
-def test_arguments_are_woven_in(description: str, told: list[Told], said: str) -> None:
-    assert weave(phrase_of(Tool(server="s", name="x", description=description)), told) == said
+def test_arguments_are_woven_in(description: str, arguments: dict[str, Any], said: str) -> None:
+    phrase = phrase_of(Tool(server="s", name="x", description=description))
+    assert weave(phrase, [literal(phrase, name, value) for name, value in arguments.items()]) == said
 
 
 def test_values_found_before_are_pointed_at() -> None:
@@ -78,10 +103,12 @@ def test_items_are_named_by_the_key_the_phrase_or_the_tool() -> None:
         == "the tables and views in the database"
     )
     schema = Phrase("the schema of the table")
-    assert pool(schema, "column", schema.text) == "the columns in the schema of the table"
+    assert pool(schema, "column", schema.text) == "the columns of the table"
     assert item_noun(Phrase("the result", name=("search", "items")), ("items",)) == "item"
     assert item_noun(Phrase("the report"), ("results",)) == "entry"
-    assert inside("the schema of the table") == "in the schema of the table"
+    assert inside("the schema of the table") == "of the table"
+    assert subject_of("the details of the workbook plan.xlsx") == "the workbook plan.xlsx"
+    assert place_of(tables, "table", tables.text, plain=True) == ""
 
 
 @pytest.mark.parametrize(
@@ -140,15 +167,12 @@ def test_lists_are_found_below_field_names_only() -> None:
 @pytest.mark.parametrize(
     ("statement", "words"),
     [
-        (
-            "SELECT * FROM orders ORDER BY order_id LIMIT 5",
-            'the first five rows of the table "orders" by order ID',
-        ),
-        (
-            "SELECT * FROM orders ORDER BY total DESC LIMIT 3",
-            'the last three rows of the table "orders" by total',
-        ),
-        ("select name, city from people", 'the rows of the table "people"'),
+        ("SELECT * FROM orders", "the orders"),
+        ("SELECT * FROM orders ORDER BY order_id LIMIT 5", "the orders"),
+        ("SELECT * FROM order_lines WHERE line_id = 7", "the order lines"),
+        ("select name, city from people", "the people"),
+        ("SELECT * FROM stock", "the stock entries"),
+        ("SELECT city, COUNT(*) AS n FROM people GROUP BY city", "the people"),
     ],
 )
 def test_simple_statements_are_said_in_words(statement: str, words: str) -> None:
@@ -162,7 +186,6 @@ def test_simple_statements_are_said_in_words(statement: str, words: str) -> None
         "SELECT * FROM orders LIMIT 5",
         "SELECT * FROM a JOIN b ON a.x = b.x",
         "SELECT name FROM sqlite_master WHERE type = 'table'",
-        "SELECT city, COUNT(*) AS n FROM people GROUP BY city",
         "SELECT COUNT(city) FROM people",
         "SELECT * FROM orders WHERE total > 5",
     ],

@@ -10,9 +10,11 @@ import pytest
 
 from firefly.knowledge import Knowledge
 from firefly.records import Exploration, ExploredCall
+from firefly.replay.expressions import evaluate
 from firefly.replay.records import Expression, Observation, Task
 from firefly.synthesis import write_tasks
 from firefly.synthesis.answers import answer_of
+from firefly.synthesis.clauses import PLACE
 from firefly.synthesis.columns import collections
 from firefly.synthesis.listed import Listed
 from firefly.synthesis.picks import field_picks
@@ -86,7 +88,7 @@ def test_a_quantity_is_asked_for_in_the_unit_that_stands_beside_it() -> None:
         assert [pick.expression.path for pick in picks] == [("value",)]
         said[unit] = answer_of(picks[0])
     assert said["kg"] and said["kg"][0].unit == "kg"
-    assert said["kg"][1] == "Answer with the number alone, in kg, rounded to 4 decimal places."
+    assert said["kg"][1] == "Answer with the number only, in kg, rounded to 4 decimal places."
     assert said["1"] and said["1"][0].unit == "" and "in 1" not in said["1"][1]
     assert said["square metres"] and "in square metres" in said["square metres"][1]
     two = field_picks("c1", {"length": 2.5, "weight": 7.25, "weight_unit": "kg"})
@@ -99,21 +101,31 @@ def listed() -> Listed:
 
 
 def test_the_highest_of_those_that_share_a_value_can_be_meant() -> None:
-    nouns = {pick.noun: pick.value for pick in listed().items()}
-    assert (
-        nouns['the code of the shelf with the lowest number of books of those whose hall is "North"']
-        == "A-17"
-    )
-    assert nouns["the code of the shelf with the lowest number of books"] == "E-58"
+    nouns = {pick.noun.replace(PLACE, ""): pick.value for pick in listed().items()}
+    assert nouns["the code of the shelf with hall North that has the fewest books"] == "A-17"
+    assert nouns["the code of the shelf with the fewest books"] == "E-58"
 
 
 def test_two_conditions_are_joined_where_both_matter() -> None:
-    totals = {pick.noun: pick.value for pick in listed().folds() if pick.template == "total"}
-    both = [noun for noun in totals if "and whose" in noun]
-    assert both == [
-        'the total number of books of the shelves whose hall is "North" and whose floor is "upper"'
+    totals = {pick.items: pick.value for pick in listed().folds() if pick.template == "total"}
+    assert totals["shelves with hall North and floor upper"] == 40 + 55 + 72
+    assert not any("South and floor" in items for items in totals), "too few to add up"
+
+
+def test_things_on_one_side_of_a_round_value_are_asked_about() -> None:
+    found = {pick.items: pick for pick in listed().folds() if pick.template == "count"}
+    sided = [
+        pick
+        for pick in found.values()
+        if pick.expression.where[:1] and pick.expression.where[0].compare != "equals"
     ]
-    assert totals[both[0]] == 40 + 55 + 72
+    assert sided
+    for pick in sided:
+        (condition, *_) = pick.expression.where
+        assert all(row[str(condition.field[0])] != condition.value for row in SHELVES), (
+            "no item is on the edge"
+        )
+        assert evaluate(pick.expression, {"c1": SHELVES}) == pick.value
 
 
 def test_nobody_names_a_thing_by_a_formula() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -12,15 +12,13 @@ from firefly.protocols import Check, Trial
 from firefly.records import CheckResult, Verdict
 from firefly.replay.records import Answer, Expression, Observation, Recording, Task
 from firefly.replay.tool_set import ToolSet
-from firefly.verification import funnel, reexecute, verify
-from firefly.verification.replay import ReExecution, Replay
+from firefly.verification import Reexecuted, funnel, reexecute, verify
+from firefly.verification.replay import ReExecution, Replay, ShiftedClock
 from firefly.verification.rule import LIVE, PURE, SELECTION, Rule
 from firefly.verification.selection import Caps, Dedup
 from firefly.verification.sources import Provenance
 from tests.function_servers import FunctionServers
 from tests.library_servers import EXPLORATION, READERS, TASK, gold, known, library, task
-
-Again = Mapping[str, Recording]
 
 
 class Says(Rule):
@@ -45,8 +43,8 @@ def judged(
 ) -> list[Verdict]:
     knowledge = known((EXPLORATION,))
 
-    def again(left: Sequence[Task]) -> Again:
-        return executed(left, servers or library())
+    def again(left: Sequence[Task], days: int = 0) -> Reexecuted:
+        return Reexecuted(executed(left, servers or library()))
 
     return verify(
         tasks,
@@ -60,7 +58,8 @@ def judged(
 
 def executed(tasks: Sequence[Task], servers: FunctionServers, seed: int = 0) -> dict[str, Recording]:
     tools = ToolSet.of(known().tools.values())
-    return reexecute(tasks, fresh=servers, tool_sets={tools.servers: tools}, rng=Random(seed), seed=0)
+    sets = {tools.servers: tools}
+    return reexecute(tasks, fresh=servers, tool_sets=sets, knowledge=known(), rng=Random(seed), seed=0)
 
 
 def variant(number: int, **changes: Any) -> Task:
@@ -122,9 +121,9 @@ def test_only_survivors_are_executed_again_and_once() -> None:
     one, two = variant(1), variant(2)
     calls: list[list[str]] = []
 
-    def again(tasks: Sequence[Task]) -> Again:
+    def again(tasks: Sequence[Task], days: int) -> Reexecuted:
         calls.append([task.id for task in tasks])
-        return {}
+        return Reexecuted(why_not={task.id: "no servers here" for task in tasks})
 
     judged([one, two], Says("a", **{one.id: "fail"}), Says("live", cost=LIVE), ReExecution(), again=again)
     assert calls == [[two.id]]
@@ -155,7 +154,7 @@ def test_re_execution_takes_references_from_the_fresh_outputs(monkeypatch: pytes
 
 
 def test_re_execution_does_not_know_what_was_not_executed() -> None:
-    (verdict,) = judged([task()], ReExecution(), again=lambda tasks: {})
+    (verdict,) = judged([task()], ReExecution(), again=lambda tasks, days: Reexecuted())
     assert verdict.results[0].status == "unknown"
 
 
@@ -212,11 +211,14 @@ def test_a_task_goes_to_the_smallest_tool_set_that_has_its_servers() -> None:
         [task()],
         fresh=library(),
         tool_sets={tools.servers: tools, small.servers: small, ("numbers",): ToolSet(tools=())},
+        knowledge=known(),
         rng=Random(0),
         seed=0,
     )
     assert list(done) == [task().id]
-    assert reexecute([task()], fresh=library(), tool_sets={("numbers",): small}, rng=Random(0), seed=0) == {}
+    lone = {("numbers",): small}
+    nothing = reexecute([task()], fresh=library(), tool_sets=lone, knowledge=known(), rng=Random(0), seed=0)
+    assert nothing == {}
 
 
 def test_of_duplicates_the_first_by_id_is_kept() -> None:
@@ -354,7 +356,7 @@ def test_a_corrupted_task_is_rejected_by_the_check_meant_for_it(mutation: str) -
     assert not verdict.verified and intended <= rejecting
 
 
-def test_every_built_in_check_has_a_config_and_is_required_by_default() -> None:
+def test_every_built_in_check_has_a_config_and_all_but_the_advisory_ones_are_required() -> None:
     from pathlib import Path
 
     import yaml
@@ -367,9 +369,89 @@ def test_every_built_in_check_has_a_config_and_is_required_by_default() -> None:
         described = yaml.safe_load(text)
         assert text.startswith(f"# @package checks.{file.stem}\n") and not faults(described)
         check = build(described)
-        assert isinstance(check, Check) and check.required and check.name == file.stem
+        assert isinstance(check, Check) and check.name == file.stem
+        assert check.required == (file.stem not in {"shifted_clock", "sensitivity"})
 
 
 def test_replay_and_re_execution_agree_on_the_library() -> None:
     (verdict,) = judged([task()], Replay(), ReExecution())
     assert verdict.verified
+
+
+def test_a_task_that_changes_something_has_an_episode_of_its_own() -> None:
+    class Counting(FunctionServers):
+        episodes = 0
+
+        def episode(self, tool_set: ToolSet, seed: int = 0) -> Any:
+            self.episodes += 1
+            return super().episode(tool_set, seed)
+
+    servers = Counting(_functions())
+    knowledge = known(effect="write")
+    tools = ToolSet.of(knowledge.tools.values())
+    reexecute(
+        [variant(number) for number in range(3)],
+        fresh=servers,
+        tool_sets={tools.servers: tools},
+        knowledge=knowledge,
+        rng=Random(0),
+        seed=0,
+    )
+    assert servers.episodes == 3
+
+
+def test_the_shifted_clock_is_asked_for_and_rejects_nothing_by_itself() -> None:
+    clocks: list[int] = []
+    other = library()
+
+    def list_branches(town: str) -> Any:
+        return {"branches": [{"name": "Only", "loans": 1}]}
+
+    other.functions[("readers", "list_branches")] = list_branches
+
+    def again(tasks: Sequence[Task], days: int) -> Reexecuted:
+        clocks.append(days)
+        return Reexecuted(executed(tasks, other if days else library()))
+
+    (verdict,) = judged([task()], ReExecution(), ShiftedClock(days=30), again=again)
+    results = {result.check: result for result in verdict.results}
+    assert clocks == [0, 30] and verdict.verified
+    assert results["shifted_clock"].status == "fail" and not results["shifted_clock"].required
+    (verdict,) = judged([task()], ReExecution(), ShiftedClock(required=True), again=again)
+    assert not verdict.verified
+
+
+def test_where_the_clock_cannot_be_shifted_the_check_knows_nothing_and_says_why() -> None:
+    def again(tasks: Sequence[Task], days: int) -> Reexecuted:
+        if days:
+            return Reexecuted(why_not={one.id: "libfaketime is not installed" for one in tasks})
+        return Reexecuted(executed(tasks, library()))
+
+    (verdict,) = judged([task()], ReExecution(), ShiftedClock(), again=again)
+    assert verdict.verified and verdict.results[-1].status == "unknown"
+    assert verdict.results[-1].evidence["why"] == "libfaketime is not installed"
+
+
+def test_where_live_servers_reject_a_chosen_task_the_choice_is_made_anew() -> None:
+    class First(Rule):
+        """Keeps the first of the survivors."""
+
+        name = "first"
+        cost = SELECTION
+
+        def check(self, task: Task, trial: Trial) -> CheckResult:
+            return self.result("pass" if task.id == min(trial.surviving) else "fail")
+
+    one, two = sorted((variant(1), variant(2)), key=lambda task: task.id)
+    calls: list[list[str]] = []
+
+    def again(tasks: Sequence[Task], days: int) -> Reexecuted:
+        calls.append([task.id for task in tasks])
+        return Reexecuted()
+
+    live = Says("live", cost=LIVE, **{one.id: "fail"})
+    verdicts = judged([one, two], Says("a"), First(), live, again=again)
+    assert [verdict.verified for verdict in verdicts] == [False, True]
+    assert [result.check for result in verdicts[0].results] == ["a", "first", "live"]
+    assert [result.status for result in verdicts[1].results] == ["pass", "pass", "pass"]
+    assert calls == [[one.id], [two.id]]

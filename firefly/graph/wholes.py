@@ -1,17 +1,17 @@
-"""Objects as arguments: their parts, and the objects of an output that can be passed on whole."""
+"""Objects of an output that can be passed on whole."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from firefly.graph.drafts import draft
 from firefly.graph.names import name_match
-from firefly.graph.seen import Field
+from firefly.graph.seen import Field, Want
 from firefly.outputs import ANY_INDEX, Path
-from firefly.parameters import Parameter, inner_parameters, item_parameter
 from firefly.records import Edge
 from firefly.replay.records import Tool
 
-__all__ = ["record_edges", "scalar_parts"]
+__all__ = ["record_edges"]
 
 _WHOLE = 0.75
 _ECHO = 0.8
@@ -21,25 +21,15 @@ _FEWEST = 2
 """Keys that two kinds of objects hardly share by chance."""
 
 
-def scalar_parts(parameter: Parameter, tool: Tool) -> tuple[Parameter, ...]:
-    """Return the parts of an object, or of the objects in a list, that take texts and numbers."""
-    if "object" in parameter.types:
-        inner = inner_parameters(parameter, tool)
-    elif "array" in parameter.types:
-        inner = inner_parameters(item_parameter(parameter, tool), tool)
-    else:
-        return ()
-    return tuple(part for part in inner if not {"object", "boolean"} & set(part.types))
-
-
 def record_edges(
     source: Tool,
     target: Tool,
-    parameter: Parameter,
-    parts: Sequence[Parameter],
+    want: Want,
     fields: Sequence[tuple[Path, Field]],
 ) -> Iterator[Edge]:
-    """Yield an edge for each list of objects in the output that have every required key of ``parameter``."""
+    """Yield an edge for each list of objects in the output that have every required key of a parameter."""
+    parameter = want.parameter
+    parts = [part.parameter for part in want.parts]
     needed = {part.name for part in parts if part.required} or {part.name for part in parts}
     if len(needed) < _FEWEST or "array" not in parameter.types:
         return
@@ -57,7 +47,7 @@ def record_edges(
         echoed = all(not keys[name].values for name in needed)
         score = _WHOLE + 0.15 * name_match(path, source, parameter.name, target)
         score *= (_ECHO if echoed else 1.0) * (_SELF if source.key == target.key else 1.0)
-        yield Edge(
+        yield draft(
             source=source.key,
             target=target.key,
             parameter=parameter.name,
