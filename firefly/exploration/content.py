@@ -61,6 +61,7 @@ _SENTENCE_WORDS = vocabulary(
 )
 _TITLE_WORDS = vocabulary("title heading header name subject label topic caption")
 _TERM_WORDS = vocabulary("replacement replace new to with value")
+_SLUG_WORDS = vocabulary("branch tag ref slug key id identifier username handle")
 _SHORT_TOOLS = vocabulary("heading title section chapter sheet branch tag folder")
 _SMALL = 12
 """Numbers up to this are counts and codes rather than figures."""
@@ -201,6 +202,8 @@ def _about(tool: Tool, known: Known, reads: Sequence[ToolKey], rng: Random) -> l
 
 def _text(tool: Tool, parameter: Parameter, rng: Random) -> str:
     named = set(words(parameter.name))
+    if named & _SLUG_WORDS:
+        return rng.choice(_TITLES).lower().replace(" ", "-")
     if named & _TERM_WORDS and not named & _TITLE_WORDS:
         return rng.choice(_TERMS)
     if named & _TITLE_WORDS or set(words(tool.name)) & _SHORT_TOOLS:

@@ -29,6 +29,10 @@ _TRIES = 3
 """Times that a first write is tried, each with other arguments."""
 _LOOKS = 4
 """Most looks through one tool."""
+_CHANGE = re.compile(
+    r"\s*(UPDATE|DELETE|INSERT|CREATE|ALTER|DROP)\s+(?:FROM\s+|INTO\s+|TABLE\s+)?(\w+)(?:\s+SET\s+(\w+))?",
+    re.IGNORECASE,
+)
 _ENOUGH = 12
 """Values that make an answer rich: more of them make it no richer."""
 
@@ -153,8 +157,17 @@ def _go_together(one: Mapping[str, JsonValue], other: Mapping[str, JsonValue]) -
             return False
         if kind.startswith("code:") and one[name] == other[name]:
             return False
-    queries = [_tables(arguments) for arguments in (one, other)]
+    queries = [_statements(arguments) for arguments in (one, other)]
     return not all(queries) or bool(queries[0] & queries[1])
+
+
+def _statements(arguments: Mapping[str, JsonValue]) -> set[tuple[str, ...]]:
+    """Return what statements do to which column of which table: two of a kind change one figure."""
+    return {
+        tuple(part.lower() for part in match.groups() if part)
+        for value in arguments.values()
+        if semantic_type(value) == "sql" and (match := _CHANGE.match(str(value)))
+    }
 
 
 def _tables(arguments: Mapping[str, JsonValue]) -> set[str]:
