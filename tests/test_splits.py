@@ -1,4 +1,4 @@
-"""Splits: decided before anything is sampled, run each by itself, joined without what would give answers away."""
+"""Splits: train, validation and test of other worlds or other servers, and what tasks between them become."""
 
 from __future__ import annotations
 

@@ -233,7 +233,8 @@ def parse_json_lines(text: str) -> JsonValue:
 
 
 AST_LOCK = RLock()
-"""Held around ``ast``: up to Python 3.12, trees built in two threads at once end in a SystemError (gh-106905)."""
+"""Held around ``ast``: up to Python 3.12, trees built in two threads at once end in a SystemError
+(CPython issue 106905)."""
 
 
 @register("python")

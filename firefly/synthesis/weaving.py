@@ -307,7 +307,7 @@ def _span(text: str, left: list[Told], that: bool) -> tuple[str, list[Told]]:
 
 def _with_rest(text: str, left: Sequence[Told], that: bool) -> str:
     """Append the arguments that the phrase has no word for."""
-    if len(left) == 1 and text.split()[-1] in ("after", "before", "since", "until"):
+    if len(left) == 1 and text.rpartition(" ")[2] in ("after", "before", "since", "until"):
         return f"{text} {left[0].phrase('', that)}"
     inner = [one for one in left if one.kind in ("thing", "text") and not one.parameter.startswith("_")]
     files = [one for one in left if one.kind == "file"]

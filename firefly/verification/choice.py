@@ -1,11 +1,12 @@
 """Chooses among sound candidates: as many as the caps allow, of many workflows, the rarer kinds first.
 
 Shares are of what is kept, so they become counts for a number aimed at, and the largest number that can
-be reached is looked for. One aim is reached greedily: by the worth of a candidate over the price of what it
-uses up (its servers, its workflow, ...), which rises steeply as that runs out. Where that falls short,
-candidates left out are forced in, those in their way given up, and the gaps filled again. The random
-choices have a fixed seed, and among equals the task id decides, which is a hash: arbitrary, and the same
-in every run.
+be reached is looked for. Room for tasks of three calls or more is set aside: they use up more servers
+than others and would lose to two short ones. One aim is reached greedily: by the worth of a candidate
+over the price of what it uses up (its servers, its workflow, ...), which rises steeply as that runs out.
+Where that falls short, candidates left out are forced in, those in their way given up, and the gaps
+filled again. The random choices have a fixed seed, and among equals the task id decides, which is a hash:
+arbitrary, and the same in every run.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from random import Random
 
 
@@ -27,6 +29,7 @@ class Limits:
     sequence_share: float
     guess_share: float
     guess_family_share: float
+    long_share: float
     at_least: int
 
 
@@ -45,6 +48,8 @@ class Candidate:
     family: Hashable
     answer: str
     """Digest of the answer's value."""
+    is_long: bool
+    """Whether it takes three calls or more."""
     worth: float
     """How much rarer than others its kind is; 0: of the commonest kind."""
 
@@ -115,10 +120,12 @@ class _Filling:
         new = 0.5 if not self._used[("sequence", one.sequence)] else 0.0
         return (1.0 + 0.1 * one.worth + new) / price, one.task
 
-    def fill(self, left: Iterable[Candidate]) -> None:
-        """Keep the best that fits, again and again."""
+    def fill(self, left: Iterable[Candidate], most: int | None = None) -> None:
+        """Keep the best that fits, again and again, until ``most`` are kept."""
         open_ = list(left)
-        while open_ := [one for one in open_ if one.task not in self.kept and self.fits(one)]:
+        while (most is None or len(self.kept) < most) and (
+            open_ := [one for one in open_ if one.task not in self.kept and self.fits(one)]
+        ):
             self.take(max(open_, key=self.gain))
 
     def in_the_way(self, one: Candidate, rng: Random) -> list[Candidate] | None:
@@ -126,8 +133,14 @@ class _Filling:
         needed = set(self.used_up(one))
         out: list[Candidate] = []
         while needed and len(out) < 2:
-            shared = {name: len(needed.intersection(self._resources[name])) for name in self.kept}
-            most = max(shared.values())
+            shared = {
+                name: len(needed.intersection(self._resources[name]))
+                for name, kept in self.kept.items()
+                if not kept.is_long
+            }
+            most = max(shared.values(), default=0)
+            if not most:
+                return None  # long ones are not given up
             out.append(self.kept[rng.choice([name for name, count in shared.items() if count == most])])
             needed -= set(self._resources[out[-1].task])
         return None if needed else out
@@ -201,6 +214,7 @@ class Choice:
             fields=self._limits.per_sequence // 2,
             most=len(self._candidates) if shared else aim,
         )
+        filling.fill((one for one in self._candidates if one.is_long), ceil(self._limits.long_share * aim))
         filling.fill(self._candidates)
         rng = Random(f"choice:{aim}")
         near = shared and len(filling.kept) >= aim * (1 - _GAP)
