@@ -88,7 +88,14 @@ STAGES = (
         ("verification", "simulation", "servers", "workflows.py"),
         live=True,
     ),
-    Stage("export", wiring.export, ("tasks", "verdicts", "cassette"), "dataset", ("exporters",), ("export",)),
+    Stage(
+        "export",
+        wiring.export,
+        ("tasks", "verdicts", "cassette"),
+        "dataset",
+        ("exporters",),
+        ("curves.py", "export"),
+    ),
 )
 
 assert tuple(stage.name for stage in STAGES) == STAGE_NAMES

@@ -123,14 +123,15 @@ def _shares(shares: Sequence[float], total: int, *, each: bool) -> list[int]:
     >>> _shares([0.6, 0.2, 0.2], 6, each=True), _shares([0.8, 0.1, 0.1], 3, each=False)
     ([4, 1, 1], [3, 0, 0])
     """
-    least = 1 if each else 0
-    left = total - least * len(shares)
-    exact = [share / sum(shares) * left for share in shares]
+    exact = [share / sum(shares) * total for share in shares]
     counts = [int(one) for one in exact]
     order = sorted(range(len(shares)), key=lambda index: (counts[index] - exact[index], index))
-    for index in order[: left - sum(counts)]:
+    for index in order[: total - sum(counts)]:
         counts[index] += 1
-    return [count + least for count in counts]
+    while each and 0 in counts and max(counts) > 1:
+        counts[counts.index(max(counts))] -= 1
+        counts[counts.index(0)] += 1
+    return counts
 
 
 def _rule(parts: Sequence[Part], *, divided: bool, why_not: str) -> str:

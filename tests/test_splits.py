@@ -34,10 +34,10 @@ THREE = {
 }
 
 
-def config(servers: Any = None, seed: int = 0, world: Any = None, **splits: Any) -> RunConfig:
+def config(specs: Any = None, seed: int = 0, world: Any = None, **splits: Any) -> RunConfig:
     """A configuration of which only servers, world, seed and splits count."""
     return RunConfig.model_construct(
-        servers=servers or SERVERS,
+        servers=specs or SERVERS,
         world={"_target_": "firefly.worlds.shop.Shop", "seed": 5} if world is None else world,
         seed=seed,
         splits=SplitsConfig(**splits) if splits else SplitsConfig(),
@@ -141,12 +141,12 @@ def finished(part: Part, *tasks: Task) -> Run:
 def test_a_task_that_an_earlier_split_asks_with_the_same_answer_is_left_out() -> None:
     division = divided(config(parts=THREE))
     train, validation, test = division.parts
-    same = task(world="w2", phrasings=("Another way to ask it?",))
-    other = task(world="w3", answer=Answer(type="number", value=999))
+    same = task(servers=("a",), world="w2", phrasings=("Another way to ask it?",))
+    other = task(servers=("a",), world="w3", answer=Answer(type="number", value=999))
     run = finished(train)
     run.cassette = None
     run.seconds, run.live_counts = {}, {}
-    states = [finished(train, task()), finished(validation, same), finished(test, other)]
+    states = [finished(train, task(servers=("a",))), finished(validation, same), finished(test, other)]
     join(run, division, states, {})
     assert {split: len(tasks) for split, tasks in run.by_split.items()} == {"train": 1, "test": 1}
     (left_out,) = [verdict for verdict in run.verdicts if not verdict.verified]

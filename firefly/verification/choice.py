@@ -63,6 +63,10 @@ _STEPS = 150_000
 """Candidates looked at, at most, while an aim is pursued beyond the greedy choice."""
 _GAP = 0.15
 """An aim that the greedy choice misses by a larger share is not pursued."""
+_ROOMS = 5
+"""Shares of room for long tasks that are tried, down to none."""
+_LONG = 1.5
+"""Short tasks whose places a long one is worth, besides its own."""
 _MISSES = 4
 """Aims in a row that are not reached until the search ends."""
 
@@ -81,6 +85,11 @@ class _Filling:
         self._used: Counter[Resource] = Counter()
         self._selectors: Counter[Hashable] = Counter()
         self.kept: dict[str, Candidate] = {}
+
+    @property
+    def long(self) -> int:
+        """Return how many long tasks are kept."""
+        return sum(one.is_long for one in self.kept.values())
 
     def take(self, one: Candidate) -> None:
         """Keep a candidate."""
@@ -178,6 +187,20 @@ class Choice:
         return guessed | why_not
 
     def _best(self) -> _Filling:
+        """Return the best choice among those with more and with less room for long tasks.
+
+        A long task is worth the places of some short ones, not of any number.
+        """
+        full = self._limits.long_share
+        shares = [full * step / _ROOMS for step in range(_ROOMS, 0, -1)] if full and self._any_long else []
+        found = [self._largest(share) for share in (*shares, 0.0)]
+        return max(found, key=lambda one: len(one.kept) + _LONG * one.long)
+
+    @property
+    def _any_long(self) -> bool:
+        return any(one.is_long for one in self._candidates)
+
+    def _largest(self, long_share: float) -> _Filling:
         """Return the choice that keeps most.
 
         The count of a share grows in steps: at a step an aim may be easier than the one before. So the
@@ -185,27 +208,27 @@ class Choice:
         """
         most = len(self._candidates)
         small = min(self._limits.at_least, most)
-        best = self._reached(small)
+        best = self._reached(small, long_share)
         rises = [
             aim
             for aim in range(small + 1, most + 1)
             if self._counts(aim)["sequence"] > self._counts(aim - 1)["sequence"]
         ]
         for aim in reversed(rises):
-            found = self._reached(aim)
+            found = self._reached(aim, long_share)
             if len(found.kept) >= aim:
                 best = found
                 break
         misses = 0
         while misses < _MISSES and (aim := len(best.kept) + misses + 1) <= most:
-            found = self._reached(aim)
+            found = self._reached(aim, long_share)
             if len(found.kept) >= aim:
                 best, misses = found, 0
             else:
                 misses += 1
         return best
 
-    def _reached(self, aim: int) -> _Filling:
+    def _reached(self, aim: int, long_share: float) -> _Filling:
         # More than aimed at is welcome where shares hold: of more, they are more.
         shared = aim > self._limits.at_least
         filling = _Filling(
@@ -214,9 +237,9 @@ class Choice:
             fields=self._limits.per_sequence // 2,
             most=len(self._candidates) if shared else aim,
         )
-        filling.fill((one for one in self._candidates if one.is_long), ceil(self._limits.long_share * aim))
+        filling.fill((one for one in self._candidates if one.is_long), ceil(long_share * aim))
         filling.fill(self._candidates)
-        rng = Random(f"choice:{aim}")
+        rng = Random(f"choice:{aim}:{long_share}")
         near = shared and len(filling.kept) >= aim * (1 - _GAP)
         for _ in range(_STEPS // max(len(self._candidates), 1) if near else 0):
             if len(filling.kept) >= aim:

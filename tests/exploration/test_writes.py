@@ -22,6 +22,7 @@ from firefly.synthesis.template import Template
 from firefly.verification import reexecute, verify
 from firefly.verification.necessity import Necessity
 from firefly.verification.preflight import Preflight
+from firefly.verification.reexecution import Reexecuted
 from firefly.verification.replay import ReExecution, Replay
 from firefly.verification.sources import Provenance, Volatile
 from tests.writing_servers import Depot, affects, feeds, listings, probed, tools
@@ -174,8 +175,15 @@ def verdicts() -> dict[str, dict[str, str]]:
         simulator=simulator(),
         knowledge=known(),
         explorations={one.id: one for one in explored()},
-        reexecute=lambda left: reexecute(
-            left, fresh=servers, tool_sets={own.servers: own}, rng=Random(0), seed=0
+        reexecute=lambda left, days: Reexecuted(
+            reexecute(
+                left,
+                fresh=servers,
+                tool_sets={own.servers: own},
+                knowledge=known(),
+                rng=Random(0),
+                seed=0,
+            )
         ),
     )
     return {one.task: {result.check: result.status for result in one.results} for one in found}
