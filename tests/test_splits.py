@@ -176,7 +176,7 @@ def test_a_split_that_could_not_go_on_is_told_of() -> None:
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("splits")
     done = firefly(
-        "+experiment=smoke", "splits=worlds", "splits.parts={train:{world:0},test:{world:1}}",
+        "+experiment=smoke", "splits=worlds", "~splits.parts.validation", "splits.parts.test.world=1",
         "servers.desk.enabled=false", "sampler.count=3", "sampling.writes=0", cwd=folder,
     )  # fmt: skip
     yield printed(done)["dataset"]

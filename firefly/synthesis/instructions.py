@@ -125,6 +125,7 @@ def _sentence(tool: Tool) -> str:
         return f"{verb.capitalize()} the {' '.join(rest)}"
     verb, *rest = kept
     body = " ".join(rest)
+    body = re.sub(r" (?:from|with|in|of|for) (?:an|the) optional\b.*", "", body)
     body = re.sub(r"\b(an?) (\w+)'s (\w+)", r"the \3 of \1 \2", body)
     body = re.sub(r"\bthe values, \w+ and/or \w+", "the values", body)
     return f"{base_form(verb.lower()).capitalize()} {body}"
