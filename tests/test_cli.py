@@ -163,7 +163,7 @@ def test_a_sweep_over_sampling_shares_what_comes_before(going_on: Path) -> None:
 @pytest.mark.slow
 def test_samplers_and_sizes_are_swept_on_the_bundled_servers(going_on: Path) -> None:
     done = firefly(
-        "-m", "servers=bundled", "probing.budget=40", "sampler.count=3", "until=exploration",
+        "-m", "servers=bundled", "probing.budget=90", "sampler.count=3", "until=exploration",
         "sampler=walk,coverage,random_set", "sampler.size=2,3,4", cwd=going_on,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
