@@ -33,6 +33,7 @@ SHARED_SOURCES = (
     "episode.py",
     "knowledge.py",
     "mentions.py",
+    "novelty.py",
     "outcomes.py",
     "outputs.py",
     "parameters.py",

@@ -11,9 +11,10 @@ from typing import TypeVar
 from pydantic import JsonValue
 
 from firefly.knowledge import Knowledge
+from firefly.novelty import field_names, fields_beside, fits
 from firefly.outputs import Path, expand, general, leaves, useful_output
 from firefly.parameters import Parameter
-from firefly.records import ToolKey
+from firefly.records import Link, ToolKey
 from firefly.replay.records import Step, Tool, canonical_json
 
 T = TypeVar("T")
@@ -24,6 +25,7 @@ class Known:
 
     def __init__(self, knowledge: Knowledge) -> None:
         self.knowledge = knowledge
+        self._names: dict[tuple[ToolKey, str, str], frozenset[str]] = {}
         self._useful: dict[ToolKey, list[tuple[Step, JsonValue]]] = {}
 
     def tool(self, key: ToolKey) -> Tool | None:
@@ -41,7 +43,7 @@ class Known:
         *,
         linked: Mapping[str, JsonValue] | None = None,
         without: frozenset[str] = frozenset(),
-        paths: Sequence[Path] = (),
+        links: Sequence[tuple[Link, ToolKey]] = (),
     ) -> list[dict[str, JsonValue]]:
         """Return distinct arguments of calls that said something, fewest first.
 
@@ -49,19 +51,39 @@ class Known:
             key: which tool.
             linked: values that the calls must have had for these parameters, which are left out.
             without: further parameters to leave out; what they were does not matter.
-            paths: what the output must hold, so that the links out of the call can be followed.
+            links: those out of the call, with the tools that they lead to: the output must hold what they
+                pass on. Where some outputs do besides not hold already what those tools would say, the
+                others are left out.
 
         """
         wanted = linked or {}
         found: dict[str, dict[str, JsonValue]] = {}
+        in_vain: dict[str, dict[str, JsonValue]] = {}
         for step, output in self.useful(key):
             given = step.call.arguments
             if all(name in given and given[name] == value for name, value in wanted.items()) and all(
-                next(expand(output, path), None) is not None for path in paths
+                next(expand(output, link.output_path), None) is not None for link, _ in links
             ):
                 rest = {name: given[name] for name in given if name not in without and name not in wanted}
-                found[canonical_json(rest)] = rest
+                leads_on = all(self._leads_on(output, link, target) for link, target in links)
+                (found if leads_on else in_vain)[canonical_json(rest)] = rest
+        found = found or in_vain
         return [found[name] for name in sorted(found, key=lambda name: (len(found[name]), name))]
+
+    def _leads_on(self, output: JsonValue, link: Link, target: ToolKey) -> bool:
+        """Return whether following the link was seen to say more than what stands beside the value."""
+        if not link.template:
+            return True
+        key = (target, link.parameter, link.template)
+        if key not in self._names:
+            self._names[key] = frozenset(
+                name
+                for step, answer in self.useful(target)
+                if fits(step.call.arguments, link.parameter, link.template)
+                for name in field_names(answer)
+            )
+        names = self._names[key]
+        return not names or any(not names <= one for one in fields_beside(output, link.output_path))
 
     def useful(self, key: ToolKey) -> list[tuple[Step, JsonValue]]:
         """Return the tool's calls that said something, with their parsed outputs."""

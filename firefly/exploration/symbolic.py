@@ -13,7 +13,8 @@ from firefly.exploration.choices import Choice, filled, together, ways_to_fill
 from firefly.exploration.walk import Draft, Walk
 from firefly.exploration.writes import explore_writes
 from firefly.knowledge import Knowledge
-from firefly.outputs import expand, parsed_output, useful_output
+from firefly.novelty import tells
+from firefly.outputs import expand, leaves, parsed_output, useful_output
 from firefly.parameters import Parameter, parameters
 from firefly.plugins import register
 from firefly.protocols import Episode, ValueSource
@@ -113,7 +114,7 @@ class Symbolic:
                 sources=draft.sources,
             )
             walk.calls.append(made)
-            reason = _useless(observation, call, walk.out_of(node))
+            reason = _useless(observation, call, walk.out_of(node)) or _repeats(walk, node, observation)
             walk.in_vain += bool(reason)
             if not reason:
                 walk.done[node.id] = made
@@ -192,11 +193,11 @@ class Symbolic:
         Best those that worked together with the very values now given; failing that any at first,
         the fewest later.
         """
-        paths = [link.output_path for link in walk.out_of(node)]
-        together = walk.known.arguments(node.tool, linked=decided, paths=paths)
+        links = [(link, walk.tool_of(link.target)) for link in walk.out_of(node)]
+        together = walk.known.arguments(node.tool, linked=decided, links=links)
         if together:
             return walk.rng.choice(together)
-        others = walk.known.arguments(node.tool, without=frozenset(decided), paths=paths)
+        others = walk.known.arguments(node.tool, without=frozenset(decided), links=links)
         if not others:
             return {}
         return walk.rng.choice(others) if attempt == 0 else others[0]
@@ -229,6 +230,16 @@ class Symbolic:
 _PROPOSALS = 8
 _LIKELY = 0.5
 """Least weight of a value that replaces one known to work."""
+
+
+def _repeats(walk: Walk, node: Node, observation: Observation) -> str:
+    """Return why the answer adds nothing to what its arguments came from; "" when it does."""
+    if walk.sub_dag.writes or not walk.into(node):
+        return ""
+    told = walk.elsewhere(node.id)
+    given = {repr(leaf) for _, leaf in leaves(dict(walk.episode.steps[-1].call.arguments))}
+    said = {repr(leaf) for _, leaf in leaves(parsed_output(observation)) if tells(leaf)} - given
+    return "" if said - told or not said else "returned nothing that earlier calls had not"
 
 
 def _useless(observation: Observation, call: ToolCall, out: Sequence[Link]) -> str:

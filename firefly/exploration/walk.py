@@ -11,7 +11,7 @@ from firefly.exploration.arguments import Known
 from firefly.exploration.references import list_of
 from firefly.outputs import Path, leaves, parsed_output
 from firefly.protocols import Episode
-from firefly.records import ExploredCall, Link, Node, SubDag
+from firefly.records import ExploredCall, Link, Node, SubDag, ToolKey
 from firefly.replay.records import Expression
 
 
@@ -38,6 +38,10 @@ class Walk:
     def out_of(self, node: Node) -> list[Link]:
         """Return the links that read the node's output."""
         return [link for link in self.sub_dag.links if link.source == node.id and link.parameter]
+
+    def tool_of(self, node: str) -> ToolKey:
+        """Return the tool of a node."""
+        return next(one.tool for one in self.sub_dag.nodes if one.id == node)
 
     def given(self) -> set[str]:
         """Return the values, as ``repr``, that nobody needs to find out: literal arguments, launch values."""

@@ -25,7 +25,8 @@ MCP ``structuredContent`` wins over the text, unless it merely wraps a text.
 
 A table of lists beside the names of its columns (``{"columns": ["a", "b"], "rows": [[1, 2]]}``)
 becomes a table of objects, ``{"columns": ["a", "b"], "rows": [{"a": 1, "b": 2}]}``, so that a value
-is found by its column's name.
+is found by its column's name. So does a table whose first row is a header: texts of their own above
+rows of one width, with a column that holds nothing but numbers.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from typing import Any, NoReturn
 
 from pydantic import JsonValue
 
+from .named_rows import with_named_rows
 from .records import Observation, canonical_json
 
 
@@ -62,7 +64,6 @@ Parser = Callable[[str], JsonValue]
 PARSERS: dict[str, Parser] = {}
 """Name -> parser, in the order in which they are tried."""
 
-_COLUMN_KEYS = ("columns", "column_names", "headers", "fields")
 _LIMIT = 2_000_000
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _KEY = re.compile(r"[^\W\d][\w ./()%#-]{0,39}")
@@ -98,40 +99,6 @@ def parse(observation: Observation) -> Parsed | None:
     except ValueError:
         return None
     return Parsed(with_named_rows(structured), "structured")
-
-
-def with_named_rows(value: JsonValue) -> JsonValue:
-    """Return ``value`` with each list of rows beside a list of column names as a list of objects.
-
-    >>> with_named_rows({"columns": ["a", "b"], "rows": [[1, 2]]})
-    {'columns': ['a', 'b'], 'rows': [{'a': 1, 'b': 2}]}
-    """
-    if isinstance(value, list):
-        return [with_named_rows(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    names = next((found for key in _COLUMN_KEYS if (found := _names(value.get(key)))), None)
-    return {
-        key: rows if names and (rows := _named(inner, names)) else with_named_rows(inner)
-        for key, inner in value.items()
-    }
-
-
-def _names(columns: JsonValue) -> list[str]:
-    """Return the distinct column names that a list holds, as such or as ``name`` of objects; else none."""
-    if not isinstance(columns, list):
-        return []
-    found = [one.get("name") if isinstance(one, dict) else one for one in columns]
-    texts = [one for one in found if isinstance(one, str) and one]
-    return texts if len(set(texts)) == len(found) else []
-
-
-def _named(value: JsonValue, names: list[str]) -> list[JsonValue]:
-    """Return a list of lists as objects; none where a row is no list of as many cells as there are names."""
-    rows = [row for row in value if isinstance(row, list)] if isinstance(value, list) else []
-    whole = isinstance(value, list) and len(rows) == len(value)
-    fitting = whole and all(len(row) == len(names) for row in rows)
-    return [dict(zip(names, row, strict=True)) for row in rows] if fitting else []
 
 
 def parse_text(text: str, *, skip: str = "") -> Parsed | None:

@@ -14,11 +14,10 @@ from itertools import chain
 from pydantic import JsonValue
 
 from firefly.knowledge import Knowledge
+from firefly.novelty import field_names, fields_beside, fits, tells
 from firefly.outputs import ANY_INDEX, Path, expand, leaves, useful_output
 from firefly.records import Edge, ToolKey
 
-_GUESSED = 12
-"""Whole numbers up to this are told rather than passed on: anybody would guess them."""
 _ENOUGH = 6
 """Values of one answer that give enough to ask about."""
 _LONGEST = 80
@@ -55,6 +54,7 @@ class Evidence:
         self._leaves: dict[ToolKey, frozenset[str]] = {}
         self._passed: dict[tuple[ToolKey, Path, Shape], frozenset[str] | None] = {}
         self._singled: dict[tuple[ToolKey, Path], float] = {}
+        self._adds: dict[tuple[str, Shape], bool] = {}
         self._chances: dict[tuple[ToolKey, frozenset[Path], Shape], float] = {}
 
     def chance(self, tool: ToolKey, paths: Iterable[Path], fed: Shape) -> float:
@@ -94,6 +94,29 @@ class Evidence:
             self._passed[key] = self._find_passed(*key)
         return self._passed[key]
 
+    def adds(self, edge: Edge, fed: Shape = ()) -> bool:
+        """Return whether the target was seen to say more than what stands beside the value that it is given.
+
+        Only of edges with a template: a row that is looked up by its code in the table that the code was
+        read from, with other arguments in ``fed``, says nothing new. True where nothing is known.
+        """
+        if not edge.template:
+            return True
+        key = (edge.id, fed)
+        if key not in self._adds:
+            names = frozenset(
+                name
+                for one in self._alike(edge.target, ((edge.parameter, edge.template),))
+                for name in field_names(one.output)
+            )
+            beside = [
+                names_beside
+                for one in self._alike(edge.source, fed)
+                for names_beside in fields_beside(one.output, edge.output_path)
+            ]
+            self._adds[key] = not names or not beside or any(not names <= one for one in beside)
+        return self._adds[key]
+
     def singled_out(self, edge: Edge) -> float:
         """Return how often one item of the list that the value stands in can be told from the others.
 
@@ -114,7 +137,7 @@ class Evidence:
                 _text(leaf)
                 for one in self._seen(tool)
                 for _, leaf in leaves(one.output)
-                if _tells(leaf) and not one.was_given(leaf)
+                if tells(leaf) and not one.was_given(leaf)
             )
         return self._leaves[tool]
 
@@ -124,7 +147,7 @@ class Evidence:
         if not seen:
             return 1.0
         said = [
-            {_text(leaf) for _, leaf in leaves(one.output) if _tells(leaf) and not one.was_given(leaf)}
+            {_text(leaf) for _, leaf in leaves(one.output) if tells(leaf) and not one.was_given(leaf)}
             for one in seen
         ]
         return min(1.0, sum(map(len, said)) / len(said) / _ENOUGH)
@@ -148,7 +171,7 @@ class Evidence:
             telling = {
                 _text(leaf)
                 for leaf in values
-                if _tells(leaf) and not one.was_given(leaf) and _text(leaf) not in constant
+                if tells(leaf) and not one.was_given(leaf) and _text(leaf) not in constant
             }
             reaching += bool(values)
             new += bool(telling)
@@ -158,7 +181,7 @@ class Evidence:
         return frozenset(found) if reaching else None
 
     def _alike(self, tool: ToolKey, fed: Shape) -> list[_Answer]:
-        return [one for one in self._seen(tool) if all(_fits(one.arguments, *shape) for shape in fed)]
+        return [one for one in self._seen(tool) if all(fits(one.arguments, *shape) for shape in fed)]
 
     def _find_singled(self, tool: ToolKey, path: Path) -> float:
         stars = [index for index, part in enumerate(path) if part == ANY_INDEX]
@@ -195,19 +218,6 @@ def _given(arguments: Mapping[str, JsonValue]) -> Iterator[str]:
         yield from re.split(r"[\s'\"`(),;=]+", text)
 
 
-def _fits(arguments: Mapping[str, JsonValue], parameter: str, template: str) -> bool:
-    before, _, after = template.partition("{}")
-    given = arguments.get(parameter)
-    if not template:
-        return given is not None
-    return (
-        isinstance(given, str)
-        and len(given) > len(before) + len(after)
-        and given.startswith(before)
-        and given.endswith(after)
-    )
-
-
 def _tells_apart(items: Sequence[JsonValue], field: Path) -> bool:
     """Return whether something besides ``field`` tells the items apart: a figure, or words of one's own."""
     if len(items) == 1:
@@ -234,15 +244,6 @@ def _is_said(values: Sequence[JsonValue]) -> bool:
 
 def _is_worded(text: str) -> bool:
     return sum(one.isalpha() for one in text) > sum(one.isdigit() for one in text) or "-" in text
-
-
-def _tells(leaf: JsonValue) -> bool:
-    """Return whether nobody would guess the value."""
-    if leaf is None or isinstance(leaf, bool):
-        return False
-    if isinstance(leaf, int | float):
-        return not (abs(leaf) <= _GUESSED and float(leaf).is_integer())
-    return len(str(leaf)) > 1
 
 
 def _text(leaf: JsonValue) -> str:

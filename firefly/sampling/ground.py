@@ -221,7 +221,7 @@ class Ground:
             if edges:
                 total *= self.evidence.chance(call[0], {edge.output_path for edge in edges}, fed)
             total *= _NAMED ** sum(_is_name(edge.template) for edge in edges)
-            if not all(self.evidence.carries(edge, fed) for edge in edges):
+            if not all(self.evidence.carries(edge, fed) and self.evidence.adds(edge, fed) for edge in edges):
                 return 0.0
         return total
 

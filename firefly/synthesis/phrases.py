@@ -75,9 +75,9 @@ _PLUMBING = re.compile(
     re.IGNORECASE,
 )
 
+_HEAD_WORD = r"(?!of\b|in\b|from\b|for\b|whose\b|that\b)\S+"
 _CONTAINER = re.compile(
-    r"^(?P<head>the (?:(?!of\b|in\b|from\b|for\b|whose\b|that\b)\S+ ?)+?)"
-    r" (?:of|in|from) the (?P<noun>[a-z]+)$"
+    rf"^(?P<head>the (?:{_HEAD_WORD} )*?{_HEAD_WORD}) (?:of|in|from) the (?P<noun>[a-z]+)$"
 )
 
 _CUT = re.compile(

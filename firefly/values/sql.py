@@ -14,7 +14,7 @@ from firefly.parameters import Parameter
 from firefly.replay.parsers import parse
 from firefly.replay.records import Step, Tool
 from firefly.values.semantic import words
-from firefly.values.sql_rows import Table, seen_tables
+from firefly.values.sql_rows import Table, referred_columns, seen_tables
 
 __all__ = ["statements", "tables", "takes_sql"]
 
@@ -66,8 +66,12 @@ def _queries(known: dict[str, Columns], seen: Mapping[str, Table]) -> Iterator[t
 
     Those of every table before more of one, for whoever takes a few only. A table is read whole once it
     was counted and found small; of a large one some rows are read first, to learn what its keys look like.
+    Keys that other tables refer to come before others: a row that was found elsewhere leads to them.
     """
-    by_table = [_of_table(table, columns, seen.get(table, Table())) for table, columns in known.items()]
+    by_table = [
+        _of_table(table, columns, seen.get(table, Table()), referred_columns(seen, table))
+        for table, columns in known.items()
+    ]
     for place, batch in enumerate(zip_longest(*by_table)):
         yield from ((text, 0.95 - 0.01 * min(place, 20), where) for text, where in filter(None, batch))
     if not known:
@@ -80,7 +84,9 @@ def _queries(known: dict[str, Columns], seen: Mapping[str, Table]) -> Iterator[t
     yield "SELECT 1 AS one", 0.5, "no table"
 
 
-def _of_table(table: str, columns: Columns, seen: Table) -> Iterator[tuple[str, str]]:
+def _of_table(
+    table: str, columns: Columns, seen: Table, referred: Sequence[str]
+) -> Iterator[tuple[str, str] | None]:
     yield f"SELECT COUNT(*) AS n FROM {table}", f"the table {table}"
     if not columns and seen.size is None:
         yield f"SELECT * FROM {table} LIMIT 5", f"the table {table}"
@@ -89,8 +95,12 @@ def _of_table(table: str, columns: Columns, seen: Table) -> Iterator[tuple[str, 
     elif seen.size is not None and columns:
         yield f"SELECT * FROM {table} ORDER BY {next(iter(columns))} LIMIT 20", f"columns of {table}"
     keys = [(column, values[len(values) // 2]) for column, values in seen.key_columns()]
+    first = [one for one in keys if one[0] in referred]
+    others = [one for one in keys if one[0] not in referred]
     shared = [(column, values[len(values) // 2]) for column, values in seen.shared_columns()]
-    for column, value in [*keys[:2], *shared[:2], *keys[2:4]]:
+    if not first:
+        yield None  # after the referred keys of other tables
+    for column, value in [*first[:2], *others[:1], *shared[:2], *others[1:3]]:
         yield f"SELECT * FROM {table} WHERE {column} = '{value}'", f"rows of {table}"
     number = [name for name, kind in columns.items() if _is_number(kind)]
     if number and seen.size is not None and seen.size > _SMALL:

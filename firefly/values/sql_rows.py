@@ -13,7 +13,7 @@ from firefly.knowledge import Knowledge
 from firefly.replay.parsers import parse
 from firefly.values.semantic import is_specific, semantic_type
 
-__all__ = ["Table", "seen_tables"]
+__all__ = ["Table", "referred_columns", "seen_tables"]
 
 _COUNTED = re.compile(r"\s*SELECT\s+COUNT\(\*\)(?:\s+AS\s+\w+)?\s+FROM\s+(\w+)\s*;?\s*", re.IGNORECASE)
 _ALL = re.compile(
@@ -21,6 +21,8 @@ _ALL = re.compile(
 )
 _MEASURES = frozenset({"arithmetic", "quantity", "number text", "time"})
 """Types of values that say how much, not which."""
+_REFERRED = 0.2
+"""Least share of a key's values seen in other tables that makes it one they refer to."""
 _LONGEST = 40
 """Characters of a key that a query looks up."""
 
@@ -88,6 +90,21 @@ def seen_tables(knowledge: Knowledge, server: str) -> dict[str, Table]:
                 if all_rows is not None and len(rows) > len(found[all_rows[1]].rows):
                     found[all_rows[1]].rows = rows
     return dict(found)
+
+
+def referred_columns(tables: Mapping[str, Table], name: str) -> list[str]:
+    """Return the key columns of the table whose values stand in rows of other tables, most shared first."""
+    elsewhere = {
+        value
+        for other, table in tables.items()
+        if other != name
+        for row in table.rows
+        for value in row.values()
+        if isinstance(value, str)
+    }
+    keys = tables[name].key_columns() if name in tables else []
+    shared = [(len(elsewhere.intersection(values)) / len(values), column) for column, values in keys]
+    return [column for share, column in sorted(shared, reverse=True) if share >= _REFERRED]
 
 
 def _rows(value: JsonValue) -> list[Mapping[str, JsonValue]]:
