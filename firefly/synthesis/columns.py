@@ -122,8 +122,6 @@ class Collection:
     path: tuple[PathPart, ...]
     items: tuple[JsonValue, ...]
     columns: tuple[Column, ...]
-    headed: bool = False
-    """The first item is the heading of a table and no item like the others."""
 
     def column(self, path: tuple[PathPart, ...]) -> Column | None:
         """Return the column at ``path``; None when there is none that all items have."""
@@ -220,38 +218,23 @@ def collections(call: str, output: JsonValue, minimum: int = 2) -> list[Collecti
     lists = list(_lists(output, ()))
     for path, items in lists:
         headings = [other for near, other in lists if near[:-1] == path[:-1] and near != path]
-        table = _table(items, headings)
-        columns = table[0] if table else tuple(_columns(items))
+        columns = _table(items, headings) or tuple(_columns(items))
         if len(items) >= minimum and columns:
-            found.append(Collection(call, path, tuple(items), columns, headed=bool(table and table[1])))
+            found.append(Collection(call, path, tuple(items), columns))
     return found
 
 
-def _table(
-    items: Sequence[JsonValue], headings: Sequence[list[JsonValue]]
-) -> tuple[tuple[Column, ...], bool] | None:
-    """Return the columns of rows without keys, and whether the first row is their heading.
-
-    The heading stands in a list beside the rows, or in the first row, above another kind of thing.
-    """
+def _table(items: Sequence[JsonValue], headings: Sequence[list[JsonValue]]) -> tuple[Column, ...]:
+    """Return the columns of rows without keys below a heading that stands in a list beside them."""
     rows = [row for row in items if isinstance(row, list)]
     if len(rows) < len(items) or not rows or len({len(row) for row in rows}) != 1 or not rows[0]:
-        return None
+        return ()
     beside = [one for one in headings if len(one) == len(rows[0]) and _is_heading(one)]
-    headed = not beside
-    if headed and (len(rows) < 2 or len(rows[0]) < 2):
-        return None
-    heading = rows[0] if headed else beside[0]
-    body = rows[1:] if headed else rows
-    columns = tuple(
-        Column((index,), tuple(row[index] for row in body), str(heading[index]))
-        for index in range(len(heading))
+    return tuple(
+        Column((index,), tuple(row[index] for row in rows), str(title))
+        for heading in beside[:1]
+        for index, title in enumerate(heading)
     )
-    if headed:
-        told_apart = any(all(is_number(value) for value in column.values) for column in columns)
-        if not told_apart or len(body) < 2 or not _is_heading(heading):
-            return None
-    return columns, headed
 
 
 def _is_heading(values: Sequence[JsonValue]) -> bool:

@@ -94,7 +94,7 @@ class Listed:
         return column.values.count(value) > max(1, len(column.values) // 4)
 
     def _things(self, index: int | None) -> Iterator[Thing]:
-        if not self.cut_off and not self.collection.headed:
+        if not self.cut_off:
             groups = (self._all, *(group for group in self.groups if len(group.kept) >= 3))
             for by in self.columns:
                 if by.kind in ("quantity", "date") and by.complete and role_of(by) != "form":
@@ -139,11 +139,6 @@ class Listed:
     def folds(self) -> Iterator[Pick]:
         """Yield what is said about several items: counts, extremes, totals, the top few."""
         if self.cut_off:
-            return
-        if self.collection.headed:  # the heading is an item, too, that only an equal value leaves out
-            for group in self.groups:
-                if len(group.kept) >= 2 and all(one.compare == "equals" for one in group.where):
-                    yield self._count(group)
             return
         size = len(self.collection.items)
         for group in (self._all, *self.groups):
