@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from math import ceil
 from random import Random
 
@@ -82,6 +83,10 @@ class _Filling:
         self._fields = fields
         self._resources = {one.task: _resources(one) for one in candidates}
         self._demand = Counter(resource for one in candidates for resource in self._resources[one.task])
+        self._needing: dict[Resource, list[Candidate]] = defaultdict(list)
+        for one in candidates:
+            for resource in self._resources[one.task]:
+                self._needing[resource].append(one)
         self._used: Counter[Resource] = Counter()
         self._selectors: Counter[Hashable] = Counter()
         self.kept: dict[str, Candidate] = {}
@@ -119,40 +124,59 @@ class _Filling:
         """Return whether ``one`` may be kept, too."""
         return len(self.kept) < self._most and not self.repeats(one) and not self.used_up(one)
 
-    def gain(self, one: Candidate) -> tuple[float, str]:
-        """Return the order of preference: worth over price, then the id."""
+    def gain(self, one: Candidate) -> float:
+        """Return the worth over the price."""
         price = 0.0
         for resource in self._resources[one.task]:
             count = max(self._counts[resource[0]], 1)
             scarcity = min(1.0, self._demand[resource] / count)
             price += scarcity / count * _STEEP ** (self._used[resource] / count)
         new = 0.5 if not self._used[("sequence", one.sequence)] else 0.0
-        return (1.0 + 0.1 * one.worth + new) / price, one.task
+        return (1.0 + 0.1 * one.worth + new) / price
+
+    def freed(self, out: Iterable[Candidate]) -> list[Candidate]:
+        """Return the candidates that giving up ``out`` may have made room for: those that share something."""
+        resources = {resource for one in out for resource in self._resources[one.task]}
+        return list({one.task: one for resource in resources for one in self._needing[resource]}.values())
 
     def fill(self, left: Iterable[Candidate], most: int | None = None) -> None:
         """Keep the best that fits, again and again, until ``most`` are kept."""
-        open_ = list(left)
-        while (most is None or len(self.kept) < most) and (
-            open_ := [one for one in open_ if one.task not in self.kept and self.fits(one)]
-        ):
-            self.take(max(open_, key=self.gain))
+        fitting = sorted((one for one in left if one.task not in self.kept and self.fits(one)), key=_id)
+        # Whatever is taken makes others dearer, never cheaper: a gain that is still the best is the best.
+        heap = [(-self.gain(one), -place, one) for place, one in enumerate(fitting)]
+        heapify(heap)
+        while heap and (most is None or len(self.kept) < most):
+            _, place, one = heappop(heap)
+            if not self.fits(one):
+                continue
+            gain = -self.gain(one)
+            if heap and (gain, place) > heap[0][:2]:
+                heappush(heap, (gain, place, one))
+            else:
+                self.take(one)
 
     def in_the_way(self, one: Candidate, rng: Random) -> list[Candidate] | None:
         """Return kept candidates, one or two, without which ``one`` fits; None when that takes more."""
-        needed = set(self.used_up(one))
+        needed = self.used_up(one)
         out: list[Candidate] = []
         while needed and len(out) < 2:
-            shared = {
-                name: len(needed.intersection(self._resources[name]))
-                for name, kept in self.kept.items()
-                if not kept.is_long
-            }
-            most = max(shared.values(), default=0)
-            if not most:
+            shared = Counter(
+                other.task
+                for resource in needed
+                for other in self._needing[resource]
+                if other.task in self.kept and not other.is_long and other not in out
+            )
+            if not shared:
                 return None  # long ones are not given up
+            most = max(shared.values())
             out.append(self.kept[rng.choice([name for name, count in shared.items() if count == most])])
-            needed -= set(self._resources[out[-1].task])
+            given = self._resources[out[-1].task]
+            needed = [resource for resource in needed if resource not in given]
         return None if needed else out
+
+
+def _id(one: Candidate) -> str:
+    return one.task
 
 
 def _resources(one: Candidate) -> tuple[Resource, ...]:
@@ -245,11 +269,11 @@ class Choice:
             if len(filling.kept) >= aim:
                 break
             left = [one for one in self._candidates if one.task not in filling.kept]
-            self._forced(rng.choice(left), left, filling, rng)
+            self._forced(rng.choice(left), filling, rng)
         return filling
 
     @staticmethod
-    def _forced(one: Candidate, left: Sequence[Candidate], filling: _Filling, rng: Random) -> None:
+    def _forced(one: Candidate, filling: _Filling, rng: Random) -> None:
         """Keep ``one`` in the place of others, unless fewer are kept in the end."""
         before = dict(filling.kept)
         out = filling.in_the_way(one, rng)
@@ -259,7 +283,7 @@ class Choice:
             filling.drop(other)
         if filling.fits(one):
             filling.take(one)
-            filling.fill(left)
+            filling.fill(other for other in filling.freed(out) if other not in out)
         filling.fill(out)
         if len(filling.kept) < len(before):
             for other in [kept for name, kept in filling.kept.items() if name not in before]:
