@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import ref
 
 from pydantic import Field, JsonValue
 
@@ -30,13 +31,26 @@ class Parameter(Record):
     """Its JSON schema with local ``$ref`` resolved one level deep."""
 
 
+_READ: dict[int, tuple[ref[Tool], tuple[Parameter, ...]]] = {}
+"""``id`` of a tool -> the tool, which is not hashable, and its parameters."""
+_KEPT = 4096
+
+
 def parameters(tool: Tool) -> tuple[Parameter, ...]:
     """Return the tool's parameters in declared order, required ones first.
 
     Tolerates what real servers declare: no ``type``, type lists, ``anyOf`` with null, local
     ``$ref``, boolean schemas, defaults of another type.
     """
-    schema = tool.input_schema
+    known = _READ.get(id(tool))
+    if known is None or known[0]() is not tool:
+        if len(_READ) >= _KEPT:
+            _READ.clear()
+        known = _READ[id(tool)] = (ref(tool), _read(tool.input_schema))
+    return known[1]
+
+
+def _read(schema: Mapping[str, Any]) -> tuple[Parameter, ...]:
     declared = schema.get("properties")
     if not isinstance(declared, Mapping):
         return ()

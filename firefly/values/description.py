@@ -6,6 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from random import Random
 
 from pydantic import JsonValue
@@ -146,9 +147,14 @@ def _closing(text: str) -> int:
 
 def described(parameter: Parameter, tool: Tool) -> str:
     """Return all that is said about a parameter: its description, and its line of the tool's docstring."""
-    lines = tool.description.splitlines()
+    return _described(parameter.name, parameter.description, tool.description)
+
+
+@lru_cache(maxsize=4096)
+def _described(name: str, description: str, text: str) -> str:
+    lines = text.splitlines()
     start = re.compile(
-        rf"^\s*[-*]?\s*[`'\"]?{re.escape(parameter.name)}[`'\"]?\s*(?:\([^)]*\))?\s*[:\-–]\s*(?P<text>.*)$"
+        rf"^\s*[-*]?\s*[`'\"]?{re.escape(name)}[`'\"]?\s*(?:\([^)]*\))?\s*[:\-–]\s*(?P<text>.*)$"
     )
     found: list[str] = []
     for index, line in enumerate(lines):
@@ -162,7 +168,7 @@ def described(parameter: Parameter, tool: Tool) -> str:
                 break
             found.append(more.strip())
         break
-    return "\n".join(part for part in (parameter.description, *found) if part)
+    return "\n".join(part for part in (description, *found) if part)
 
 
 def _in_text(text: str, parameter: Parameter) -> Iterator[tuple[JsonValue, float, str]]:

@@ -31,6 +31,7 @@ _SEARCH = frozenset(
     {"query", "search", "keyword", "term", "pattern", "text", "q", "filter", "needle", "contains"}
 )
 _FREE = frozenset({"content", "body", "message", "text", "description", "comment", "note", "code", "script"})
+_PATHS = ("path", "file name")
 _FLOOR = 0.3
 _WORD = re.compile(r"[A-Za-z]{3,}")
 
@@ -48,12 +49,19 @@ class Observed:
         """Yield the values that fit, those of the best-fitting field first."""
         kinds = kinds_of(tool, parameter, knowledge)
         best: dict[str, Proposal] = {}
+        is_path = wants_path(parameter)
+        is_search = bool(set(words(parameter.name)) & _SEARCH)
+        weights: dict[object, float] = {}
         for found in harvest(knowledge):
-            if not admissible(found.value, parameter):
+            stands = (found.tool, found.field, found.around, found.kind, found.given, found.parameter)
+            of_value = (is_path and found.kind in _PATHS) or (is_search and found.kind == "word")
+            weight = None if of_value else weights.get(stands)
+            if weight is None:
+                weight = weights[stands] = _weight(found, tool, parameter, kinds)
+            if weight < _FLOOR or not admissible(found.value, parameter):
                 continue
-            weight = _weight(found, tool, parameter, kinds)
             mark = repr(found.value)
-            if weight >= _FLOOR and (mark not in best or best[mark].weight < weight):
+            if mark not in best or best[mark].weight < weight:
                 how = f"given to {found.parameter} of" if found.given else "returned by"
                 best[mark] = Proposal(
                     value=found.value,
@@ -135,7 +143,7 @@ def _of_returned(found: Found, tool: Tool, parameter: Parameter, kinds: frozense
     if weight < _FLOOR and set(words(parameter.name)) & _SEARCH and found.kind == "word":
         value = str(found.value)
         weight = (0.6 if searches(tool) else 0.45) if value.isalpha() and 3 <= len(value) <= 20 else 0.0
-    if wants_path(parameter) and found.kind in ("path", "file name"):
+    if wants_path(parameter) and found.kind in _PATHS:
         weight *= min(1.0, fit(str(found.value), parameter, tool) / 0.75)
     return weight * (1.0 if found.tool[0] == tool.server else 0.9)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from firefly.knowledge import Knowledge
 from firefly.parameters import Parameter
@@ -149,5 +150,6 @@ def _wanted_endings(layers: Iterable[set[str]]) -> tuple[str, ...]:
     return ()
 
 
+@lru_cache(maxsize=4096)
 def _said(text: str) -> tuple[str, ...]:
     return tuple(word for raw in _WORD.findall(text[:600]) for word in words(raw.lower()))
