@@ -39,6 +39,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from threading import RLock
 from typing import Any, NoReturn
 
@@ -65,6 +66,8 @@ PARSERS: dict[str, Parser] = {}
 """Name -> parser, in the order in which they are tried."""
 
 _LIMIT = 2_000_000
+_COMMON = 20_000
+"""Characters of a text whose value is kept."""
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _KEY = re.compile(r"[^\W\d][\w ./()%#-]{0,39}")
 _LINE = re.compile(r"([^\W\d][\w ./()%#-]{0,39}): (\S.*)")
@@ -102,10 +105,17 @@ def parse(observation: Observation) -> Parsed | None:
 
 
 def parse_text(text: str, *, skip: str = "") -> Parsed | None:
-    """Return the value of a text, or None where no parser, ``skip`` left out, reads it without loss."""
+    """Return the value of a text, or None where no parser, ``skip`` left out, reads it without loss.
+
+    Texts of common length are read once: the value is shared and must not be changed.
+    """
     text = text.strip()
     if not text or len(text) > _LIMIT:
         return None
+    return _read_once(text, skip) if len(text) <= _COMMON else _read(text, skip)
+
+
+def _read(text: str, skip: str) -> Parsed | None:
     for name, parser in PARSERS.items():
         if name == skip:
             continue
@@ -114,6 +124,9 @@ def parse_text(text: str, *, skip: str = "") -> Parsed | None:
         except OpaqueError:
             continue
     return None
+
+
+_read_once = lru_cache(maxsize=4096)(_read)
 
 
 def _wrapped(structured: JsonValue, text: str) -> str | None:
