@@ -17,6 +17,7 @@ from firefly.knowledge import Knowledge
 from firefly.novelty import field_names, fields_beside, fits, tells
 from firefly.outputs import ANY_INDEX, Path, expand, leaves, useful_output
 from firefly.records import Edge, ToolKey
+from firefly.replay.records import canonical_json
 
 _ENOUGH = 6
 """Values of one answer that give enough to ask about."""
@@ -151,6 +152,15 @@ class Evidence:
             for one in seen
         ]
         return min(1.0, sum(map(len, said)) / len(said) / _ENOUGH)
+
+    def says_one_thing(self, tool: ToolKey) -> bool:
+        """Return whether the tool was seen to answer every one of several different calls alike.
+
+        "No files found" is what it says then, whatever it is asked.
+        """
+        seen = self._seen(tool)
+        asked = {canonical_json(dict(one.arguments)) for one in seen}
+        return len(asked) >= _CONSTANT and len({canonical_json(one.output) for one in seen}) == 1
 
     def new(self, values: frozenset[str] | None, others: Collection[ToolKey]) -> float:
         """Return the share of ``values`` that none of ``others`` was seen to return; 1.0: nothing known."""

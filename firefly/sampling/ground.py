@@ -37,14 +37,24 @@ class Ground:
     def __init__(
         self, tools: Sequence[Tool], edges: Sequence[Edge], knowledge: Knowledge, limits: Limits
     ) -> None:
-        """Prepare; edges that were only seen to hand a call's own arguments back are left out."""
+        """Prepare; edges that were only seen to hand a call's own arguments back are left out, and so are tools
+        that answer whatever they are asked alike.
+        """
         self.limits = limits
         self.knowledge = knowledge
         self.evidence = Evidence(knowledge)
-        self.tools = {tool.key: tool for tool in sorted(tools, key=lambda tool: tool.key)}
+        self.tools = {
+            tool.key: tool
+            for tool in sorted(tools, key=lambda tool: tool.key)
+            if not self.evidence.says_one_thing(tool.key)
+        }
         self.keys = sorted(self.tools)
-        self.servers = {key[0] for key in self.keys}
-        self.edges = [edge for edge in sorted(edges, key=lambda edge: edge.id) if self.evidence.carries(edge)]
+        self.servers = {tool.server for tool in tools}
+        self.edges = [
+            edge
+            for edge in sorted(edges, key=lambda edge: edge.id)
+            if {edge.source, edge.target} <= self.tools.keys() and self.evidence.carries(edge)
+        ]
         self.into: dict[ToolKey, list[Edge]] = {key: [] for key in self.keys}
         self.out_of: dict[ToolKey, list[Edge]] = {key: [] for key in self.keys}
         for edge in self.edges:
