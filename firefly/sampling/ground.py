@@ -37,8 +37,10 @@ class Ground:
     def __init__(
         self, tools: Sequence[Tool], edges: Sequence[Edge], knowledge: Knowledge, limits: Limits
     ) -> None:
-        """Prepare; edges that were only seen to hand a call's own arguments back are left out, and so are tools
-        that answer whatever they are asked alike.
+        """Prepare, without what leads nowhere.
+
+        That is, edges that were only seen to hand a call's own arguments back, and tools that answer
+        whatever they are asked alike.
         """
         self.limits = limits
         self.knowledge = knowledge
