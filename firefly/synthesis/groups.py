@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from operator import gt, lt
 from random import Random
+from typing import Literal
 
 from pydantic import JsonValue
 
@@ -16,6 +18,8 @@ from firefly.replay.records import Condition, PathPart
 from firefly.synthesis.clauses import Clause, above, having
 from firefly.synthesis.columns import Column
 from firefly.synthesis.roles import role_of
+
+Side = Literal["above", "below"]
 
 _DULL = vocabulary("nullable notnull pk dflt hidden visible readonly active default")
 """Flags of a thing's form."""
@@ -107,7 +111,7 @@ def _shared(column: Column, labels: Mapping[tuple[PathPart, ...], str]) -> Itera
 
 
 def _sided(column: Column, labels: Mapping[tuple[PathPart, ...], str], rng: Random) -> Iterator[Group]:
-    """Yield the groups of items above or below a round value that no item has."""
+    """Yield the groups of items above or below a round value that no item on that side has."""
     if not column.path or not column.complete or column.kind not in ("quantity", "date"):
         return
     if column.kind == "date" and any(len(str(value)) != 10 for value in column.values):
@@ -116,15 +120,12 @@ def _sided(column: Column, labels: Mapping[tuple[PathPart, ...], str], rng: Rand
     if len(values) < 4:
         return
     at = rng.randrange(len(values) // 4, max(len(values) // 4 + 1, 3 * len(values) // 4))
-    limit = _between(values[at], values[at + 1])
-    if limit is None:
-        return
-    for compare in ("above", "below"):
-        kept = tuple(
-            index
-            for index, one in enumerate(column.values)
-            if (one > limit) == (compare == "above")  # type: ignore[operator]
-        )
+    sides: tuple[tuple[Side, Callable[..., bool]], ...] = (("above", gt), ("below", lt))
+    for compare, beyond in sides:
+        limit = _between(values[at], values[at + 1], compare)
+        if limit is None:
+            continue
+        kept = tuple(index for index, one in enumerate(column.values) if beyond(one, limit))
         if len(kept) >= 2:
             yield Group(
                 kept,
@@ -133,11 +134,17 @@ def _sided(column: Column, labels: Mapping[tuple[PathPart, ...], str], rng: Rand
             )
 
 
-def _between(low: JsonValue, high: JsonValue) -> JsonValue:
-    """Return the roundest value that lies truly between the two; None where none is simple.
+def _between(low: JsonValue, high: JsonValue, side: Side) -> JsonValue:
+    """Return the roundest value that lies between the two; None where none is simple.
 
-    >>> _between(387, 443), _between(2.5, 7.75), _between("2021-02-11", "2021-04-03")
-    (400, 5, '2021-04-01')
+    Nothing is half of a piece: between whole numbers that follow each other, the one on the other ``side``.
+
+    >>> _between(387, 443, "above"), _between(2.5, 7.75, "above")
+    (400, 5)
+    >>> _between("2021-02-11", "2021-04-03", "below")
+    '2021-04-01'
+    >>> _between(8, 9, "above"), _between(8, 9, "below"), _between(8.0, 9.0, "below")
+    (8, 9, 8.5)
     """
     if isinstance(low, str) and isinstance(high, str):
         for length, tail in ((4, "-01-01"), (7, "-01")):
@@ -148,6 +155,8 @@ def _between(low: JsonValue, high: JsonValue) -> JsonValue:
     if not (is_number(low) and is_number(high)):
         return None
     first, last = float(str(low)), float(str(high))
+    if isinstance(low, int) and isinstance(high, int) and last - first <= 1:
+        return low if side == "above" else high
     for step in (10**power * unit for power in range(9, -3, -1) for unit in (5, 1)):
         point = (first // step + 1) * step
         if first < point < last:

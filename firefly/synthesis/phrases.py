@@ -206,12 +206,16 @@ def item_noun(phrase: Phrase, path: Sequence[PathPart]) -> str:
     'table'
     >>> item_noun(Phrase("the report"), ("open_orders",))
     'open order'
+    >>> item_noun(Phrase("the report"), ("Commit history",))
+    'commit'
     """
     keys = [part for part in path if isinstance(part, str)]
     for key in reversed(keys):
         parts = words(key)
         if parts and not set(parts) <= CONTAINERS:
             *before, last = spoken(key).split()
+            if before and last in _LISTING:
+                *before, last = before
             return " ".join([*before, singular(last)])
     if phrase.head:
         return " ".join([*phrase.head[:-1], singular(phrase.head[-1])])
