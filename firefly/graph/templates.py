@@ -22,6 +22,7 @@ from firefly.outputs import Path, useful_output
 from firefly.plugins import register
 from firefly.records import Edge, ToolKey
 from firefly.replay.records import Tool
+from firefly.values.semantic import MOMENTS, semantic_type
 
 __all__ = ["Slot", "Templates", "slots"]
 
@@ -109,6 +110,8 @@ def _edge(
     # Of a value that never stood there the name alone must say what it is; of a word, its list must.
     if not names or not (meets or (place.slot.quoted and place.slot.name)):
         return
+    if place.slot.values and all(semantic_type(one) in MOMENTS for one in place.slot.values.values()):
+        return  # what only has its date or time zone in common with something has nothing to do with it
     named = name_match(path, source, place.slot.name, target) if place.slot.name else 0.0
     shared = seen.shapes.keys() & place.domain.shapes
     if not meets and not (named >= 0.8 or (named >= 0.5 and shared)):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from firefly.english import is_participle, vocabulary, words
+from firefly.english import is_participle, is_plural, vocabulary, words
 from firefly.synthesis.columns import Column
 from firefly.synthesis.roles import KEY_WORDS, Role, role_of
 from firefly.synthesis.shown import is_code, shown
@@ -81,6 +82,10 @@ def having(column: Column, label: str, value: JsonValue) -> Clause:  # noqa: PLR
         return Clause(f"with {shown(value)} {label.removeprefix('number of ')}", True)
     if role == "code" and is_code(value):
         return Clause(f"of {named(stem(label), str(value))}")
+    if isinstance(value, int | float):
+        if is_plural(re.split(r" (?:per|of|in|on) ", label)[0].split()[-1]):
+            return Clause(f"with {shown(value)} {label}", True)
+        return Clause(f"with {_article(label)} {label} of {shown(value)}", True)
     article = "" if role == "state" else "the "
     return Clause(f"with {article}{label} {shown(value, word=role == 'state')}", True)
 

@@ -37,6 +37,7 @@ _RATE_WORDS = vocabulary(
     """
     price rate ratio percent percentage pct average avg mean median score rating temperature latitude
     longitude lat lon lng age share probability factor exchange per unit speed discount margin median
+    lead days hours minutes seconds duration
     std stddev variance min max minimum maximum balance weight height width length limit point threshold
     target budget mileage level daily hourly weekly monthly yearly
     reading revision version capacity

@@ -21,7 +21,7 @@ from firefly.synthesis.roles import role_of
 
 Side = Literal["above", "below"]
 
-_DULL = vocabulary("nullable notnull pk dflt hidden visible readonly active default")
+_DULL = vocabulary("nullable notnull pk dflt hidden visible readonly active default current selected checked")
 """Flags of a thing's form."""
 _GROUP_LIMIT = 6
 """Most values of one field that are asked about."""

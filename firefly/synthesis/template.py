@@ -11,6 +11,7 @@ from firefly.records import Exploration
 from firefly.replay.records import Task
 from firefly.synthesis.chains import chains
 from firefly.synthesis.changes import change_writers
+from firefly.synthesis.kinship import related
 from firefly.synthesis.reading import Lexicon
 from firefly.synthesis.writer import Writer
 
@@ -50,6 +51,7 @@ class Template:
             writers = (
                 Writer(exploration, chain, knowledge, rng, self.lexicon, self.phrasings)
                 for chain in chains(exploration, knowledge)
+                if related(chain)
             )
         for writer in writers if exploration.completed else ():
             written += writer.tasks(self.tasks - len(written))

@@ -42,7 +42,9 @@ _TEMPLATES = {
     "all": 0.3,
     "scalar": 0.8,
 }
-_INCIDENTAL = vocabulary("size bytes word words character characters paragraph paragraphs page")
+_INCIDENTAL = vocabulary("size bytes page")
+_PLUMBING = vocabulary("word words character characters paragraph paragraphs")
+"""What a tool counts in its own way: what is a word, and is a heading a paragraph?"""
 _SMALL = 12
 """Counts up to this are easily guessed."""
 _DULL_ITEMS = vocabulary("column occurrence paragraph line file match hit cell setting")
@@ -71,6 +73,8 @@ def worth(pick: Pick, *, hops: int) -> float:
         value *= 0.5
     if pick.template == "count" and isinstance(pick.value, int) and pick.value <= _SMALL:
         value *= 0.4
+    if pick.column is not None and set(words(pick.column.name)) & _PLUMBING:
+        value *= 0.1
     nouns = pick.item.split()
     if nouns and nouns[-1] in GENERIC:
         value *= 0.3

@@ -25,6 +25,7 @@ from firefly.replay.records import (
 )
 from firefly.synthesis.answers import answer_of
 from firefly.synthesis.chains import Chain
+from firefly.synthesis.fluency import read_once
 from firefly.synthesis.linking import Linker, renamed, trivial
 from firefly.synthesis.picks import Pick, field_picks, scalar_picks
 from firefly.synthesis.questions import Hop, wordings
@@ -165,7 +166,7 @@ class Writer:
         said = [
             (text, name)
             for text, name in wordings(hops, answer, self.rng, self.phrasings + 1)
-            if not any(mention(text, value) for value in hidden)
+            if read_once(text) and not any(mention(text, value) for value in hidden)
         ]
         if not said:
             return None

@@ -55,7 +55,7 @@ _INLINE = re.compile(
     r"(?P<url>[a-z][a-z0-9+.-]*://[^\s\"'<>)\]]+)"
     r"|(?P<email>[\w.+-]+@[\w-]+\.[\w.-]*\w)"
     r"|(?<![\w/.-])(?P<path>/(?:[\w.@+-]+/)*[\w.@+-]+)"
-    r"|\b(?P<hash>[0-9a-f]{40}|[0-9a-f]{64}|(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,12})\b"
+    r"|(?<!\.\.)\b(?P<hash>[0-9a-f]{40}|[0-9a-f]{64}|(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,12})\b(?!\.\.)"
     r"|\b(?P<uuid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b"
     r"|\b(?P<date>\d{4}-\d\d-\d\d)\b"
     r"|(?<![\w/.-])(?P<file>[\w-]+(?:[\w.-]*[\w-])?\.(?:csv|db|docx?|html?|jpe?g|js|json|log|md|pdf|png|pptx?|py|sql|toml|ts|tsv|txt|xlsx?|xml|ya?ml))\b"

@@ -82,6 +82,10 @@ SPECIFIC = frozenset({name for name, _ in _PATTERNS} - {"number text", "file nam
 """Types that two unrelated values seldom share; ``code:<prefix>`` is one too."""
 
 
+MOMENTS = frozenset({"date", "datetime", "time", "timezone"})
+"""Types of values that things have in common by chance: looked up, they lead to what is unrelated."""
+
+
 @lru_cache(maxsize=65536)
 def words(name: str) -> tuple[str, ...]:
     """Return the words of a name in lower case and singular.
