@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from math import log2
 from typing import TYPE_CHECKING, Any
 
+from firefly.domains import outputs_of
 from firefly.english import words
 from firefly.knowledge import Knowledge
-from firefly.outputs import ANY_INDEX, expand, general, parsed_output
+from firefly.outputs import ANY_INDEX, expand, general
 from firefly.records import Exploration, Verdict
 from firefly.replay.records import Expression, GoldCall, Recording, Task, canonical_json
 from firefly.workflows import Workflow, is_write_then_read, workflow
@@ -44,6 +45,7 @@ def workflow_figures(run: Run) -> dict[str, Any]:
         "largest_server": largest(Counter(server for task in tasks for server in task.servers), len(tasks)),
         "distinct_3": distinct(3, (task.question for task in tasks)),
         "advisory_checks": advisory_checks(tasks, verdicts),
+        "unjudged": unjudged(tasks, verdicts),
         "curve": curve(probed, run.explorations, tasks, sequences),
     }
 
@@ -91,8 +93,8 @@ def _is_constant(call: GoldCall, reference: Expression, knowledge: Knowledge) ->
     field = general((*reference.path, *(() if reference.op == "value" else (ANY_INDEX, *reference.field))))
     seen = {
         canonical_json(value)
-        for step in knowledge.successes((call.server, call.tool))
-        for _, value in expand(parsed_output(step.observation), field)
+        for _, output in outputs_of(knowledge, (call.server, call.tool))
+        for _, value in expand(output, field)
     }
     return len(seen) == 1
 
@@ -154,6 +156,20 @@ def advisory_checks(tasks: Iterable[Task], verdicts: Mapping[str, Verdict]) -> d
     for row in found.values():
         row["not_run"] = total - sum(row.values())
     return dict(sorted(found.items()))
+
+
+def unjudged(tasks: Iterable[Task], verdicts: Mapping[str, Verdict]) -> dict[str, dict[str, Any]]:
+    """Return for each advisory check that could not judge some verified tasks how many, and mostly why."""
+    reasons: dict[str, Counter[str]] = defaultdict(Counter)
+    for task in tasks:
+        for result in verdicts[task.id].results:
+            if not result.required and result.status == "unknown":
+                why = result.evidence.get("why", "")
+                reasons[result.check][str(why[0] if isinstance(why, list) and why else why)] += 1
+    return {
+        check: {"tasks": sum(found.values()), "why": min(found, key=lambda one: (-found[one], one))}
+        for check, found in sorted(reasons.items())
+    }
 
 
 def curve(
