@@ -39,8 +39,24 @@ class _Answerer:
         self.errors: Sequence[ErrorRule] = one.rule.errors
 
 
+class _Answerers:
+    """The answerers of a cassette's tools, each prepared when it is first asked."""
+
+    def __init__(self, cassette: Cassette) -> None:
+        self._cassette = cassette
+        self._made: dict[ToolKey, _Answerer] = {}
+
+    def get(self, key: ToolKey) -> _Answerer | None:
+        found = self._made.get(key)
+        if found is None and key in self._cassette.tools:
+            found = self._made[key] = _Answerer(self._cassette, key)
+        return found
+
+
 class StrictSimulator:
     """A backend over a cassette. Safe to share between threads; episodes are not."""
+
+    may_block = False
 
     def __init__(self, cassette: Cassette, *, world: str = "") -> None:
         """Prepare to answer from ``cassette``.
@@ -51,13 +67,13 @@ class StrictSimulator:
         """
         self.cassette = cassette
         self._world = world
-        self._answerers = {key: _Answerer(cassette, key) for key in cassette.tools}
+        self._answerers = _Answerers(cassette)
         self._tool_sets: dict[int, tuple[ToolSet, dict[ToolKey, str]]] = {}
 
     def tool_set(self, servers: Sequence[str]) -> ToolSet:
         """Return the recorded tools of ``servers``."""
         wanted = set(servers)
-        return ToolSet.of(one.tool for key, one in self.cassette.tools.items() if key[0] in wanted)
+        return ToolSet.of(self.cassette.tools[key].tool for key in self.cassette.tools if key[0] in wanted)
 
     def episode(self, tool_set: ToolSet, seed: int = 0) -> SimulatedEpisode:
         """Begin an episode in the fixture's state; ``seed`` changes nothing here."""
@@ -136,7 +152,7 @@ class SimulatedEpisode:
     def __init__(
         self,
         cassette: Cassette,
-        answerers: Mapping[ToolKey, _Answerer],
+        answerers: _Answerers,
         digests: Mapping[ToolKey, str],
         starts: Mapping[str, Start | str],
     ) -> None:
