@@ -22,7 +22,7 @@ from typing import Literal
 from .cassette import Cassette, CassetteTool, Entry, Manifest, ToolKey, require_listed, shared_key
 from .errors import CassetteError
 from .folder import AGAIN, TOOLS, read_lines, read_manifest, sha256_of
-from .indexed import LAYOUT, SCHEMA, IndexedCassette, Reader, place_of, sum_of
+from .indexed import LAYOUT, SCHEMA, IndexedCassette, Reader, place_of, stored, sum_of
 from .records import canonical_json
 
 IndexKind = Literal["auto", "memory", "sqlite"]
@@ -157,7 +157,8 @@ def _fill(connection: sqlite3.Connection, folder: Path, manifest: Manifest, size
         if name != TOOLS:
             entries = read_lines(folder / name, seal, Entry)
             connection.executemany(
-                "insert into entry values (null, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _rows(entries, numbers, digests)
+                "insert into entry values (null, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                _rows(entries, numbers, digests),
             )
     connection.execute("create index entry_place on entry (place)")
     connection.execute("create index entry_tool on entry (tool)")
@@ -167,7 +168,7 @@ def _fill(connection: sqlite3.Connection, folder: Path, manifest: Manifest, size
     connection.execute("commit")
 
 
-_Row = tuple[int, int, bytes, str, str, str, str, int, bytes]
+_Row = tuple[int, int, bytes, str, str, str, str, int, str | None, bytes]
 
 
 def _rows(
@@ -178,7 +179,7 @@ def _rows(
         tool = numbers[(entry.server, entry.tool)]
         try:
             arguments = canonical_json(entry.arguments).encode("utf-8", "surrogatepass")
-            observation = entry.observation.to_json().encode("utf-8", "surrogatepass")
+            rest, text = stored(entry.observation)
         except ValueError as error:
             raise CassetteError(
                 f"An entry of {entry.server}/{entry.tool} is no JSON: {error}. {AGAIN}"
@@ -191,20 +192,21 @@ def _rows(
             entry.scope,
             entry.mark,
             canonical_json(entry.after),
-            sum_of(observation, entry.mark),
-            observation,
+            sum_of(text, rest, entry.mark),
+            rest,
+            text,
         )
 
 
 def _require_one_answer(connection: sqlite3.Connection, numbers: dict[ToolKey, int]) -> None:
-    row = connection.execute(
-        "select one.tool, one.arguments, one.state from entry one "
-        "join entry other on one.place = other.place and one.number < other.number and one.tool = other.tool and one.arguments = other.arguments "
-        "and one.state = other.state limit 1"
-    ).fetchone()
-    if row is not None:
-        key = next(key for key, number in numbers.items() if number == row[0])
-        raise shared_key(key, (row[1].decode("utf-8", "surrogatepass"), row[2]))
+    shared = connection.execute("select place from entry group by place having count(*) > 1").fetchall()
+    for (place,) in shared:
+        seen = set()
+        for row in connection.execute("select tool, arguments, state from entry where place = ?", (place,)):
+            if row in seen:
+                key = next(key for key, number in numbers.items() if number == row[0])
+                raise shared_key(key, (row[1].decode("utf-8", "surrogatepass"), row[2]))
+            seen.add(row)
 
 
 @contextmanager
