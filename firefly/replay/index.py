@@ -79,17 +79,17 @@ def _opened(path: Path, folder: Path, manifest: Manifest) -> IndexedCassette | N
         found = IndexedCassette(reader, manifest.scopes, manifest.versions, folder)
     except (OSError, KeyError, ValueError, CassetteError):
         return None
-    _require_unchanged(path, made.st_mtime_ns, folder, manifest, sizes)
-    return found
+    return found if _is_unchanged(path, made.st_mtime_ns, folder, manifest, sizes) else None
 
 
-def _require_unchanged(
-    path: Path, made: int, folder: Path, manifest: Manifest, sizes: dict[str, int]
-) -> None:
-    """Make sure that a folder still holds what its index was made from.
+def _is_unchanged(path: Path, made: int, folder: Path, manifest: Manifest, sizes: dict[str, int]) -> bool:
+    """Return whether the index at ``path`` says of the folder's files what they are.
 
     The index alone gives the answers that the manifest seals. But whoever changed or cut a file by hand
-    should hear of it, so a file that is younger than the index is read again.
+    should hear of it, so a file of another size than that of the index, or a younger one, is read again.
+
+    Raises:
+        CassetteError: a file is not what the manifest says.
     """
     for name, seal in manifest.files.items():
         file = folder / name
@@ -97,18 +97,18 @@ def _require_unchanged(
             now = file.stat()
         except OSError:
             raise CassetteError(f"{file} is missing, though the manifest lists it. {AGAIN}") from None
-        if now.st_size != sizes.get(name):
+        if now.st_size == sizes.get(name) and now.st_mtime_ns < made:
+            continue
+        digest = sha256_of(file)
+        if digest != seal.sha256:
             raise CassetteError(
-                f"{file} is damaged: it has {now.st_size} bytes, not {sizes.get(name)}. {AGAIN}"
+                f"{file} is damaged: its SHA-256 is {digest}, the manifest says {seal.sha256}. {AGAIN}"
             )
-        if now.st_mtime_ns >= made:
-            digest = sha256_of(file)
-            if digest != seal.sha256:
-                raise CassetteError(
-                    f"{file} is damaged: its SHA-256 is {digest}, the manifest says {seal.sha256}. {AGAIN}"
-                )
-            with suppress(OSError):
-                os.utime(path)
+        if now.st_size != sizes.get(name):
+            return False
+        with suppress(OSError):
+            os.utime(path)
+    return True
 
 
 def _made(path: Path, folder: Path, manifest: Manifest, *, alone: bool) -> IndexedCassette:
@@ -136,6 +136,7 @@ def _made(path: Path, folder: Path, manifest: Manifest, *, alone: bool) -> Index
 
 def _fill(connection: sqlite3.Connection, folder: Path, manifest: Manifest, sizes: dict[str, int]) -> None:
     for pragma in (
+        "page_size = 16384",
         "journal_mode = off",
         "synchronous = off",
         "cache_size = -65536",
@@ -151,8 +152,9 @@ def _fill(connection: sqlite3.Connection, folder: Path, manifest: Manifest, size
         if one.tool.key not in numbers:
             numbers[one.tool.key] = len(numbers)
         digests[one.tool.key] = one.tool.schema_digest
-        row = (numbers[one.tool.key], *one.tool.key, one.to_json().encode("utf-8", "surrogatepass"))
-        connection.execute("insert or replace into tool values (?, ?, ?, ?)", row)
+        line = one.to_json().encode("utf-8", "surrogatepass")
+        row = (numbers[one.tool.key], *one.tool.key, sum_of(line, None, "\0".join(one.tool.key)), line)
+        connection.execute("insert or replace into tool values (?, ?, ?, ?, ?)", row)
     for name, seal in manifest.files.items():
         if name != TOOLS:
             entries = read_lines(folder / name, seal, Entry)

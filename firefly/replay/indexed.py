@@ -26,7 +26,10 @@ LAYOUT = 1
 
 SCHEMA = """
 create table meta (name text primary key, value text not null);
-create table tool (number integer primary key, server text not null, name text not null, line blob not null);
+create table tool (
+    number integer primary key, server text not null, name text not null,
+    sum integer not null, line blob not null
+);
 create table entry (
     number integer primary key, place integer not null, tool integer not null, arguments blob not null,
     state text not null, scope text not null, mark text not null, after text not null, sum integer not null,
@@ -50,7 +53,7 @@ def place_of(tool: int, arguments: bytes, state: str) -> int:
 
 
 def sum_of(text: bytes, rest: str | None, mark: str) -> int:
-    """Return the check sum of what a row answers."""
+    """Return the check sum of what a row says."""
     return zlib.adler32(f"{mark}\0{rest}".encode(), zlib.adler32(text))
 
 
@@ -148,8 +151,10 @@ class _Tools(Mapping[ToolKey, CassetteTool]):
     def __getitem__(self, key: ToolKey) -> CassetteTool:
         found = self._read.get(key)
         if found is None:
-            (line,) = self._reader.row("select line from tool where number = ?", (self.numbers[key],))
-            found = self._read[key] = CassetteTool.model_validate_json(line)
+            row = self._reader.row("select sum, line from tool where number = ?", (self.numbers[key],))
+            if row is None or sum_of(row[1], None, "\0".join(key)) != row[0]:
+                self._reader.damaged("a row is not as it was written")
+            found = self._read[key] = CassetteTool.model_validate_json(row[1])
         return found
 
     def __iter__(self) -> Iterator[ToolKey]:

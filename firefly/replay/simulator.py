@@ -68,7 +68,7 @@ class StrictSimulator:
         self.cassette = cassette
         self._world = world
         self._answerers = _Answerers(cassette)
-        self._tool_sets: dict[int, tuple[ToolSet, dict[ToolKey, str]]] = {}
+        self._tool_sets: dict[int, tuple[ToolSet, dict[ToolKey, str], dict[str, Start | str]]] = {}
 
     def tool_set(self, servers: Sequence[str]) -> ToolSet:
         """Return the recorded tools of ``servers``."""
@@ -77,19 +77,16 @@ class StrictSimulator:
 
     def episode(self, tool_set: ToolSet, seed: int = 0) -> SimulatedEpisode:
         """Begin an episode in the fixture's state; ``seed`` changes nothing here."""
-        digests = self._digests_of(tool_set)
-        return SimulatedEpisode(self.cassette, self._answerers, digests, self._starts(tool_set.servers))
-
-    def _digests_of(self, tool_set: ToolSet) -> dict[ToolKey, str]:
-        # Hashing schemas costs more than an episode, and trainers reuse their tool sets. Keeping the
-        # tool set keeps its identity from being given to another object.
+        # Hashing schemas and finding the starts costs more than an episode, and trainers reuse their tool
+        # sets. Keeping the tool set keeps its identity from being given to another object.
         known = self._tool_sets.get(id(tool_set))
         if known is None:
-            known = (tool_set, {tool.key: tool.schema_digest for tool in tool_set.tools})
+            digests = {tool.key: tool.schema_digest for tool in tool_set.tools}
+            known = (tool_set, digests, self._starts(tool_set.servers))
             if len(self._tool_sets) >= 256:
                 self._tool_sets.clear()
             self._tool_sets[id(tool_set)] = known
-        return known[1]
+        return SimulatedEpisode(self.cassette, self._answerers, known[1], known[2])
 
     def _starts(self, servers: tuple[str, ...]) -> dict[str, Start | str]:
         """Return, per scope, where an episode over ``servers`` begins, or why that is not known."""
