@@ -40,7 +40,7 @@ class AsyncBackend:
             backend: who answers.
             threads: most calls that are waited for at one time, where the backend may block.
         """
-        self._backend = backend
+        self.backend = backend
         self._threads: ThreadPoolExecutor | None = None
         if getattr(backend, "may_block", True):
             self._threads = ThreadPoolExecutor(threads, thread_name_prefix="firefly-replay")
@@ -48,9 +48,9 @@ class AsyncBackend:
     async def episode(self, tool_set: ToolSet, seed: int = 0) -> AsyncEpisode:
         """Begin an episode."""
         if self._threads is None:
-            return AsyncEpisode(self._backend.episode(tool_set, seed), None)
+            return AsyncEpisode(self.backend.episode(tool_set, seed), None)
         loop = asyncio.get_running_loop()
-        begun = await loop.run_in_executor(self._threads, self._backend.episode, tool_set, seed)
+        begun = await loop.run_in_executor(self._threads, self.backend.episode, tool_set, seed)
         return AsyncEpisode(begun, self._threads)
 
     def close(self) -> None:

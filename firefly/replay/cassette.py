@@ -1,6 +1,6 @@
 """The cassette: every recorded answer in replayable form, in memory and as a folder.
 
-``docs/cassette.md`` is the specification of the folder. What an answer depends on is its *key*:
+``docs/format.md`` is the specification of the folder. What an answer depends on is its *key*:
 server, tool, digest of the tool's input schema, canonical arguments, and the state of the scope as
 this tool sees it (``state.py``). A key has one answer; transient failures, refused calls and misses
 are never entries, and a tool that answered twice differently under one key is marked volatile and
