@@ -13,7 +13,7 @@ import gc
 import gzip
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
@@ -35,6 +35,7 @@ from .folder import (
     read_manifest,
     write_file,
 )
+from .neighbours import Asked, Neighbours, Prepared
 from .records import Observation, Outcome, Record, Tool, canonical_json
 
 ToolKey = tuple[str, str]
@@ -195,6 +196,7 @@ class Cassette:
             scope.name: scope for scope in sorted(scopes, key=lambda scope: scope.name)
         }
         self.versions = dict(versions or {})
+        self._prepared = Prepared()
         ordered = sorted(((entry.order, entry) for entry in entries), key=lambda pair: pair[0])
         self._entries: tuple[Entry, ...] = tuple(entry for _, entry in ordered)
         self._index: dict[ToolKey, dict[tuple[str, str], Answered]] = {key: {} for key in self.tools}
@@ -233,6 +235,13 @@ class Cassette:
     def entries_of(self, key: ToolKey) -> tuple[Entry, ...]:
         """Return one tool's entries in order."""
         return tuple(self._by_tool.get(key, ()))
+
+    def neighbours(self, key: ToolKey) -> Neighbours:
+        """Return the recorded calls of one tool by likeness of their arguments, prepared when first asked."""
+        return self._prepared.get(key) or self._prepared.hold(key, Neighbours(self._asked(key)))
+
+    def _asked(self, key: ToolKey) -> Sequence[Asked]:
+        return [Asked(entry.arguments, entry.after) for entry in self.entries_of(key)]
 
     def canonicalizer(self, key: ToolKey) -> Canonicalizer:
         """Return what brings the arguments of one tool into canonical form, by its rule."""

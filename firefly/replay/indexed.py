@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 from .cassette import Answered, Answers, Cassette, CassetteTool, Entry, Scope, ToolKey
 from .errors import CassetteError
+from .neighbours import Asked, Prepared
 from .records import Observation, canonical_json
 
 LAYOUT = 1
@@ -44,6 +45,7 @@ _OF_TOOL = (
     "select arguments, state, scope, mark, after, sum, rest, text from entry where tool = ? "
     "order by scope, arguments, state"
 )
+_ASKED = "select arguments, after from entry where tool = ? order by scope, arguments, state"
 
 
 def place_of(tool: int, arguments: bytes, state: str) -> int:
@@ -208,6 +210,7 @@ class IndexedCassette(Cassette):
         self.scopes = {scope.name: scope for scope in sorted(scopes, key=lambda scope: scope.name)}
         self.versions = dict(versions)
         self.folder = folder
+        self._prepared = Prepared()
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -243,6 +246,13 @@ class IndexedCassette(Cassette):
                 )
             )
         return tuple(found)
+
+    def _asked(self, key: ToolKey) -> Sequence[Asked]:
+        rows = self._reader.rows(_ASKED, (self._tools.numbers[key],))
+        return [
+            Asked(json.loads(arguments.decode("utf-8", "surrogatepass")), tuple(json.loads(after)))
+            for arguments, after in rows
+        ]
 
     def close(self) -> None:
         """Close what this thread has open; a later call opens it again."""

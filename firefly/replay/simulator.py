@@ -224,7 +224,7 @@ class SimulatedEpisode:
         before = state.mark
         observation, state.mark = found
         name = letter(call.server, call.tool, answerer.schema_digest, arguments)
-        state.events.append(Event.of((call.server, call.tool), name, before, state.mark))
+        state.events.append(Event.of(answerer.key, name, before, state.mark))
         if answerer.unsettling:
             state.lost = f"the effect of {call.server}/{call.tool} varies"
         self._made.append(
