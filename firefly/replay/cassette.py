@@ -1,6 +1,6 @@
 """The cassette: every recorded answer in replayable form, in memory and as a folder.
 
-``docs/cassette.md`` is the specification of the folder. What an answer depends on is its *key*:
+``docs/format.md`` is the specification of the folder. What an answer depends on is its *key*:
 server, tool, digest of the tool's input schema, canonical arguments, and the state of the scope as
 this tool sees it (``state.py``). A key has one answer; transient failures, refused calls and misses
 are never entries, and a tool that answered twice differently under one key is marked volatile and
@@ -13,20 +13,30 @@ import gc
 import gzip
 import hashlib
 import json
-import os
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, Protocol
 
-from pydantic import Field, JsonValue, ValidationError, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from .canonical import Canonicalizer
 from .errors import CassetteError
+from .folder import (
+    AGAIN,
+    ENTRIES,
+    FORMAT_VERSION,
+    MANIFEST,
+    PACKED,
+    PLAIN,
+    TOOLS,
+    FileSeal,
+    read_lines,
+    read_manifest,
+    write_file,
+)
+from .neighbours import Asked, Neighbours, Prepared
 from .records import Observation, Outcome, Record, Tool, canonical_json
-
-FORMAT_VERSION = 1
 
 ToolKey = tuple[str, str]
 """(server, tool)."""
@@ -136,13 +146,6 @@ class Scope(Record):
     evidence: dict[str, JsonValue] = Field(default_factory=dict)
 
 
-class FileSeal(Record):
-    """Size and digest of one file of the folder."""
-
-    sha256: str
-    lines: int
-
-
 class Manifest(Record):
     """``manifest.json``."""
 
@@ -155,20 +158,20 @@ class Manifest(Record):
 
     @model_validator(mode="after")
     def _files_are_known(self) -> Manifest:
-        if set(self.files) not in (set(_PLAIN), set(_PACKED)):
-            raise ValueError(f"files must be {', '.join(_PLAIN)} (entries optionally .gz)")
+        if set(self.files) not in (set(PLAIN), set(PACKED)):
+            raise ValueError(f"files must be {', '.join(PLAIN)} (entries optionally .gz)")
         return self
 
 
-_TOOLS = "tools.jsonl"
-_ENTRIES = "entries.jsonl"
-_PLAIN = (_ENTRIES, _TOOLS)
-_PACKED = (_ENTRIES + ".gz", _TOOLS)
-_MANIFEST = "manifest.json"
-_AGAIN = "Copy the folder again from where it came, or record it anew."
+Answered = tuple[Observation, str]
+"""What a call was answered, and the scope's mark after it."""
 
-_Line = TypeVar("_Line", bound=Record)
-_Answer = tuple[Observation, str]
+
+class Answers(Protocol):
+    """The answers of one tool by (canonical arguments, state)."""
+
+    def get(self, place: tuple[str, str], /) -> Answered | None:
+        """Return the answer recorded for these arguments in this state; None: there is none."""
 
 
 class Cassette:
@@ -193,29 +196,21 @@ class Cassette:
             scope.name: scope for scope in sorted(scopes, key=lambda scope: scope.name)
         }
         self.versions = dict(versions or {})
+        self._prepared = Prepared()
         ordered = sorted(((entry.order, entry) for entry in entries), key=lambda pair: pair[0])
-        self.entries: tuple[Entry, ...] = tuple(entry for _, entry in ordered)
-        self._index: dict[ToolKey, dict[tuple[str, str], _Answer]] = {key: {} for key in self.tools}
+        self._entries: tuple[Entry, ...] = tuple(entry for _, entry in ordered)
+        self._index: dict[ToolKey, dict[tuple[str, str], Answered]] = {key: {} for key in self.tools}
         self._by_tool: dict[ToolKey, list[Entry]] = {key: [] for key in self.tools}
         for order, entry in ordered:
             self._add(entry, order[4])
 
     def _add(self, entry: Entry, arguments: str) -> None:
         key = (entry.server, entry.tool)
-        if key not in self.tools:
-            raise CassetteError(f"An entry is of {entry.server}/{entry.tool}, which {_TOOLS} lacks. {_AGAIN}")
-        if entry.schema_digest != self._digests[key]:
-            raise CassetteError(
-                f"An entry of {entry.server}/{entry.tool} was recorded with another input schema "
-                f"({entry.schema_digest}) than the one listed ({self._digests[key]}). {_AGAIN}"
-            )
+        require_listed(entry, self._digests)
         index = self._index[key]
         place = (arguments, entry.state)
         if place in index:
-            raise CassetteError(
-                f"Two entries of {entry.server}/{entry.tool} share one key (state {entry.state or 'any'}, "
-                f"arguments {place[0][:200]}). {_AGAIN}"
-            )
+            raise shared_key(key, place)
         index[place] = (entry.observation, entry.mark)
         self._by_tool[key].append(entry)
 
@@ -223,18 +218,30 @@ class Cassette:
     def _digests(self) -> Mapping[ToolKey, str]:
         return {key: one.tool.schema_digest for key, one in self.tools.items()}
 
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Return all entries in order."""
+        return self._entries
+
     @cached_property
     def worlds(self) -> tuple[str, ...]:
         """Return the digests of the fixtures in which recordings began, sorted."""
         return tuple(sorted({start.world for scope in self.scopes.values() for start in scope.starts}))
 
-    def answers(self, key: ToolKey) -> Mapping[tuple[str, str], _Answer]:
+    def answers(self, key: ToolKey) -> Answers:
         """Return one tool's (canonical arguments, state) -> (observation, mark after)."""
         return self._index[key]
 
     def entries_of(self, key: ToolKey) -> tuple[Entry, ...]:
         """Return one tool's entries in order."""
         return tuple(self._by_tool.get(key, ()))
+
+    def neighbours(self, key: ToolKey) -> Neighbours:
+        """Return the recorded calls of one tool by likeness of their arguments, prepared when first asked."""
+        return self._prepared.get(key) or self._prepared.hold(key, Neighbours(self._asked(key)))
+
+    def _asked(self, key: ToolKey) -> Sequence[Asked]:
+        return [Asked(entry.arguments, entry.after) for entry in self.entries_of(key)]
 
     def canonicalizer(self, key: ToolKey) -> Canonicalizer:
         """Return what brings the arguments of one tool into canonical form, by its rule."""
@@ -251,21 +258,21 @@ class Cassette:
         folder.mkdir(parents=True, exist_ok=True)
         entries = "".join(entry.to_json() + "\n" for entry in self.entries).encode("utf-8", "surrogatepass")
         tools = "".join(one.to_json() + "\n" for one in self.tools.values()).encode("utf-8", "surrogatepass")
-        entries_name = _PACKED[0] if compress else _ENTRIES
+        entries_name = PACKED[0] if compress else ENTRIES
         stored = gzip.compress(entries, mtime=0) if compress else entries
         manifest = Manifest(
             versions=self.versions,
             files={
-                entries_name: FileSeal(sha256=_sha256(stored), lines=len(self.entries)),
-                _TOOLS: FileSeal(sha256=_sha256(tools), lines=len(self.tools)),
+                entries_name: FileSeal(sha256=_digest(stored), lines=len(self.entries)),
+                TOOLS: FileSeal(sha256=_digest(tools), lines=len(self.tools)),
             },
             scopes=tuple(self.scopes.values()),
         )
         text = json.dumps(manifest.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False)
-        _write(folder / entries_name, stored)
-        _write(folder / _TOOLS, tools)
-        _write(folder / _MANIFEST, (text + "\n").encode())
-        (folder / (_ENTRIES if compress else _PACKED[0])).unlink(missing_ok=True)
+        write_file(folder / entries_name, stored)
+        write_file(folder / TOOLS, tools)
+        write_file(folder / MANIFEST, (text + "\n").encode())
+        (folder / (ENTRIES if compress else PACKED[0])).unlink(missing_ok=True)
 
     @classmethod
     def load(cls, folder: Path) -> Cassette:
@@ -275,7 +282,7 @@ class Cassette:
             CassetteError: a file is missing, damaged or of a newer format; names file and line.
         """
         folder = Path(folder)
-        manifest = _manifest(folder)
+        manifest, _ = read_manifest(folder, Manifest)
         tools: list[CassetteTool] = []
         entries: list[Entry] = []
         collecting = gc.isenabled()
@@ -283,10 +290,10 @@ class Cassette:
         try:
             for name, seal in manifest.files.items():
                 path = folder / name
-                if name == _TOOLS:
-                    tools.extend(_lines(path, seal, CassetteTool))
+                if name == TOOLS:
+                    tools.extend(read_lines(path, seal, CassetteTool))
                 else:
-                    entries.extend(_lines(path, seal, Entry))
+                    entries.extend(read_lines(path, seal, Entry))
             return cls(tools, entries, manifest.scopes, manifest.versions)
         except CassetteError as error:
             text = str(error)
@@ -296,93 +303,29 @@ class Cassette:
                 gc.enable()
 
 
-def _manifest(folder: Path) -> Manifest:
-    path = folder / _MANIFEST
-    if not folder.is_dir():
-        raise CassetteError(f"There is no cassette at {folder}: no such folder.")
-    try:
-        found: Any = json.loads(path.read_bytes())
-    except FileNotFoundError:
+def require_listed(entry: Entry, digests: Mapping[ToolKey, str]) -> None:
+    """Make sure that an entry is of a tool with this schema digest.
+
+    Raises:
+        CassetteError: it is not.
+    """
+    listed = digests.get((entry.server, entry.tool))
+    if listed is None:
+        raise CassetteError(f"An entry is of {entry.server}/{entry.tool}, which {TOOLS} lacks. {AGAIN}")
+    if entry.schema_digest != listed:
         raise CassetteError(
-            f"{folder} is not a cassette: it has no {_MANIFEST}. Name the folder that holds {_MANIFEST}, "
-            f"{_ENTRIES} and {_TOOLS}."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise CassetteError(f"{path} can't be read: {error}. {_AGAIN}") from None
-    if not isinstance(found, dict) or found.get("format") != "firefly-cassette":
-        raise CassetteError(f"{path} is not the manifest of a cassette: its format isn't 'firefly-cassette'.")
-    version = found.get("format_version")
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise CassetteError(f"{path}: format_version is {version!r}, not a positive integer. {_AGAIN}")
-    if version > FORMAT_VERSION:
-        raise CassetteError(
-            f"{path} is of format version {version}; this version reads up to {FORMAT_VERSION}. "
-            "Update it: pip install -U firefly-replay (or firefly-mcp)."
+            f"An entry of {entry.server}/{entry.tool} was recorded with another input schema "
+            f"({entry.schema_digest}) than the one listed ({listed}). {AGAIN}"
         )
-    try:
-        return Manifest.model_validate(found)
-    except ValidationError as error:
-        raise CassetteError(f"{path}: {_first(error)}. {_AGAIN}") from None
 
 
-def _lines(path: Path, seal: FileSeal, kind: type[_Line]) -> Iterator[_Line]:
-    try:
-        stored = path.read_bytes()
-    except FileNotFoundError:
-        raise CassetteError(f"{path} is missing, though the manifest lists it. {_AGAIN}") from None
-    except OSError as error:
-        raise CassetteError(f"{path} can't be read: {error}.") from None
-    if _sha256(stored) != seal.sha256:
-        raise CassetteError(
-            f"{path} is damaged: its SHA-256 is {_sha256(stored)}, the manifest says {seal.sha256}"
-            f"{_culprit(stored, kind)}. {_AGAIN}"
-        )
-    try:
-        content = gzip.decompress(stored) if path.suffix == ".gz" else stored
-    except (OSError, EOFError, ValueError) as error:
-        raise CassetteError(f"{path} can't be unpacked: {error}. {_AGAIN}") from None
-    lines = content.splitlines() if b"\r" not in content else content.split(b"\n")[:-1]
-    if len(lines) != seal.lines:
-        raise CassetteError(f"{path} has {len(lines)} lines, the manifest says {seal.lines}. {_AGAIN}")
-    for number, line in enumerate(lines, start=1):
-        try:
-            yield kind.model_validate_json(line)
-        except ValidationError as error:
-            raise CassetteError(f"{path}, line {number}: {_first(error)}. {_AGAIN}") from None
+def shared_key(key: ToolKey, place: tuple[str, str]) -> CassetteError:
+    """Return the error that two entries of a tool share a key."""
+    return CassetteError(
+        f"Two entries of {key[0]}/{key[1]} share one key (state {place[1] or 'any'}, "
+        f"arguments {place[0][:200]}). {AGAIN}"
+    )
 
 
-def _culprit(stored: bytes, kind: type[Record]) -> str:
-    """Return a phrase naming the first line that can't be read, if any: where to look."""
-    for number, line in enumerate(stored.split(b"\n"), start=1):
-        if line:
-            try:
-                kind.model_validate_json(line)
-            except ValidationError as error:
-                return f"; line {number}: {_first(error)}"
-    return ""
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    text = re.sub(r"\s+", " ", first["msg"])
-    return f"{place}: {text}" if place else text
-
-
-def _sha256(content: bytes) -> str:
+def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise CassetteError(
-            f"{path} can't be written: {error}. Free space or choose another folder."
-        ) from None

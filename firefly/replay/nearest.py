@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 from pydantic import JsonValue
 
-from .cassette import Cassette, Entry
+from .cassette import Cassette
 from .expressions import same
+from .neighbours import Asked
 from .records import Miss, NearCall, ToolCall, canonical_json
 
 _SHOWN = 3
-_LOOKED_AT = 400
+_LOOKED_AT = 12
+"""Nearest calls among which different ones are looked for."""
 _WIDTH = 80
 _ABSENT = object()
 
@@ -26,49 +27,36 @@ def miss_of(cassette: Cassette, call: ToolCall, why: str, before: Sequence[str])
         why: the reason where it is already known; else it is told from the nearest calls.
         before: the preceding calls of the episode as ``server/tool``.
     """
-    entries = cassette.entries_of(call.key)
     arguments: dict[str, JsonValue] = call.arguments
+    ranked: list[tuple[float, Asked]] = []
     if call.key in cassette.tools:
         arguments = cassette.canonicalizer(call.key).arguments(call.arguments)
-    ranked = sorted(entries[:_LOOKED_AT], key=lambda entry: _distance(entry.arguments, arguments))
-    nearest: list[NearCall] = []
-    for entry in ranked:
-        near = NearCall(
-            call=ToolCall(server=entry.server, tool=entry.tool, arguments=entry.arguments),
-            differences=_differences(entry, arguments, before),
+        ranked = cassette.neighbours(call.key).nearest(arguments, _LOOKED_AT)
+    shown: dict[tuple[str, ...], Asked] = {}
+    for _, recorded in ranked:
+        if len(shown) < _SHOWN:
+            shown.setdefault(_differences(recorded, arguments, before), recorded)
+    nearest = tuple(
+        NearCall(
+            call=ToolCall(server=call.server, tool=call.tool, arguments=one.arguments), differences=found
         )
-        if near not in nearest:
-            nearest.append(near)
-        if len(nearest) == _SHOWN:
-            break
-    return Miss(why=why or _why(entries, arguments), nearest=tuple(nearest))
+        for found, one in shown.items()
+    )
+    return Miss(why=why or _why(ranked, arguments), nearest=nearest)
 
 
-def _why(entries: Sequence[Entry], arguments: dict[str, JsonValue]) -> str:
-    if not entries:
+def _why(ranked: Sequence[tuple[float, Asked]], arguments: dict[str, JsonValue]) -> str:
+    if not ranked:
         return "no call of this tool was recorded"
-    if any(same(entry.arguments, arguments) for entry in entries):
+    if same(ranked[0][1].arguments, arguments):
         return "recorded with these arguments, but only in another state"
     return "never recorded with these arguments"
 
 
-def _distance(recorded: dict[str, JsonValue], asked: dict[str, JsonValue]) -> float:
-    """Return how far two argument objects are apart: 1 for each argument, less if it looks alike."""
-    total = 0.0
-    for name in recorded.keys() | asked.keys():
-        one, other = recorded.get(name, _ABSENT), asked.get(name, _ABSENT)
-        if one is _ABSENT or other is _ABSENT:
-            total += 1.0
-        elif not same(one, other):  # type: ignore[arg-type]
-            matcher = difflib.SequenceMatcher(None, _shown(one), _shown(other), autojunk=False)
-            total += 1.0 - 0.9 * matcher.quick_ratio()
-    return total
-
-
-def _differences(entry: Entry, asked: dict[str, JsonValue], before: Sequence[str]) -> tuple[str, ...]:
+def _differences(recorded: Asked, asked: dict[str, JsonValue], before: Sequence[str]) -> tuple[str, ...]:
     found = []
-    for name in sorted(entry.arguments.keys() | asked.keys()):
-        one, other = entry.arguments.get(name, _ABSENT), asked.get(name, _ABSENT)
+    for name in sorted(recorded.arguments.keys() | asked.keys()):
+        one, other = recorded.arguments.get(name, _ABSENT), asked.get(name, _ABSENT)
         if one is _ABSENT:
             found.append(f"{name}: asked with {_shown(other)}, recorded without it")
         elif other is _ABSENT:
@@ -76,12 +64,14 @@ def _differences(entry: Entry, asked: dict[str, JsonValue], before: Sequence[str
         elif not same(one, other):  # type: ignore[arg-type]
             found.append(f"{name}: asked {_shown(other)}, recorded {_shown(one)}")
     if not found:
-        recorded = ", ".join(entry.after) or "nothing"
-        found.append(f"state: recorded after: {recorded}; asked after: {', '.join(before) or 'nothing'}")
+        after = ", ".join(recorded.after) or "nothing"
+        found.append(f"state: recorded after: {after}; asked after: {', '.join(before) or 'nothing'}")
     return tuple(found)
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, str):  # of any length, without writing all of it
+        value = value[:_WIDTH]
     try:
         text = canonical_json(value)
     except ValueError:

@@ -18,9 +18,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from .cassette import Cassette
 from .errors import DatasetError, ReplayError
 from .grading import grade
+from .index import open_cassette
 from .records import EpisodeOutcome, Grade, Record, Rollout, Task, ToolCall
 from .simulator import StrictSimulator
 from .tool_set import ToolSet
@@ -114,10 +114,10 @@ class Simulators:
         for path in sorted(Path(folder).glob("tasks*/*.jsonl")):
             cassette = Path(folder) / f"cassette_{path.stem}"
             if cassette.is_dir():
-                own[path.stem] = StrictSimulator(Cassette.load(cassette))
+                own[path.stem] = StrictSimulator(open_cassette(cassette))
                 self._of |= {task.id: own[path.stem] for task in _tasks_of(path)}
         common = Path(folder) / "cassette"
-        self._common = StrictSimulator(Cassette.load(common)) if common.is_dir() else None
+        self._common = StrictSimulator(open_cassette(common)) if common.is_dir() else None
 
     def of(self, task: Task) -> StrictSimulator | None:
         """Return the simulator that answers the calls of ``task``; None: there is no cassette."""

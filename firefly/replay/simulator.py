@@ -39,8 +39,24 @@ class _Answerer:
         self.errors: Sequence[ErrorRule] = one.rule.errors
 
 
+class _Answerers:
+    """The answerers of a cassette's tools, each prepared when it is first asked."""
+
+    def __init__(self, cassette: Cassette) -> None:
+        self._cassette = cassette
+        self._made: dict[ToolKey, _Answerer] = {}
+
+    def get(self, key: ToolKey) -> _Answerer | None:
+        found = self._made.get(key)
+        if found is None and key in self._cassette.tools:
+            found = self._made[key] = _Answerer(self._cassette, key)
+        return found
+
+
 class StrictSimulator:
     """A backend over a cassette. Safe to share between threads; episodes are not."""
+
+    may_block = False
 
     def __init__(self, cassette: Cassette, *, world: str = "") -> None:
         """Prepare to answer from ``cassette``.
@@ -51,29 +67,26 @@ class StrictSimulator:
         """
         self.cassette = cassette
         self._world = world
-        self._answerers = {key: _Answerer(cassette, key) for key in cassette.tools}
-        self._tool_sets: dict[int, tuple[ToolSet, dict[ToolKey, str]]] = {}
+        self._answerers = _Answerers(cassette)
+        self._tool_sets: dict[int, tuple[ToolSet, dict[ToolKey, str], dict[str, Start | str]]] = {}
 
     def tool_set(self, servers: Sequence[str]) -> ToolSet:
         """Return the recorded tools of ``servers``."""
         wanted = set(servers)
-        return ToolSet.of(one.tool for key, one in self.cassette.tools.items() if key[0] in wanted)
+        return ToolSet.of(self.cassette.tools[key].tool for key in self.cassette.tools if key[0] in wanted)
 
     def episode(self, tool_set: ToolSet, seed: int = 0) -> SimulatedEpisode:
         """Begin an episode in the fixture's state; ``seed`` changes nothing here."""
-        digests = self._digests_of(tool_set)
-        return SimulatedEpisode(self.cassette, self._answerers, digests, self._starts(tool_set.servers))
-
-    def _digests_of(self, tool_set: ToolSet) -> dict[ToolKey, str]:
-        # Hashing schemas costs more than an episode, and trainers reuse their tool sets. Keeping the
-        # tool set keeps its identity from being given to another object.
+        # Hashing schemas and finding the starts costs more than an episode, and trainers reuse their tool
+        # sets. Keeping the tool set keeps its identity from being given to another object.
         known = self._tool_sets.get(id(tool_set))
         if known is None:
-            known = (tool_set, {tool.key: tool.schema_digest for tool in tool_set.tools})
+            digests = {tool.key: tool.schema_digest for tool in tool_set.tools}
+            known = (tool_set, digests, self._starts(tool_set.servers))
             if len(self._tool_sets) >= 256:
                 self._tool_sets.clear()
             self._tool_sets[id(tool_set)] = known
-        return known[1]
+        return SimulatedEpisode(self.cassette, self._answerers, known[1], known[2])
 
     def _starts(self, servers: tuple[str, ...]) -> dict[str, Start | str]:
         """Return, per scope, where an episode over ``servers`` begins, or why that is not known."""
@@ -136,7 +149,7 @@ class SimulatedEpisode:
     def __init__(
         self,
         cassette: Cassette,
-        answerers: Mapping[ToolKey, _Answerer],
+        answerers: _Answerers,
         digests: Mapping[ToolKey, str],
         starts: Mapping[str, Start | str],
     ) -> None:
@@ -211,7 +224,7 @@ class SimulatedEpisode:
         before = state.mark
         observation, state.mark = found
         name = letter(call.server, call.tool, answerer.schema_digest, arguments)
-        state.events.append(Event.of((call.server, call.tool), name, before, state.mark))
+        state.events.append(Event.of(answerer.key, name, before, state.mark))
         if answerer.unsettling:
             state.lost = f"the effect of {call.server}/{call.tool} varies"
         self._made.append(

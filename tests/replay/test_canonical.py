@@ -1,6 +1,12 @@
 from __future__ import annotations
 
 import json
+import runpy
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +62,33 @@ def test_the_order_of_keys_does_not_matter_and_it_is_idempotent(
 def test_the_order_of_an_array_matters(values: list[int]) -> None:
     canonical = Canonicalizer(SCHEMA)
     assert canonical.text({"free": values}) != canonical.text({"free": values[::-1]})  # type: ignore[dict-item]
+
+
+@given(ARGUMENTS, ARGUMENTS, st.booleans())
+def test_only_equal_arguments_share_a_text(
+    one: dict[str, object], other: dict[str, object], merge: bool
+) -> None:
+    canonical = Canonicalizer(SCHEMA, merge_numbers=merge)
+    if canonical.text(one) == canonical.text(other):  # type: ignore[arg-type]
+        assert same(one, other)  # type: ignore[arg-type]
+    else:
+        assert json.dumps(one, sort_keys=True) != json.dumps(other, sort_keys=True)
+
+
+@given(st.dictionaries(st.text(max_size=3), VALUES, max_size=4), st.booleans())
+def test_the_reader_in_standard_python_comes_to_the_same_text(
+    arguments: dict[str, object], merge: bool
+) -> None:
+    rule = {"defaults": (), "merge_numbers": merge}
+    text = Canonicalizer(SCHEMA, merge_numbers=merge).text(arguments)  # type: ignore[arg-type]
+    assert _reader()["canonical"](SCHEMA, arguments, rule) == text
+
+
+@cache
+def _reader() -> dict[str, Any]:
+    folder = Path(__file__).parents[2] / "format" / "python"
+    with patch.object(sys, "path", [str(folder), *sys.path]):
+        return runpy.run_path(str(folder / "reader.py"))
 
 
 def test_25_and_25_0_merge_only_where_the_schema_says_plain_number() -> None:

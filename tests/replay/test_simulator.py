@@ -289,3 +289,19 @@ def test_the_cassette_is_the_same_whatever_the_order_of_recordings(seed: int, tm
     )
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
+
+
+def test_the_nearest_recorded_call_is_found_among_many_and_equal_ones_come_first() -> None:
+    names = [f"customer {n} of {city}" for n in range(300) for city in ("Oslo", "Bergen")]
+    steps = [step({"name": name, "limit": 10}, name) for name in names]
+    simulator = taped(*([one] for one in steps))
+
+    def nearest(arguments: dict[str, Any]) -> list[dict[str, Any]]:
+        with simulator.episode(simulator.tool_set(["s"])) as episode:
+            found = miss_of(episode.call(ToolCall(server="s", tool="t", arguments=arguments)))
+        return [one.call.arguments for one in found.nearest]
+
+    assert nearest({"name": "customer 217 of Osla", "limit": 10})[0]["name"] == "customer 217 of Oslo"
+    assert nearest({"name": "customer 8 of Bergen", "limit": 11})[0]["name"] == "customer 8 of Bergen"
+    assert nearest({"name": "customer 8 of Bergen"})[0]["name"] == "customer 8 of Bergen"
+    assert len(nearest({"other": [1, {"deep": None}]})) == 3

@@ -20,15 +20,15 @@ FOLDER = ROOT / "firefly" / "replay"
 USE = """
 import json, sys
 from pathlib import Path
-from firefly_replay.cassette import Cassette
 from firefly_replay.grading import grade
+from firefly_replay.index import open_cassette
 from firefly_replay.records import Rollout
 from firefly_replay.score import load_dataset_tasks
 from firefly_replay.simulator import StrictSimulator
 
 folder = Path(sys.argv[1])
 tasks = load_dataset_tasks(folder)
-simulator = StrictSimulator(Cassette.load(folder / "cassette"))
+simulator = StrictSimulator(open_cassette(folder / "cassette", index="sqlite", cache=folder / "cache"))
 rewards = {}
 for name, task in tasks.items():
     calls = tuple(gold.call for gold in task.gold_calls)
@@ -63,7 +63,9 @@ def test_it_holds_exactly_the_modules_of_the_replay_core(wheel: Path) -> None:
             for name in packed.namelist()
             if ".dist-info/" not in name
         }
-    assert contents == {path.name: path.read_bytes() for path in [*FOLDER.glob("*.py"), FOLDER / "py.typed"]}
+    files = [*FOLDER.glob("*.py"), FOLDER / "py.typed", *FOLDER.glob("schemas/*.json")]
+    assert contents == {str(path.relative_to(FOLDER)): path.read_bytes() for path in files}
+    assert "schemas/task.json" in contents
 
 
 def test_it_has_the_version_of_firefly_and_no_heavy_dependency() -> None:
@@ -94,6 +96,31 @@ def test_it_replays_and_grades_where_nothing_else_of_firefly_is_installed(
     scored = run(python, "-m", "firefly_replay", "score", tmp_path / "data", answers, cwd=tmp_path)
     assert scored.returncode == 0, scored.stderr
     assert json.loads(scored.stdout.splitlines()[-1])["wrong"] == len(tasks)
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("beside", ["mcp<2", "mcp==2.0.0"])
+def test_it_is_installed_and_works_beside_any_mcp_sdk(wheel: Path, tmp_path: Path, beside: str) -> None:
+    assert run(find_uv_bin(), "venv", "--python", sys.executable, tmp_path / "venv").returncode == 0
+    python = tmp_path / "venv" / "bin" / "python"
+    installed = run(find_uv_bin(), "pip", "install", "--python", python, wheel, beside)
+    assert installed.returncode == 0, installed.stderr
+    assert run(python, "-c", "import mcp, firefly_replay.simulator", cwd=tmp_path).returncode == 0
+    tasks = write_dataset(tmp_path / "data")
+    used = run(python, "-c", f"import mcp\n{USE}", tmp_path / "data", cwd=tmp_path)
+    assert used.returncode == 0, used.stderr
+    assert json.loads(used.stdout)["rewards"] == {task.id: [1, 0] for task in tasks}
+
+
+@pytest.mark.network
+def test_it_resolves_beside_trl(wheel: Path, tmp_path: Path) -> None:
+    wanted = tmp_path / "wanted.in"
+    wanted.write_text(f"trl\nfirefly-replay @ {wheel.as_uri()}\n")
+    resolved = run(find_uv_bin(), "pip", "compile", "--no-header", "--python", sys.executable, wanted)
+    assert resolved.returncode == 0, resolved.stderr
+    names = {line.partition("==")[0] for line in resolved.stdout.splitlines() if "==" in line}
+    assert {"trl", "torch", "transformers", "pydantic", "jsonschema"} <= names
+    assert "firefly-replay @" in resolved.stdout
 
 
 def _share_dependencies(python: Path) -> None:
