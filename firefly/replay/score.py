@@ -84,13 +84,18 @@ def load_dataset_tasks(folder: Path) -> dict[str, Task]:
         )
     found: dict[str, Task] = {}
     for path in files:
-        for task in _tasks_of(path):
+        for task in tasks_of(path):
             if found.setdefault(task.id, task) != task:
                 raise DatasetError(f"{path}: a second task with id {task.id}.")
     return found
 
 
-def _tasks_of(path: Path) -> Iterator[Task]:
+def tasks_of(path: Path) -> Iterator[Task]:
+    """Yield the tasks of one table.
+
+    Raises:
+        DatasetError: it can't be read, or a row is no task.
+    """
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
@@ -115,7 +120,7 @@ class Simulators:
             cassette = Path(folder) / f"cassette_{path.stem}"
             if cassette.is_dir():
                 own[path.stem] = StrictSimulator(Cassette.load(cassette))
-                self._of |= {task.id: own[path.stem] for task in _tasks_of(path)}
+                self._of |= {task.id: own[path.stem] for task in tasks_of(path)}
         common = Path(folder) / "cassette"
         self._common = StrictSimulator(Cassette.load(common)) if common.is_dir() else None
 

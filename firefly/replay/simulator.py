@@ -185,6 +185,16 @@ class SimulatedEpisode:
             self._steps.append(self._step(made))
         return tuple(self._steps)
 
+    def supposed_state(self, key: ToolKey) -> str:
+        """Return the state as a tool would see it had every call without an answer changed nothing.
+
+        Nothing proves that it is the state: for tiers that say so, never for an exact answer. Empty where
+        the tool's answers depend on no state, or none of its server's calls was recorded.
+        """
+        answerer = self._answerers.get(key)
+        state = None if answerer is None or answerer.stateless else self._states.get(answerer.scope)
+        return "" if answerer is None or state is None else state.id_for(answerer.levels)
+
     def close(self) -> None:
         """Do nothing: an episode holds nothing."""
 
