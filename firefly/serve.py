@@ -150,7 +150,10 @@ def _serve(plain: dict[str, Any]) -> None:
         dataset = ServedDataset(config.dataset, backend_of)
         log = EpisodeLog(config.log)
         stack.callback(log.close)
-        episodes = Episodes(dataset, config.episodes, log=log, counts=Counts(), seed=config.seed)
+        chosen = config.episodes
+        if config.transport == "stdio" and chosen.task is None and chosen.servers is None:
+            chosen = chosen.model_copy(update={"servers": ["all"]})  # the client can't say which
+        episodes = Episodes(dataset, chosen, log=log, counts=Counts(), seed=config.seed)
         if config.transport == "http":
             anyio.run(serve_http, episodes, config)
             _say(episodes)

@@ -21,7 +21,7 @@ from firefly.errors import FireflyError, nearest
 from firefly.replay.backend import made
 from firefly.replay.records import EpisodeOutcome, Observation, Rollout, Step, ToolCall, digest
 from firefly.serving.config import EpisodesConfig
-from firefly.serving.dataset import Offer, ServedDataset
+from firefly.serving.dataset import ALL, Offer, ServedDataset
 from firefly.serving.log import Counts, EpisodeLog, LogError, call_line
 
 __all__ = ["Asked", "Episodes", "ServedEpisode", "ServingError", "UnknownToolError"]
@@ -146,8 +146,11 @@ class Episodes:
     def offer(self, asked: Asked) -> Offer:
         """Return the tools that a request may list; begins nothing.
 
+        Where nothing says which, these are all: clients list tools when it suits them, also without naming
+        what their calls name, and a name that is there means the same tool in a smaller choice.
+
         Raises:
-            ServingError: nothing says which tools.
+            ServingError: the episode was begun with other tools.
             DatasetError: the named task or server does not exist.
         """
         going = self._going.get(asked.episode)
@@ -159,14 +162,7 @@ class Episodes:
                     "another episode."
                 )
             return going.offer
-        offer = named or self._default
-        if offer is None:
-            what = f"There is no episode {asked.episode!r}. " if asked.episode else "Which tools? "
-            raise ServingError(
-                f"{what}Name a task to begin with it: ?task=ID in the URL, the header X-Firefly-Task, or "
-                "firefly/task in _meta; servers=all offers every recorded tool."
-            )
-        return offer
+        return named or self._default or self.dataset.of_servers([ALL], self._config.split)
 
     def _named(self, asked: Asked) -> Offer | None:
         if asked.task:
@@ -197,6 +193,11 @@ class Episodes:
         offer = self.offer(asked)
         going = self._going.get(name)
         if going is None:
+            if not (asked.task or asked.servers or self._default):
+                raise ServingError(
+                    f"There is no episode {name!r}. Name a task to begin it: ?task=ID in the URL, the header "
+                    "X-Firefly-Task, or firefly/task in _meta; servers=all instead offers every recorded tool."
+                )
             going = self._begin(name, offer)
         going.last_used = self._clock()
         self._going.move_to_end(name)
@@ -247,7 +248,7 @@ class Episodes:
                     return await anyio.to_thread.run_sync(episode.make, name, call)
                 return episode.make(name, call)
             except LogError as error:
-                self.end(episode.name, str(error))
+                self.end(episode.name, str(error), lost=True)
                 raise
 
     def going(self, name: str) -> ServedEpisode:
@@ -262,8 +263,15 @@ class Episodes:
             raise ServingError(f"No episode {name!r} is going on.{why}")
         return found
 
-    def end(self, name: str, why: str) -> None:
-        """End an episode; its name never begins another one."""
+    def end(self, name: str, why: str, *, lost: bool = False) -> None:
+        """End an episode; its name never begins another one.
+
+        Args:
+            name: of the episode.
+            why: in words; clients that go on are told.
+            lost: whether a call of it could not be logged, so that its log gives no reward.
+
+        """
         episode = self._going.pop(name)
         episode.over = why
         self._over[name] = why
@@ -272,16 +280,16 @@ class Episodes:
         episode.close()
         self.counts.ended()
         try:
-            self._log.write("end", episode=name, why=why)
+            self._log.write("end", episode=name, why=why, **({"lost": True} if lost else {}))
         except LogError:
-            if not why.startswith("The log"):  # the reason says it already
+            if not lost:  # else it is told already
                 raise
 
-    async def close(self, patience: float) -> None:
+    async def close(self, patience: float, why: str) -> None:
         """End every episode, each after its running call; at most ``patience`` seconds in all."""
         with anyio.move_on_after(patience):
             for episode in list(self._going.values()):
                 async with episode.lock:
                     pass
         for name in list(self._going):
-            self.end(name, "the server was stopped")
+            self.end(name, why)

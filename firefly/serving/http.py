@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -84,8 +85,8 @@ async def serve_http(episodes: Episodes, config: ServeConfig) -> None:
             group.start_soon(_run, listener, bound)
         await until_stopped()
         for listener, _ in listeners:
-            listener.should_exit = True
-    await episodes.close(PATIENCE)
+            listener.handle_exit(signal.SIGTERM, None)  # also ends the streams that clients keep open
+    await episodes.close(PATIENCE, "the server was stopped")
 
 
 def _listener(app: ASGIApp, host: str, port: int, key: str, path: str) -> tuple[_Listener, socket.socket]:

@@ -30,7 +30,7 @@ async def serve_stdio(episodes: Episodes, at_end: Callable[[], None]) -> None:
 
     async def stop_at_signal() -> None:
         await until_stopped()
-        await episodes.close(PATIENCE)
+        await episodes.close(PATIENCE, "the server was stopped")
         at_end()
         os._exit(0)  # a thread waits for the next line of input, and nothing can call it off
 
@@ -38,6 +38,6 @@ async def serve_stdio(episodes: Episodes, at_end: Callable[[], None]) -> None:
         group.start_soon(stop_at_signal)
         async with stdio_server() as (incoming, outgoing):
             await server.run(incoming, outgoing, server.create_initialization_options())
-        await episodes.close(PATIENCE)
+        await episodes.close(PATIENCE, "the client went away")
         at_end()
         group.cancel_scope.cancel()
