@@ -246,7 +246,10 @@ def test_an_episode_with_a_miss_has_no_reward(shared: Shared) -> None:
 
 def test_labels_rewards_and_tiers_are_not_on_the_agents_port(shared: Shared) -> None:
     assert httpx.get(f"{shared.served.admin}/episodes").status_code == 401
-    assert httpx.get(f"{shared.served.admin}/episodes", headers={"Authorization": "Bearer no"}).status_code == 401
+    assert (
+        httpx.get(f"{shared.served.admin}/episodes", headers={"Authorization": "Bearer no"}).status_code
+        == 401
+    )
     port = shared.served.url.rsplit("/", 1)[0]
     for path in ("episodes", "metrics", "tasks", "grade", "admin"):
         assert httpx.get(f"{port}/{path}", headers=ADMIN).status_code == 404
@@ -269,7 +272,13 @@ def test_labels_rewards_and_tiers_are_not_on_the_agents_port(shared: Shared) -> 
         received.append(begun.text)
         assert set(begun.json()["result"]["capabilities"]) <= {"tools", "experimental"}
         session = begun.headers["mcp-session-id"]
-        for method in ("tools/list", "resources/list", "prompts/list", "logging/setLevel", "completion/complete"):
+        for method in (
+            "tools/list",
+            "resources/list",
+            "prompts/list",
+            "logging/setLevel",
+            "completion/complete",
+        ):
             received.append(ask(method, session).text)
         received.append(ask("tools/call", session, name="notes-list", arguments={}).text)
         received.append(ask("tools/call", session, name="read", arguments={"name": "q"}).text)
@@ -306,7 +315,10 @@ def test_a_foreign_page_in_the_users_browser_does_not_reach_a_loopback_server(sh
     body = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
     headers = {"Accept": "application/json, text/event-stream"}
     for strange in ({"Host": "evil.example:80"}, {"Origin": "https://evil.example"}):
-        assert httpx.post(shared.served.url, json=body, headers={**headers, **strange}).status_code in (403, 421)
+        assert httpx.post(shared.served.url, json=body, headers={**headers, **strange}).status_code in (
+            403,
+            421,
+        )
 
 
 def test_stopping_is_graceful_even_with_clients_connected(dataset: Path, tmp_path: Path) -> None:
