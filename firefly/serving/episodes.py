@@ -196,7 +196,7 @@ class Episodes:
             if not (asked.task or asked.servers or self._default):
                 raise ServingError(
                     f"There is no episode {name!r}. Name a task to begin it: ?task=ID in the URL, the header "
-                    "X-Firefly-Task, or firefly/task in _meta; servers=all instead offers every recorded tool."
+                    "X-Firefly-Task, or firefly/task in _meta; servers=all instead offers every tool."
                 )
             going = self._begin(name, offer)
         going.last_used = self._clock()

@@ -109,9 +109,11 @@ def test_an_episode_is_named_by_url_header_or_meta_and_survives_reconnecting(sha
     headers = {"X-Firefly-Episode": "three-ways", "X-Firefly-Task": WRITING.id}
 
     async def by_header() -> None:
-        async with httpx.AsyncClient(headers=headers) as http:
-            async with Client(streamable_http_client(shared.served.url, http_client=http)) as client:
-                await client.call_tool("write", WRITE_C.arguments)
+        async with (
+            httpx.AsyncClient(headers=headers) as http,
+            Client(streamable_http_client(shared.served.url, http_client=http)) as client,
+        ):
+            await client.call_tool("write", WRITE_C.arguments)
 
     asyncio.run(by_header())
     meta: Any = {"firefly/episode": "three-ways", "firefly/task": WRITING.id}
@@ -301,9 +303,11 @@ def test_a_token_is_asked_for_where_there_is_one(dataset: Path) -> None:
         assert httpx.post(served.url, json={}).status_code == 401
 
         async def listed() -> int:
-            async with httpx.AsyncClient(headers={"Authorization": "Bearer s3cret"}) as http:
-                async with Client(streamable_http_client(served.url, http_client=http)) as client:
-                    return len((await client.list_tools()).tools)
+            async with (
+                httpx.AsyncClient(headers={"Authorization": "Bearer s3cret"}) as http,
+                Client(streamable_http_client(served.url, http_client=http)) as client,
+            ):
+                return len((await client.list_tools()).tools)
 
         assert asyncio.run(listed()) == len(TOOLS)
         code, said = served.stop()
