@@ -277,7 +277,7 @@ class SimulatedEpisode:
 
     def _step(self, made: _Made) -> Step:
         before = self._history(made.scope, len(self._steps))
-        history = before if made.tier == "stateless" else digest([before, made.call.model_dump(mode="json")])
+        history = before if made.tier == "stateless" else _after(before, made.call)
         return Step(
             call=made.call,
             observation=made.observation,
@@ -294,6 +294,13 @@ class SimulatedEpisode:
                 return step.after.history
         state = self._states.get(scope)
         return state.start if state else ""
+
+
+def _after(history: str, call: ToolCall) -> str:
+    try:
+        return digest([history, call.model_dump(mode="json")])
+    except ValueError:  # NaN, which JSON lacks; the call was a miss, and nothing is looked up after it
+        return digest([history, repr(call.arguments)])
 
 
 def _why_lost(state: _ScopeState | None) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import httpx2 as httpx
 import pytest
@@ -22,6 +24,7 @@ from tests.serving.recorded import (
     WRITING,
     lines_of,
     serving,
+    wait_for,
 )
 
 MODES: tuple[Literal["auto", "legacy"], ...] = ("auto", "legacy")
@@ -215,6 +218,33 @@ def test_arguments_of_ten_megabytes_are_missed_and_larger_requests_refused(share
     assert httpx.post(shared.served.url, content=too_large, headers=headers).status_code == 413
     found = with_client(url(shared, "after-large"), lambda client: client.call_tool("read", {"name": "a"}))
     assert not found.is_error
+
+
+def test_a_client_that_hangs_up_in_a_call_loses_nothing(shared: Shared) -> None:
+    host = urlsplit(shared.served.url)
+    meta = {
+        "firefly/episode": "hung-up",
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "hasty", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    params = {"name": "write", "arguments": WRITE_C.arguments, "_meta": meta}
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
+    head = {
+        "Host": host.netloc,
+        "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream",
+        "MCP-Protocol-Version": "2026-07-28",
+        "Mcp-Method": "tools/call",
+        "Mcp-Name": "write",
+        "Content-Length": str(len(body)),
+    }
+    lines = [f"POST {host.path}?task={WRITING.id} HTTP/1.1", *(f"{name}: {head[name]}" for name in head)]
+    with socket.create_connection((host.hostname, host.port)) as raw:
+        raw.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+    wait_for(lambda: [line for line in lines_of(shared.log) if line["episode"] == "hung-up"][1:])
+    found = with_client(url(shared, "hung-up", WRITING.id), lambda client: client.call_tool("list"))
+    assert found.structured_content == {"names": ["a", "b", "c"]}, "the call was made, once"
 
 
 def test_the_trainer_grades_and_ends_episodes_and_sees_tiers(shared: Shared) -> None:

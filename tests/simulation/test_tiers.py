@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,11 @@ from tests.serving.recorded import (
     HARD,
     LIST,
     READ_A,
-    READ_C,
     READ_NONE,
     READING,
     ROOT,
     TOOLS,
     WRITE_C,
-    answered,
     call,
     cassette,
     recording,
@@ -124,7 +122,7 @@ def test_the_recordings_are_what_they_were(recorded: Cassette, tmp_path: Path) -
     for name in "pqrs":
         assert episode.call(call("notes", "read", name=name)).outcome != "miss"
     assert [entry.to_json() for entry in recorded.entries] == before
-    with pytest.raises(Exception, match="not a cassette|no cassette|manifest"):
+    with pytest.raises(Exception, match="not a cassette"):
         Cassette.load(tmp_path)
 
 
@@ -155,9 +153,7 @@ class Scripted:
 
 
 def written(answer: str, failed: bool = False) -> str:
-    return (
-        f"[[ ## answer ## ]]\n{answer}\n\n[[ ## failed ## ]]\n{failed}\n\n[[ ## completed ## ]]"
-    )
+    return f"[[ ## answer ## ]]\n{answer}\n\n[[ ## failed ## ]]\n{failed}\n\n[[ ## completed ## ]]"
 
 
 def scripted(*answers: str) -> tuple[Any, Scripted]:
@@ -351,5 +347,3 @@ def test_a_run_that_makes_tasks_refuses_an_unproven_simulator() -> None:
             composed = compose("config", [f"simulator={name}", "store.path=x", "dataset.path=y"])
         with pytest.raises(ConfigError, match="tasks can't be checked with it"):
             load_config(composed)
-
-
