@@ -106,12 +106,11 @@ async def measure(command: list[str], transport: str, calls: int) -> float:
             before = cpu(pid)
             await ask(client, calls, "")
             return (cpu(pid) - before) / calls
-    async with listening(command) as (pid, url):
-        async with Client(url) as client:
-            await ask(client, 50, "warm")
-            before = cpu(pid)
-            await ask(client, calls, "e")
-            return (cpu(pid) - before) / calls
+    async with listening(command) as (pid, url), Client(url) as client:
+        await ask(client, 50, "warm")
+        before = cpu(pid)
+        await ask(client, calls, "e")
+        return (cpu(pid) - before) / calls
 
 
 async def ask(client: Client, calls: int, episode: str) -> None:

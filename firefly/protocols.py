@@ -224,8 +224,10 @@ class Tier(Protocol):
     order: int
     """Tiers are asked in this order, the most faithful first: 10 live servers, 20 recorded calls,
     30 language models."""
-    may_block: bool
-    """Whether an answer may take longer than some milliseconds: such calls leave an event loop's thread."""
+
+    @property
+    def may_block(self) -> bool:
+        """Return whether an answer may take longer than some milliseconds, too long for an event loop."""
 
     def begin(self, cassette: Cassette, tool_set: ToolSet, seed: int) -> TierEpisode:
         """Begin an episode."""

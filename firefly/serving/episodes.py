@@ -55,6 +55,8 @@ class ServedEpisode:
         self.name = name
         self.offer = offer
         self.lock = anyio.Lock()
+        """Held by a call that leaves the event loop's thread."""
+        self.may_block = bool(getattr(offer.backend, "may_block", False))
         self.over = ""
         """Why it is over; empty while it is not."""
         self.last_used = 0.0
@@ -69,7 +71,8 @@ class ServedEpisode:
         self._number += 1
         step, evidence = self._episode.steps[-1], self._last_evidence
         self._counts.called(step, evidence)
-        self._log.write("call", episode=self.name, **call_line(self._number, name, step, evidence))
+        if self._log.wanted:
+            self._log.write("call", episode=self.name, **call_line(self._number, name, step, evidence))
         return observation
 
     @property
@@ -228,28 +231,32 @@ class Episodes:
             LogError: the call was made, but could not be logged; the episode is over.
         """
         episode = self.find(asked)
+        if not episode.may_block:  # made at once: nothing can come in between, and nobody has to wait
+            return self._made(episode, name, self._call(episode, name, arguments))
         async with episode.lock:
             if episode.over:
                 raise ServingError(f"Episode {episode.name!r} is over: {episode.over}.")
-            names = episode.offer.tool_set.names
-            if name not in names:
-                close = nearest(name, names)
-                self._log.write("refused", episode=episode.name, name=name, reason="no such tool")
-                raise UnknownToolError(f"Unknown tool: {name}. {close}")
-            try:
-                call = episode.offer.tool_set.call(name, dict(arguments or {}))
-            except ValidationError as error:
-                first = error.errors(include_url=False, include_input=False)[0]
-                raise ServingError(f"The arguments can't be read: {first['msg']}") from None
-            assert call is not None
-            try:
-                if getattr(episode.offer.backend, "may_block", False):
-                    # not abandoned when the client goes: what has begun is finished and logged
-                    return await anyio.to_thread.run_sync(episode.make, name, call)
-                return episode.make(name, call)
-            except LogError as error:
-                self.end(episode.name, str(error), lost=True)
-                raise
+            call = self._call(episode, name, arguments)
+            # not abandoned when the client goes: what has begun is finished and logged
+            return await anyio.to_thread.run_sync(self._made, episode, name, call)
+
+    def _call(self, episode: ServedEpisode, name: str, arguments: Mapping[str, Any] | None) -> ToolCall:
+        try:
+            call = episode.offer.tool_set.call(name, dict(arguments or {}))
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            raise ServingError(f"The arguments can't be read: {first['msg']}") from None
+        if call is None:
+            self._log.write("refused", episode=episode.name, name=name, reason="no such tool")
+            raise UnknownToolError(f"Unknown tool: {name}. {nearest(name, episode.offer.tool_set.names)}")
+        return call
+
+    def _made(self, episode: ServedEpisode, name: str, call: ToolCall) -> Observation:
+        try:
+            return episode.make(name, call)
+        except LogError as error:
+            self.end(episode.name, str(error), lost=True)
+            raise
 
     def going(self, name: str) -> ServedEpisode:
         """Return an episode that is going on.

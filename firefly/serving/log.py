@@ -50,13 +50,18 @@ class EpisodeLog:
             except OSError as error:
                 raise LogError(f"The log {path} can't be written: {error.strerror or error}.") from error
 
+    @property
+    def wanted(self) -> bool:
+        """Return whether lines go anywhere."""
+        return self._file >= 0
+
     def write(self, event: str, **fields: Any) -> None:
         """Append one line.
 
         Raises:
             LogError: it can't be written, for instance because the disk is full.
         """
-        if self._file < 0:
+        if not self.wanted:
             return
         line = canonical_json({"event": event, **fields}).encode("utf-8", "surrogatepass") + b"\n"
         with self._lock:

@@ -41,7 +41,6 @@ class Model:
     """Has a language model write the answer from the tool's schema and its nearest recorded calls."""
 
     order = 30
-    may_block = True
 
     def __init__(self, *, lm: Any = None, examples: int = 3, attempts: int = 2) -> None:
         """Choose who writes.
@@ -60,6 +59,11 @@ class Model:
         self._lm = lm
         self._examples = examples
         self._attempts = attempts
+
+    @property
+    def may_block(self) -> bool:
+        """Return whether there is anyone to wait for."""
+        return self._lm is not None
 
     def begin(self, cassette: Cassette, tool_set: ToolSet, seed: int) -> Model:
         """Return itself: what it knows of an episode comes with each call."""

@@ -40,7 +40,11 @@ class TieredBackend:
         self._tiers = dict(sorted(tiers.items(), key=lambda one: (one[1].order, one[0])))
         self._overlay = overlay
         self.cassette: Cassette = strict.cassette
-        self.may_block = any(tier.may_block for tier in tiers.values())
+
+    @property
+    def may_block(self) -> bool:
+        """Return whether an answer may take longer than an event loop can wait."""
+        return any(tier.may_block for tier in self._tiers.values())
 
     def tool_set(self, servers: Sequence[str]) -> ToolSet:
         """Return the recorded tools of ``servers``."""
