@@ -1,8 +1,8 @@
 """What serving a data set costs, as ratios to the SDK's own echo server in the same run.
 
-Both servers send the same answer of about 1.5 KB for the same call, over stdio and over streamable HTTP with the
-same settings. Compared is the CPU time of the server's process for each call. The served data set finds its
-episode, looks the call up in a cassette of 1,000 calls, and, in the last row, logs it.
+Both servers send the same answer of about 1.5 KB for the same call, over stdio and over streamable HTTP with
+the same settings. Compared is the CPU time of the server's process for each call. The served data set finds
+its episode, looks the call up in a cassette of 1,000 calls, and, in the last row, logs it.
 
     python benchmarks/serving.py [CALLS] [ROUNDS]
 """

@@ -37,7 +37,11 @@ class FaultyBackend:
         self.inner = inner
         self._faults = dict(sorted(faults.items()))
         self._seed = seed
-        self.may_block = bool(getattr(inner, "may_block", False))
+
+    @property
+    def may_block(self) -> bool:
+        """Return whether whoever answers may take longer than an event loop can wait."""
+        return bool(getattr(self.inner, "may_block", True))
 
     def episode(self, tool_set: ToolSet, seed: int = 0) -> FaultyEpisode:
         """Begin an episode; equal seeds and calls give equal faults."""

@@ -29,7 +29,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import JsonValue
 
@@ -72,6 +72,7 @@ __all__ = [
     "TierEpisode",
     "Trial",
     "UsesLive",
+    "UsesModel",
     "ValueSource",
     "World",
 ]
@@ -181,6 +182,14 @@ class UsesLive(Protocol):
 
     def use_live(self, backend: Backend) -> None:
         """Take ``backend`` for calls that the recordings can't answer; before the first episode."""
+
+
+@runtime_checkable
+class UsesModel(Protocol):
+    """A simulator or tier that can have a language model write answers, where it is given one."""
+
+    def use_model(self, lm: Any) -> None:
+        """Take ``lm``, a DSPy language model, for calls that nothing else answers; before the first episode."""
 
 
 @dataclass(frozen=True)

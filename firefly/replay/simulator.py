@@ -42,6 +42,8 @@ class _Answerer:
 class StrictSimulator:
     """A backend over a cassette. Safe to share between threads; episodes are not."""
 
+    may_block = False
+
     def __init__(self, cassette: Cassette, *, world: str = "") -> None:
         """Prepare to answer from ``cassette``.
 

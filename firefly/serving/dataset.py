@@ -72,11 +72,6 @@ class ServedDataset:
         self._offers: dict[str, Offer] = {}
 
     @property
-    def may_block(self) -> bool:
-        """Return whether some answers may take longer than an event loop can wait."""
-        return any(getattr(backend, "may_block", False) for backend in self._backends.values())
-
-    @property
     def tasks(self) -> Mapping[str, Task]:
         """Return the tasks by id."""
         return self._tasks

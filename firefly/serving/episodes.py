@@ -56,7 +56,7 @@ class ServedEpisode:
         self.offer = offer
         self.lock = anyio.Lock()
         """Held by a call that leaves the event loop's thread."""
-        self.may_block = bool(getattr(offer.backend, "may_block", False))
+        self.may_block = bool(getattr(offer.backend, "may_block", True))
         self.over = ""
         """Why it is over; empty while it is not."""
         self.last_used = 0.0

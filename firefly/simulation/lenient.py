@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from firefly.plugins import register
-from firefly.protocols import Backend, Tier, UsesLive
+from firefly.protocols import Backend, Tier, UsesLive, UsesModel
 from firefly.replay.cassette import Cassette
 from firefly.replay.simulator import StrictSimulator
 from firefly.simulation.overlay import Overlay
@@ -41,6 +42,12 @@ class Lenient:
         for tier in self._tiers.values():
             if isinstance(tier, UsesLive):
                 tier.use_live(backend)
+
+    def use_model(self, lm: Any) -> None:
+        """Give ``lm``, a DSPy language model, to the tiers that ask one."""
+        for tier in self._tiers.values():
+            if isinstance(tier, UsesModel):
+                tier.use_model(lm)
 
     def backend(self, cassette: Cassette) -> Backend:
         """Return a backend that answers from ``cassette`` and the tiers."""

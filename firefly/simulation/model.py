@@ -65,6 +65,10 @@ class Model:
         """Return whether there is anyone to wait for."""
         return self._lm is not None
 
+    def use_model(self, lm: Any) -> None:
+        """Take ``lm``, unless one was given before."""
+        self._lm = self._lm or lm
+
     def begin(self, cassette: Cassette, tool_set: ToolSet, seed: int) -> Model:
         """Return itself: what it knows of an episode comes with each call."""
         return self

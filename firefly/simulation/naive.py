@@ -28,6 +28,8 @@ class Naive:
 
 
 class _NaiveBackend:
+    may_block = False
+
     def __init__(self, cassette: Cassette) -> None:
         self.cassette = cassette
         self._answers: dict[tuple[ToolKey, str], Observation] = {}

@@ -57,8 +57,6 @@ def begin(simulator: Any, recorded: Cassette) -> Any:
 @pytest.mark.parametrize("name", ["strict", "lenient", "live", "naive"])
 def test_every_simulator_answers_the_recorded_episodes_as_they_were(name: str, recorded: Cassette) -> None:
     described = yaml.safe_load((ROOT / "conf" / "simulator" / f"{name}.yaml").read_text(encoding="utf-8"))
-    if name == "lenient":
-        described["tiers"]["model"]["lm"] = None
     assert faults(described) == []
     episode = begin(build(described), recorded)
     for step in recording([LIST, READ_A, READ_NONE, HARD], ("notes", "other")).steps:
@@ -196,6 +194,15 @@ def test_a_model_that_is_down_or_missing_leaves_a_miss(recorded: Cassette) -> No
         episode = begin(lenient(model=model), recorded)
         assert episode.call(call("notes", "read", name="q")).outcome == "miss"
         assert why in episode.evidence[0]["declined"]["model"]["why"]
+
+
+def test_a_model_may_come_later(recorded: Cassette) -> None:
+    lm, _ = scripted(written("here I am"))
+    simulator = lenient(model=Model(), nearest=Nearest(farthest=0.0))
+    assert not simulator.backend(recorded).may_block
+    simulator.use_model(lm)
+    assert simulator.backend(recorded).may_block, "whoever serves it leaves the event loop"
+    assert begin(simulator, recorded).call(call("notes", "read", name="q")).text == "here I am"
 
 
 # --- kept answers ------------------------------------------------------------------------------
