@@ -189,7 +189,7 @@ class UsesModel(Protocol):
     """A simulator or tier that can have a language model write answers, where it is given one."""
 
     def use_model(self, lm: Any) -> None:
-        """Take ``lm``, a DSPy language model, for calls that nothing else answers; before the first episode."""
+        """Take ``lm``, a DSPy language model, for calls that nothing else answers."""
 
 
 @dataclass(frozen=True)
