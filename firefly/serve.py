@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     try:
         with _one_error():
-            _serve(_composed(arguments[0], arguments[1:]))
+            _serve(composed(arguments[0], arguments[1:]))
     except _ERRORS as error:
         print(f"firefly serve: {explained(error, arguments[1:], config_folder(), 'serve')}", file=sys.stderr)
         return 1
@@ -69,7 +69,7 @@ def _one_error() -> Iterator[None]:
         raise found from None
 
 
-def _composed(dataset: str, overrides: Sequence[str]) -> dict[str, Any]:
+def composed(dataset: str, overrides: Sequence[str]) -> dict[str, Any]:
     """Return the plain configuration.
 
     Raises:
@@ -82,8 +82,8 @@ def _composed(dataset: str, overrides: Sequence[str]) -> dict[str, Any]:
             raise ConfigError(f"{one!r} is no KEY=VALUE. firefly serve --help lists the keys.")
     folder = str(Path(dataset).expanduser().absolute()).replace("\\", "\\\\").replace("'", "\\'")
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        composed = compose("serve", [*with_open_servers(overrides), f"dataset='{folder}'"])
-    plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+        found = compose("serve", [*with_open_servers(overrides), f"dataset='{folder}'"])
+    plain = OmegaConf.to_container(found, resolve=True, throw_on_missing=True)
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
 

@@ -16,7 +16,7 @@ from firefly.errors import ConfigError
 from firefly.protocols import Backend, Tier
 from firefly.replay.cassette import Cassette
 from firefly.replay.grading import grade
-from firefly.replay.records import Observation, Rollout, Step, ToolCall
+from firefly.replay.records import Observation, Rollout, State, Step, ToolCall
 from firefly.replay.simulator import StrictSimulator
 from firefly.replay.tool_set import ToolSet
 from firefly.simulation.lenient import Lenient
@@ -334,6 +334,22 @@ def test_live_servers_that_answer_otherwise_than_recorded_are_not_believed(recor
     assert episode.call(call("notes", "read", name="q")).outcome == "miss"
     why = episode.evidence[-1]["declined"]["live"]["why"]
     assert "call 1, notes/list, was answered otherwise" in why
+
+
+def test_a_sandbox_of_another_world_is_not_believed(recorded: Cassette) -> None:
+    class Elsewhere(_LiveEpisode):
+        @property
+        def steps(self) -> Sequence[Step]:
+            before = State(history="another fixture")
+            return [step.model_copy(update={"before": before}) for step in super().steps]
+
+    class LiveElsewhere(LiveNotes):
+        def episode(self, tool_set: ToolSet, seed: int = 0) -> Any:
+            return Elsewhere("")
+
+    episode = begin(live(LiveElsewhere()), recorded)
+    assert episode.call(call("notes", "read", name="q")).outcome == "miss"
+    assert "another world" in episode.evidence[-1]["declined"]["live"]["why"]
 
 
 def test_tiers_are_asked_in_their_order_and_each_says_why_it_declined(recorded: Cassette) -> None:
