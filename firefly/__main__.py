@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-VERBS = ("plugins", "score")
+VERBS = ("plugins", "score", "serve")
 
 
 def main() -> None:
@@ -46,6 +46,10 @@ def _verb(name: str) -> Callable[[Sequence[str]], int]:
         from firefly.replay.score import main as score
 
         return score
+    if name == "serve":
+        from firefly.serve import main as serve
+
+        return serve
     from firefly.plugin_list import main as plugins
 
     return plugins

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from firefly.components import TARGET, faults, validation_faults
 from firefly.errors import ConfigError
 from firefly.graph.annotations import Annotation, read_annotations
+from firefly.plugins import resolve
 
 STAGE_NAMES = (
     "catalog",
@@ -235,6 +236,11 @@ def check_config(plain: Mapping[str, Any]) -> RunConfig:
     for group in SINGLE_GROUPS:
         if isinstance(plain.get(group), Mapping) and TARGET not in plain[group]:
             found.append(f"{group}: has no {TARGET}. Choose an option of the group, e.g. {group}=NAME")
+    if not found and getattr(resolve(str(plain["simulator"][TARGET])).cls, "loose", False):
+        found.append(
+            "simulator: it answers beyond what the recordings prove, so tasks can't be checked with it. Take "
+            "simulator=strict here; others are for a finished data set: firefly serve DATASET simulator=NAME"
+        )
     if found or config is None:
         raise ConfigError("The configuration has faults:\n" + "\n".join(f"  {line}" for line in found))
     return config

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from firefly.replay.backend import Episode
+from firefly.replay.backend import Episode, made
 from firefly.replay.expressions import ExpressionError, evaluate
 from firefly.replay.parsers import parse
 from firefly.replay.records import EpisodeOutcome, Observation, Rollout, Task, ToolCall
@@ -42,13 +42,15 @@ def run_policy(policy: Policy, episode: Episode, task: Task, *, limit: int = 100
 
     A miss of the simulator, a passing trouble of a server, and more than ``limit`` calls end the
     episode with an outcome that has no reward: none of them is the policy's fault, or shown to it.
+    Faults on purpose are, and a call that one kept from being made is no part of the rollout.
     """
-    calls: list[ToolCall] = []
+    before = count = len(episode.steps)
 
     def act(call: ToolCall) -> Observation:
-        if len(calls) >= limit:
+        nonlocal count
+        if count - before >= limit:
             raise _EpisodeOverError("truncated")
-        calls.append(call)
+        count += 1
         observation = episode.call(call)
         if observation.outcome == "miss":
             raise _EpisodeOverError("miss")
@@ -59,8 +61,8 @@ def run_policy(policy: Policy, episode: Episode, task: Task, *, limit: int = 100
     try:
         answer = policy(task, act)
     except _EpisodeOverError as over:
-        return Rollout(calls=tuple(calls), outcome=over.outcome)
-    return Rollout(calls=tuple(calls), answer=answer)
+        return Rollout(calls=made(episode.steps[before:]), outcome=over.outcome)
+    return Rollout(calls=made(episode.steps[before:]), answer=answer)
 
 
 def gold_policy(task: Task, act: Act) -> JsonValue:

@@ -26,13 +26,14 @@ _ADDED = ("experiment", "values", "checks", "exporters")
 _SERVER_KEY = re.compile(r"servers\.[^=]+=")
 
 
-def explained(error: Exception, arguments: Sequence[str], folder: Path) -> str:
+def explained(error: Exception, arguments: Sequence[str], folder: Path, name: str = "config") -> str:
     """Return the message for a person; Hydra's own where there is nothing to add.
 
     Args:
         error: what Hydra raised while it composed the configuration.
         arguments: the command line.
         folder: the built-in configuration.
+        name: of the file that composes it.
     """
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, option = error.missing_cfg_file.rpartition("/")
@@ -41,12 +42,12 @@ def explained(error: Exception, arguments: Sequence[str], folder: Path) -> str:
             f"Choose one: {'+' if group in _ADDED else ''}{group}=NAME"
         )
     missing = _NO_SUCH_KEY.search(str(error))
-    known = _known_keys(missing[1], arguments, folder) if missing else ()
+    known = _known_keys(missing[1], arguments, folder, name) if missing else ()
     if missing is None or not known:
         return str(error)
-    parent, _, name = missing[1].rpartition(".")
+    parent, _, key = missing[1].rpartition(".")
     of = f" of {parent}" if parent else ""
-    return f"{missing[1]}: there is no such key{of}. {nearest(name, known)}"
+    return f"{missing[1]}: there is no such key{of}. {nearest(key, known)}"
 
 
 def with_open_servers(arguments: Sequence[str]) -> list[str]:
@@ -58,12 +59,12 @@ def with_open_servers(arguments: Sequence[str]) -> list[str]:
     return [f"++{one}" if _SERVER_KEY.match(one) else one for one in arguments]
 
 
-def _known_keys(key: str, arguments: Sequence[str], folder: Path) -> Sequence[str]:
+def _known_keys(key: str, arguments: Sequence[str], folder: Path, name: str) -> Sequence[str]:
     """Return the keys beside ``key`` as composed with the groups that the command line chooses."""
     groups = {path.name for path in folder.iterdir() if path.is_dir()}
     chosen = [one for one in arguments if one.lstrip("+").partition("=")[0] in groups]
     for overrides in (chosen, []):
-        found = _composed(overrides, folder)
+        found = _composed(overrides, folder, name)
         for part in key.split(".")[:-1]:
             found = found[part] if isinstance(found, DictConfig) and part in found else None
         if isinstance(found, DictConfig):
@@ -73,10 +74,10 @@ def _known_keys(key: str, arguments: Sequence[str], folder: Path) -> Sequence[st
     return ()
 
 
-def _composed(overrides: Sequence[str], folder: Path) -> Any:
+def _composed(overrides: Sequence[str], folder: Path, name: str) -> Any:
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(folder), version_base="1.3"):
-            return compose("config", list(overrides))
+            return compose(name, list(overrides))
     except (HydraException, OmegaConfBaseException):
         return None

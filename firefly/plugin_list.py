@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 
@@ -80,6 +81,12 @@ def all_components() -> tuple[Component, ...]:
 def _targets(folder: Path) -> Iterator[str]:
     for path in sorted(folder.rglob("*.yaml")):
         if path.relative_to(folder).parts[0] in KINDS:
-            content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-            if isinstance(content, dict) and TARGET in content:
-                yield str(content[TARGET])
+            yield from _targets_in(OmegaConf.to_container(OmegaConf.load(path), resolve=False))
+
+
+def _targets_in(content: Any) -> Iterator[str]:
+    if isinstance(content, dict):
+        if TARGET in content:
+            yield str(content[TARGET])
+        for value in content.values():
+            yield from _targets_in(value)

@@ -29,7 +29,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import JsonValue
 
@@ -47,7 +47,8 @@ from firefly.records import (
 )
 from firefly.replay.backend import Backend, Episode
 from firefly.replay.cassette import Cassette
-from firefly.replay.records import Recording, Task, Tool
+from firefly.replay.records import Miss, Observation, Recording, Step, Task, Tool, ToolCall
+from firefly.replay.tool_set import ToolSet
 
 __all__ = [
     "Backend",
@@ -57,14 +58,21 @@ __all__ = [
     "Episode",
     "Explorer",
     "Exporter",
+    "Fault",
     "Fingerprint",
     "Proposal",
     "Sampler",
     "Scorer",
     "ServerProvider",
     "Simulator",
+    "Situation",
     "TaskWriter",
+    "Tier",
+    "TierAnswer",
+    "TierEpisode",
     "Trial",
+    "UsesLive",
+    "UsesModel",
     "ValueSource",
     "World",
 ]
@@ -158,10 +166,99 @@ class TaskWriter(Protocol):
 
 
 class Simulator(Protocol):
-    """Makes the offline backend of a cassette."""
+    """Makes the offline backend of a cassette.
+
+    One that answers beyond what the recordings prove has an attribute ``loose`` that is true: no check of
+    a task may rely on it.
+    """
 
     def backend(self, cassette: Cassette) -> Backend:
         """Return a backend that answers from ``cassette``."""
+
+
+@runtime_checkable
+class UsesLive(Protocol):
+    """A simulator or tier that can make calls on the servers themselves, where it is given any."""
+
+    def use_live(self, backend: Backend) -> None:
+        """Take ``backend`` for calls that the recordings can't answer; before the first episode."""
+
+
+@runtime_checkable
+class UsesModel(Protocol):
+    """A simulator or tier that can have a language model write answers, where it is given one."""
+
+    def use_model(self, lm: Any) -> None:
+        """Take ``lm``, a DSPy language model, for calls that nothing else answers."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A call that the recordings don't answer, and what a tier may look at."""
+
+    call: ToolCall
+    tool: Tool
+    cassette: Cassette
+    made: Sequence[Step]
+    """The preceding calls of the episode with what was answered, by whichever tier."""
+    miss: Miss
+    """Why the recordings don't answer it, and which recorded calls are nearest."""
+    supposed_state: str
+    """The state as the tool sees it if every call that the recordings don't answer changed nothing."""
+
+
+@dataclass(frozen=True)
+class TierAnswer:
+    """What a tier has to say; never shown to the agent but for the observation."""
+
+    observation: Observation | None
+    """None: it has no answer."""
+    evidence: Mapping[str, JsonValue] = field(default_factory=dict)
+    """What the answer rests on, or why there is none."""
+
+
+class TierEpisode(Protocol):
+    """A tier within one episode. Not shared between threads."""
+
+    def answer(self, situation: Situation) -> TierAnswer:
+        """Return an answer, or none with the reason. Raises nothing for what a server or model does."""
+
+    def close(self) -> None:
+        """Give back what the episode holds."""
+
+
+class Tier(Protocol):
+    """Answers calls that the recordings don't, each answer marked as its own and never recorded."""
+
+    order: int
+    """Tiers are asked in this order, the most faithful first: 10 live servers, 20 recorded calls,
+    30 language models."""
+
+    @property
+    def may_block(self) -> bool:
+        """Return whether an answer may take longer than some milliseconds, too long for an event loop."""
+
+    def begin(self, cassette: Cassette, tool_set: ToolSet, seed: int) -> TierEpisode:
+        """Begin an episode."""
+
+
+class Fault(Protocol):
+    """A way in which calls go wrong, put on top of whoever answers."""
+
+    rate: float
+    """Share of the calls that it strikes, 0 to 1."""
+    tools: Sequence[str]
+    """Patterns of the tools it strikes, as ``server/tool`` with ``*`` and ``?``."""
+    reaches: bool
+    """Whether the struck call is made all the same, and only its answer goes wrong."""
+
+    def damage(self, observation: Observation | None, rng: Random) -> Observation:
+        """Return what the caller gets.
+
+        Args:
+            observation: the true answer; None where the call is not made (``reaches`` is false).
+            rng: for this call alone.
+        """
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def test_every_option_of_a_group_says_what_it_is_for() -> None:
 
 
 def test_options_of_groups_that_hold_several_have_a_package_of_their_own() -> None:
-    for group in ("checks", "values", "exporters"):
+    for group in ("checks", "values", "exporters", "faults"):
         for path in tracked(f"conf/{group}/*.yaml"):
             first = path.read_text(encoding="utf-8").splitlines()[0]
             assert first == f"# @package {group}.{path.stem}", path

@@ -6,12 +6,17 @@ else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
 from .records import Observation, Step, ToolCall
 from .tool_set import ToolSet
+
+FAULT = "fault"
+"""The tier of a step whose call was never made: a fault on purpose came in between."""
+DAMAGED = "damaged"
+"""The tier of a step whose call was made and answered; what the caller got was spoilt on purpose."""
 
 
 class Episode(Protocol):
@@ -42,3 +47,8 @@ class Backend(Protocol):
 
     def episode(self, tool_set: ToolSet, seed: int = 0) -> Episode:
         """Begin an episode over the servers of ``tool_set``."""
+
+
+def made(steps: Iterable[Step]) -> tuple[ToolCall, ...]:
+    """Return the calls that reached whoever answers: what a rollout is graded by."""
+    return tuple(step.call for step in steps if step.tier != FAULT)

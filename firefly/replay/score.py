@@ -1,4 +1,4 @@
-"""Grades a file of answers against a data set folder, offline: ``firefly score DATASET ANSWERS.jsonl``.
+"""Grades a file of answers against a data set folder, offline: ``firefly score DATASET ANSWERS.jsonl [LOG]``.
 
 Of the folder only ``tasks*/*.jsonl`` and ``cassette*/`` are read (``cassette_SPLIT`` for the tasks of a split
 that has one, else ``cassette``), and of a task row only its ``record`` (the task as exact JSON text) or,
@@ -22,10 +22,11 @@ from .errors import DatasetError, ReplayError
 from .grading import grade
 from .index import open_cassette
 from .records import EpisodeOutcome, Grade, Record, Rollout, Task, ToolCall
+from .served import LoggedEpisode, read_log
 from .simulator import StrictSimulator
 from .tool_set import ToolSet
 
-_USAGE = "usage: firefly score DATASET ANSWERS.jsonl"
+_USAGE = "usage: firefly score DATASET ANSWERS.jsonl [LOG of firefly serve]"
 _ANEW = "Copy the folder again from where it came, or export it anew."
 _SHOWN = 5
 """Tasks without an answer that are named."""
@@ -84,13 +85,18 @@ def load_dataset_tasks(folder: Path) -> dict[str, Task]:
         )
     found: dict[str, Task] = {}
     for path in files:
-        for task in _tasks_of(path):
+        for task in tasks_of(path):
             if found.setdefault(task.id, task) != task:
                 raise DatasetError(f"{path}: a second task with id {task.id}.")
     return found
 
 
-def _tasks_of(path: Path) -> Iterator[Task]:
+def tasks_of(path: Path) -> Iterator[Task]:
+    """Yield the tasks of one table.
+
+    Raises:
+        DatasetError: it can't be read, or a row is no task.
+    """
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
@@ -115,7 +121,7 @@ class Simulators:
             cassette = Path(folder) / f"cassette_{path.stem}"
             if cassette.is_dir():
                 own[path.stem] = StrictSimulator(open_cassette(cassette))
-                self._of |= {task.id: own[path.stem] for task in _tasks_of(path)}
+                self._of |= {task.id: own[path.stem] for task in tasks_of(path)}
         common = Path(folder) / "cassette"
         self._common = StrictSimulator(open_cassette(common)) if common.is_dir() else None
 
@@ -138,11 +144,16 @@ def _task(line: bytes, place: str) -> Task:
         raise DatasetError(f"{place} is not a task: {error}. {_ANEW}") from None
 
 
-def score(folder: Path, answers: Path) -> Score:
+def score(folder: Path, answers: Path, log: Path | None = None) -> Score:
     """Grade every usable line of ``answers``; what can't be used is told in ``faults``.
 
+    Args:
+        folder: the data set.
+        answers: one line for each answer.
+        log: of `firefly serve`, for lines that name an episode.
+
     Raises:
-        DatasetError: the folder or the file can't be read at all.
+        DatasetError: the folder or a file can't be read at all.
         CassetteError: the folder's cassette is damaged.
     """
     tasks = load_dataset_tasks(folder)
@@ -151,13 +162,14 @@ def score(folder: Path, answers: Path) -> Score:
     except OSError as error:
         raise DatasetError(f"The answers at {answers} can't be read: {error.strerror or error}.") from None
     simulators = Simulators(folder)
+    episodes = read_log(log) if log is not None else {}
     found = Score()
     seen: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            task, rollout, tools = _answer(line, tasks, simulators)
+            task, rollout, tools = _answer(line, tasks, simulators, episodes)
             if task.id in seen:
                 raise _FaultError(f"a second answer to {task.id}, first on line {seen[task.id]}")
         except _FaultError as fault:
@@ -176,7 +188,10 @@ class _FaultError(ValueError):
 
 
 def _answer(
-    line: bytes, tasks: Mapping[str, Task], simulators: Simulators
+    line: bytes,
+    tasks: Mapping[str, Task],
+    simulators: Simulators,
+    episodes: Mapping[str, LoggedEpisode],
 ) -> tuple[Task, Rollout, ToolSet | None]:
     try:
         row = json.loads(line)
@@ -201,11 +216,23 @@ def _answer(
         if not isinstance(calls, list):
             raise _FaultError('"calls" is not a list')
         fields["calls"] = [_call(one, number, tools) for number, one in enumerate(calls, start=1)]
+    elif "episode" in row:
+        fields |= _logged(row["episode"], task, episodes)
     try:
         return task, Rollout.model_validate(fields), tools
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise _FaultError(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from None
+
+
+def _logged(name: Any, task: Task, episodes: Mapping[str, LoggedEpisode]) -> dict[str, Any]:
+    episode = episodes.get(name) if isinstance(name, str) else None
+    if episode is None:
+        raise _FaultError(f"the log tells of no episode {name!r}" if episodes else "no log was given")
+    if episode.task not in (None, task.id):
+        raise _FaultError(f"episode {name!r} was begun for task {episode.task}")
+    calls = {"calls": episode.calls}
+    return calls if episode.outcome is None else {**calls, "outcome": episode.outcome}
 
 
 def _call(one: Any, number: int, tools: ToolSet | None) -> ToolCall:
@@ -248,17 +275,17 @@ def _totals(found: Score, tasks: int) -> Totals:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run ``firefly score DATASET ANSWERS.jsonl``; print one JSON line a task, then the totals.
+    """Run ``firefly score DATASET ANSWERS.jsonl [LOG]``; print one JSON line a task, then the totals.
 
     Returns:
         0 if every line could be used, 1 if some could not, 2 if no line could.
     """
-    if len(argv) != 2 or argv[0] in ("-h", "--help"):
+    if len(argv) not in (2, 3) or argv[0] in ("-h", "--help"):
         asked = bool(argv) and argv[0] in ("-h", "--help")
         print(f"{_USAGE}\n\n{__doc__}" if asked else _USAGE, file=sys.stdout if asked else sys.stderr)
         return 0 if asked else 2
     try:
-        found = score(Path(argv[0]), Path(argv[1]))
+        found = score(*map(Path, argv))
     except ReplayError as error:
         print(f"firefly score: {error}", file=sys.stderr)
         return 2

@@ -198,6 +198,16 @@ class SimulatedEpisode:
             self._steps.append(self._step(made))
         return tuple(self._steps)
 
+    def supposed_state(self, key: ToolKey) -> str:
+        """Return the state as a tool would see it had every call without an answer changed nothing.
+
+        Nothing proves that it is the state: for tiers that say so, never for an exact answer. Empty where
+        the tool's answers depend on no state, or none of its server's calls was recorded.
+        """
+        answerer = self._answerers.get(key)
+        state = None if answerer is None or answerer.stateless else self._states.get(answerer.scope)
+        return "" if answerer is None or state is None else state.id_for(answerer.levels)
+
     def close(self) -> None:
         """Do nothing: an episode holds nothing."""
 
@@ -280,7 +290,7 @@ class SimulatedEpisode:
 
     def _step(self, made: _Made) -> Step:
         before = self._history(made.scope, len(self._steps))
-        history = before if made.tier == "stateless" else digest([before, made.call.model_dump(mode="json")])
+        history = before if made.tier == "stateless" else _after(before, made.call)
         return Step(
             call=made.call,
             observation=made.observation,
@@ -297,6 +307,13 @@ class SimulatedEpisode:
                 return step.after.history
         state = self._states.get(scope)
         return state.start if state else ""
+
+
+def _after(history: str, call: ToolCall) -> str:
+    try:
+        return digest([history, call.model_dump(mode="json")])
+    except ValueError:  # NaN, which JSON lacks; the call was a miss, and nothing is looked up after it
+        return digest([history, repr(call.arguments)])
 
 
 def _why_lost(state: _ScopeState | None) -> str:

@@ -14,6 +14,7 @@ from firefly.replay.records import (
     Observation,
     Outcome,
     Provenance,
+    State,
     Step,
     Task,
     ToolCall,
@@ -36,7 +37,12 @@ class Answering:
         self.steps: list[Step] = []
 
     def call(self, call: ToolCall) -> Observation:
-        return self._answer(call)
+        observation = self._answer(call)
+        state = State(history="")
+        self.steps.append(
+            Step(call=call, observation=observation, schema_digest="", scope="", before=state, after=state)
+        )
+        return observation
 
     def close(self) -> None: ...
 
