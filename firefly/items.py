@@ -16,9 +16,10 @@ from pydantic import JsonValue
 
 from firefly import __version__
 from firefly.errors import ConfigError, RunError, StoreError
+from firefly.lm import Models, Spent
 from firefly.plugins import Component
 from firefly.records import Failure
-from firefly.replay.records import Record
+from firefly.replay.records import Record, digest
 from firefly.store import Store
 
 R = TypeVar("R", bound=Record)
@@ -82,14 +83,17 @@ def run_items(
     in_flight: int = 1,
     workers: int = 1,
     redo: bool = False,
+    models: Models | None = None,
 ) -> Results[R]:
     """Make every item that the store does not have; return all of them in item-id order.
 
     An item that raises becomes a `Failure`; errors that stop the run (a full disk, say) are raised
     after the items in flight have been kept. ``in_flight`` threads serve items that wait on something;
-    ``workers`` processes serve items that only compute, whose ``make`` must then be picklable.
+    ``workers`` processes serve items that only compute, whose ``make`` must then be picklable. What items
+    ask of ``models`` is recorded, and what they used is kept with them.
     """
     results: Results[R] = Results()
+    spending = f"{stage}-spent"
     made: dict[str, list[R]] = {}
     missing: list[tuple[Item[R], str]] = []
     for item in items:
@@ -100,6 +104,8 @@ def run_items(
         else:
             made[item.id] = kept
             results.reused += 1
+            if models is not None:
+                models.ledger.use(stage, store.get(spending, key, Spent) or ())
 
     computed = _compute([item for item, _ in missing], workers) if workers > 1 and len(missing) > 1 else {}
 
@@ -108,10 +114,21 @@ def run_items(
             kept = None if redo else store.get(stage, key, record)
             if kept is not None:
                 return kept, False
+            if models is not None:
+                return _recorded(models, item, key), True
             records = computed.pop(item.id)() if item.id in computed else list(item.make())
             if item.finished(records):
                 store.put(stage, key, item.id, records)
             return records, True
+
+    def _recorded(models: Models, item: Item[R], key: str) -> list[R]:
+        def keep(records: Sequence[R], spent: Sequence[Spent]) -> None:
+            if item.finished(records):
+                if spent:
+                    store.put(spending, key, item.id, spent)
+                store.put(stage, key, item.id, records)
+
+        return models.make(stage, item.id, _shape(item, shaped_by), item.make, keep)[0]
 
     pending: dict[Future[tuple[list[R], bool]], Item[R]] = {}
     fatal: BaseException | None = None
@@ -148,6 +165,13 @@ def run_items(
     results.records = {item_id: made[item_id] for item_id in sorted(made)}
     results.failures.sort(key=lambda failure: failure.item)
     return results
+
+
+def _shape(item: Item[R], shaped_by: JsonValue) -> str:
+    """Return what shapes an item but for versions and addresses: who goes on may have been updated."""
+    assert isinstance(shaped_by, dict)
+    stable = {name: value for name, value in shaped_by.items() if name not in ("sources", "addresses")}
+    return digest([item.shaped_by, stable])
 
 
 def missing_items(

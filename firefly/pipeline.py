@@ -135,6 +135,8 @@ def run(config: RunConfig, folder: Path) -> Run:
     state = Run(config, folder)
     flow = list(unroll(config.rounds, config.until))
     try:
+        if state.models is not None and config.mode == "run":
+            state.models.check()
         division = divide(config, state.specs)
         if config.mode == "plan":
             wiring.plan(state)
@@ -165,7 +167,7 @@ def _run_parts(state: Run, division: Division, flow: Sequence[StageInstance]) ->
     try:
         for part in division.parts:
             log.info("split %s", part.split)
-            parts.append(Run(part.config, state.folder, part))
+            parts.append(Run(part.config, state.folder, part, state.models))
             try:
                 _walk(parts[-1], flow)
             except RunError as error:

@@ -33,6 +33,7 @@ KINDS = (
     "explorer",
     "exporters",
     "fingerprint",
+    "lm",
     "parser",
     "sampler",
     "scorer",
