@@ -283,7 +283,18 @@ class Run:
     def config_digest(self) -> str:
         """Return the digest of everything in the configuration that shapes the data set."""
         plain = self.config.model_dump(mode="json")
-        for name in ("store", "cache", "parallel", "redo", "mode", "until", "offline", "dataset", "lm", "budget"):
+        for name in (
+            "store",
+            "cache",
+            "parallel",
+            "redo",
+            "mode",
+            "until",
+            "offline",
+            "dataset",
+            "lm",
+            "budget",
+        ):
             plain.pop(name)
         if self.models is not None:
             plain["lm"] = self.models.settings.shape

@@ -108,9 +108,7 @@ def graph(run: Run) -> None:
             )
             for server, keys in by_server.items()
         ]
-    scored = tried(
-        run.items_of(items, Edge, waits=run.asks, computes=not run.asks).all, run.explorations
-    )
+    scored = tried(run.items_of(items, Edge, waits=run.asks, computes=not run.asks).all, run.explorations)
     run.scored_edges = annotated(scored, limits.annotations, knowledge)
     run.edges = prune(
         run.scored_edges,

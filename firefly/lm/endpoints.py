@@ -133,7 +133,11 @@ class Endpoint(Connection):
         from dspy.lm15 import materialize_response
 
         target = self._opened()
-        return materialize_response(target.stream(request), request) if self._stream else target.complete(request)
+        return (
+            materialize_response(target.stream(request), request)
+            if self._stream
+            else target.complete(request)
+        )
 
     def close(self) -> None:
         """Close the connections that are not in use."""

@@ -10,8 +10,8 @@ from firefly.errors import EndpointError, RunError, StoreError, TranscriptError
 from firefly.lm.connection import Connection
 from firefly.lm.ledger import Ledger, Spent, tokens_of
 from firefly.lm.pace import Pace, backoff
-from firefly.lm.wire import prompt_letters, read_response, write_request, write_response
 from firefly.lm.transcript import unwritable
+from firefly.lm.wire import prompt_letters, read_response, write_request, write_response
 from firefly.lm.work import StopRun, Work, current_work
 from firefly.replay.records import digest
 
@@ -142,9 +142,7 @@ class Engine:
 
     # --- the endpoint ---------------------------------------------------------------------------
 
-    def _send(
-        self, request: Request, plain: dict[str, Any], work: Work | None, keep: Any = None
-    ) -> Response:
+    def _send(self, request: Request, plain: dict[str, Any], work: Work | None, keep: Any = None) -> Response:
         connection = self._door.connection
         tokens = prompt_letters(plain) // 4
         price = connection.price
@@ -246,7 +244,9 @@ def _fatal(error: Exception, connection: Connection) -> RunError | None:
         )
     missing = getattr(error, "status", None) == 404
     if isinstance(error, lm15.UnsupportedModelError) or missing:
-        return EndpointError(f"{where} has no model {connection.model!r}: {said}. Set lm.model, or lm.base_url.")
+        return EndpointError(
+            f"{where} has no model {connection.model!r}: {said}. Set lm.model, or lm.base_url."
+        )
     return None
 
 
@@ -276,4 +276,3 @@ def _as_error(recorded: dict[str, Any]) -> Exception:
     error: Exception = kind.__new__(kind)
     lm15.LM15Error.__init__(error, recorded["message"])
     return error
-

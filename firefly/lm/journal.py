@@ -2,9 +2,9 @@
 
 An item that asks models and calls tools must see the same results when it is made again after a kill, or
 its requests would differ from those already answered. Its calls are answered from the journal as long as
-they are the recorded ones. When the journal ends, the calls are executed anew in a fresh episode, so that
-the servers stand where they stood (a write item rebuilds its sandbox), and compared with the journal. On
-the first difference the item begins again. A replayed run never goes further than the journal.
+they are the recorded ones. With its last one, the calls are executed anew in a fresh episode, so that the
+servers stand where they stood (a write item rebuilds its sandbox), and compared with the journal. On the
+first difference the item begins again. A replayed run never goes further than the journal.
 """
 
 from __future__ import annotations
@@ -73,6 +73,8 @@ class _Journaled:
             if step.call != call:
                 self._differs(f"it called {_name(step.call)} there, and calls {_name(call)} now")
             self._steps.append(step)
+            if len(self._steps) == len(self._recorded) and not self._work.replays:
+                self._caught_up()  # before a model is asked what it would not be asked in another world
             return step.observation
         if self._work.replays:
             self._differs(f"it made {position} calls, and makes one more now: {_name(call)}")

@@ -140,12 +140,20 @@ class Ledger:
                         "finished is kept; run the same command again to spend as much again, or set "
                         f"budget.{name} higher."
                     )
-            self._under_way = [self._under_way[0] + 1, self._under_way[1] + tokens, self._under_way[2] + (usd or 0.0)]
+            self._under_way = [
+                self._under_way[0] + 1,
+                self._under_way[1] + tokens,
+                self._under_way[2] + (usd or 0.0),
+            ]
 
     def settle(self, tokens: int, usd: float | None, stage: str, spent: Spent | None) -> None:
         """Replace the reckoned request by what it took; None: it failed."""
         with self._lock:
-            self._under_way = [self._under_way[0] - 1, self._under_way[1] - tokens, self._under_way[2] - (usd or 0.0)]
+            self._under_way = [
+                self._under_way[0] - 1,
+                self._under_way[1] - tokens,
+                self._under_way[2] - (usd or 0.0),
+            ]
             if spent is not None:
                 _add(self._sent, stage, spent)
                 taken = (spent.calls, spent.input_tokens + spent.output_tokens, spent.usd or 0.0)

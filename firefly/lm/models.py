@@ -54,7 +54,9 @@ class Settings:
             for role, value in others.items()
             if isinstance(value, Mapping) and value
         }
-        strange = tuple(key for key, value in others.items() if not (value is None or isinstance(value, Mapping)))
+        strange = tuple(
+            key for key, value in others.items() if not (value is None or isinstance(value, Mapping))
+        )
         return cls(
             mode, Path(folder) if folder is not None else None, own if TARGET in own else None, roles, strange
         )
@@ -217,7 +219,12 @@ class Models:
         with self._lock:
             if role not in self._doors:
                 alike = next(
-                    (door for other, door in self._doors.items() if self.settings.described(other) == described), None
+                    (
+                        door
+                        for other, door in self._doors.items()
+                        if self.settings.described(other) == described
+                    ),
+                    None,
                 )
                 self._doors[role] = alike or Door(build(dict(described)))
             return self._doors[role]

@@ -27,7 +27,7 @@ def backoff(attempt: int, asked: float | None) -> float:
             whole of it, so that requests that failed together do not return together.
 
     """
-    jitter = random.random()  # noqa: S311 - decides when, never what
+    jitter = random.random()
     if asked is not None:
         return min(asked, _PATIENCE) * (1 + 0.1 * jitter)
     return min(_LONGEST, 0.5 * 2.0**attempt) * (0.5 + 0.5 * jitter)

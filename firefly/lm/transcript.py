@@ -120,7 +120,9 @@ class ItemLog:
         if not best:
             return f"nothing is recorded of role {role} for this item"
         changed = [
-            line[:160] for line in difflib.unified_diff(best, asked, n=0, lineterm="") if line[:2] not in _HEADS
+            line[:160]
+            for line in difflib.unified_diff(best, asked, n=0, lineterm="")
+            if line[:2] not in _HEADS
         ]
         return f"the nearest recorded request differs in: {' '.join(changed[:4])}"
 

@@ -11,7 +11,6 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import dspy
     from dspy.lm15 import Request, Response
 
 __all__ = ["prompt_letters", "read_response", "the_dspy", "write_request", "write_response"]

@@ -20,7 +20,7 @@ from firefly.lm.transcript import ItemLog
 __all__ = ["RestartItem", "StopRun", "Work", "current_work", "working"]
 
 
-class StopRun(BaseException):  # noqa: N818 - no error of the item, and no handler of errors may keep it
+class StopRun(BaseException):
     """Ends the run from within an item, whatever the item's code catches."""
 
     def __init__(self, error: FireflyError) -> None:
@@ -28,7 +28,7 @@ class StopRun(BaseException):  # noqa: N818 - no error of the item, and no handl
         self.error = error
 
 
-class RestartItem(BaseException):  # noqa: N818 - as above
+class RestartItem(BaseException):
     """What happens now differs from the item's journal: it begins again, without the journal."""
 
 
