@@ -16,6 +16,7 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic.errors import PydanticUserError
+from pydantic_core import SchemaError
 
 from firefly.errors import ConfigError, PluginError, nearest
 from firefly.plugins import Component, resolve
@@ -77,6 +78,15 @@ def build(config: Any, supplied: Mapping[str, Any] | None = None) -> Any:
 def wanting(config: Any, name: str) -> list[Component]:
     """Return the components that ``config`` describes to which the run supplies the keyword ``name``."""
     return [one for one in source_digest_targets(config) if name in _supplied_to(one)]
+
+
+def descriptions(config: Any, name: str) -> list[Mapping[str, Any]]:
+    """Return the descriptions inside ``config`` of the components to which the run supplies ``name``."""
+    return [
+        described
+        for _, described in _descriptions(config, ())
+        if name in _supplied_to(resolve(str(described[TARGET])))
+    ]
 
 
 def keywords(target: str) -> frozenset[str]:
@@ -168,7 +178,7 @@ def _signature_model(component: Component, arguments: Mapping[str, Any]) -> type
     config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
     try:
         return create_model(component.name, __config__=config, **fields)
-    except PydanticUserError:
+    except (PydanticUserError, SchemaError):  # a hint that no value can be checked against
         unchecked: dict[str, Any] = {name: (Any, default) for name, (_, default) in fields.items()}
         return create_model(component.name, __config__=config, **unchecked)
 

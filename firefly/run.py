@@ -9,11 +9,11 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from firefly.components import TARGET, build, source_digest_targets, wanting
-from firefly.config import RunConfig
+from firefly.components import TARGET, build, descriptions, source_digest_targets, wanting
+from firefly.config import PLURAL_GROUPS, SINGLE_GROUPS, RunConfig
 from firefly.items import Item, Results, missing_items, run_items, source_digest
 from firefly.knowledge import Knowledge
-from firefly.lm import JournaledBackend, Models
+from firefly.lm import Estimate, JournaledBackend, Models
 from firefly.lm.models import Settings
 from firefly.plugins import resolve
 from firefly.records import (
@@ -25,7 +25,7 @@ from firefly.records import (
     SubDag,
     Verdict,
 )
-from firefly.replay.records import Record, Recording, Task, canonical_json, digest
+from firefly.replay.records import Record, Recording, Task, Tool, canonical_json, digest
 from firefly.store import Store
 from firefly.values.weights import of_explorations
 
@@ -196,6 +196,16 @@ class Run:
         """Return the backend of items that ask models: tool results are recorded with their answers."""
         profiles = {profile.key: profile for report in self.probe_reports for profile in report.profiles}
         return JournaledBackend(backend, profiles)
+
+    def estimates(self, tools: Sequence[Tool]) -> list[Estimate]:
+        """Return what the components that ask models would take, as far as they can tell beforehand."""
+        found = []
+        for group in (*SINGLE_GROUPS, *PLURAL_GROUPS):
+            for described in descriptions(self.config.shaping(group), "models"):
+                component = build(described, self._supplied)
+                if hasattr(component, "estimate"):
+                    found.append(component.estimate(tools))
+        return found
 
     def described(self, group: str) -> str:
         """Return the JSON text of a single group's component."""

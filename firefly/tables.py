@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -27,6 +28,8 @@ def print_tables(run: Run) -> None:
     for line in [*left_out(run.listings), *warnings(run.listings)]:
         print(line)
     if run.config.mode == "plan":
+        if run.models is not None:
+            print(_planned(json.loads((run.folder / "plan.json").read_text(encoding="utf-8"))["lm"]))
         print(f"plan: {run.folder / 'plan.json'}")
         return
     print()
@@ -78,12 +81,44 @@ def print_tables(run: Run) -> None:
     if found["without_task"] and "probing" in run.seconds:
         print()
         print(_table(("no task of", "why"), sorted(found["without_task"].items())))
+    if "lm" in found:
+        print(f"\n{_spending(found['lm'])}")
     if run.failures:
         print(f"\n{len(run.failures)} items failed and were left out; see {run.folder / 'failures.jsonl'}")
     print()
     print(f"summary: {run.folder / 'summary.json'}")
     if run.dataset is not None:
         print(f"dataset: {run.dataset}")
+
+
+def _spending(found: dict[str, Any]) -> str:
+    """Return the ledger as a table: what the data took, and what of it this command sent."""
+    columns = ("calls", "input_tokens", "output_tokens", "usd")
+
+    def cells(row: dict[str, Any]) -> list[str]:
+        return ["unknown" if row[one] is None else f"{row[one]:g}" if one == "usd" else str(row[one]) for one in columns]
+
+    rows = [(row["stage"], row["role"], row["model"], *cells(row)) for row in found["used"]["rows"]]
+    rows += [
+        (name, "", "", *cells(found[part]["total"]))
+        for name, part in (("in all", "used"), ("sent by this command", "sent"))
+    ]
+    return _table(("models", "role", "model", "calls", "input tokens", "output tokens", "US dollars"), rows)
+
+
+def _planned(found: dict[str, Any]) -> str:
+    rows = [
+        (
+            row["role"],
+            row["model"],
+            str(row["calls"]),
+            str(row["input_tokens"]),
+            str(row["output_tokens"]),
+            "unknown" if row["usd"] is None else f"{row['usd']:.4f}",
+        )
+        for row in found["estimates"]
+    ]
+    return "\n" + _table(("would ask", "model", "calls", "input tokens", "output tokens", "US dollars"), rows)
 
 
 def _share(largest: dict[str, Any]) -> str:
