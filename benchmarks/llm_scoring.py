@@ -2,8 +2,9 @@
 
 Counts requests and input tokens (letters / 4, schema and instructions included) of the scorer of
 ``scorer=llm`` over all ordered pairs of the tools in a file, against a request for each pair in the same
-form, and against the bare instructions with both tools' whole declarations. Nothing is sent. With labels it also says how
-many of the true pairs are on the shortlist; fields are not observed here, so this is the lower bound.
+form, and against the bare instructions with both tools' whole declarations. Nothing is sent. With labels
+it also says how many of the true pairs are on the shortlist; fields are not observed here, so this is the
+lower bound.
 
     python benchmarks/llm_scoring.py TOOLS.json [--labels LABELS.json]
 

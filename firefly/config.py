@@ -271,7 +271,8 @@ def _model_faults(plain: Mapping[str, Any]) -> list[str]:
             without = f", or use what asks none: {group}={_WITHOUT[group]}" if group in _WITHOUT else ""
             found.append(
                 f"{group}: {one.kind}={one.name} asks a language model, and none is chosen. Choose one, e.g. "
-                f"lm=ollama lm.model=NAME, lm=openai, or lm=openai_compatible lm.base_url=URL lm.model=NAME{without}"
+                f"lm=ollama lm.model=NAME, lm=openai, or lm=openai_compatible lm.base_url=URL "
+                f"lm.model=NAME{without}"
             )
     return found
 

@@ -96,7 +96,7 @@ def _spending(found: dict[str, Any]) -> str:
     columns = ("calls", "input_tokens", "output_tokens", "usd")
 
     def cells(row: dict[str, Any]) -> list[str]:
-        return ["unknown" if row[one] is None else f"{row[one]:g}" if one == "usd" else str(row[one]) for one in columns]
+        return [_dollars(row[one]) if one == "usd" else str(row[one]) for one in columns]
 
     rows = [(row["stage"], row["role"], row["model"], *cells(row)) for row in found["used"]["rows"]]
     rows += [
@@ -104,6 +104,10 @@ def _spending(found: dict[str, Any]) -> str:
         for name, part in (("in all", "used"), ("sent by this command", "sent"))
     ]
     return _table(("models", "role", "model", "calls", "input tokens", "output tokens", "US dollars"), rows)
+
+
+def _dollars(amount: float | None) -> str:
+    return "unknown" if amount is None else f"{amount:.4g}"
 
 
 def _planned(found: dict[str, Any]) -> str:
@@ -114,7 +118,7 @@ def _planned(found: dict[str, Any]) -> str:
             str(row["calls"]),
             str(row["input_tokens"]),
             str(row["output_tokens"]),
-            "unknown" if row["usd"] is None else f"{row['usd']:.4f}",
+            _dollars(row["usd"]),
         )
         for row in found["estimates"]
     ]

@@ -58,7 +58,8 @@ class Asked:
     """Asks a language model which candidates a source could feed, by which parameter and field.
 
     Only the likeliest candidates are shown, so that a request stays short: of the source's own server, and of
-    the others, those for which a cheap scorer has the best edge. What the model says of tools, parameters or fields that do not exist is dropped.
+    the others, those for which a cheap scorer has the best edge. What the model says of
+    tools, parameters or fields that do not exist is dropped.
     """
 
     def __init__(
@@ -187,7 +188,7 @@ def _kind(parameter: Parameter) -> str:
 
 
 def _short(text: str, most: int) -> str:
-    first = re.split(r"(?<=[.!?])\s|\n", " ".join(text.split("\n\n")[0].split()), maxsplit=1)[0]
+    first = re.split(r"(?<=[.!?])\s|\n", " ".join(text.split("\n\n", maxsplit=1)[0].split()), maxsplit=1)[0]
     return first if len(first) <= most else first[: most - 1] + "…"
 
 

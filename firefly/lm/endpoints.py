@@ -40,7 +40,7 @@ class Endpoint(Connection):
     """Whether the prices of ``prices.yaml`` are this endpoint's."""
     own_price: ClassVar[tuple[float, float] | None] = None
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a key of the YAML
         self,
         *,
         model: str,
@@ -124,8 +124,8 @@ class Endpoint(Connection):
             socket.create_connection((host, port), timeout=10).close()
         except OSError as error:
             raise EndpointError(
-                f"Nobody answers at {self.where} (lm.base_url): {error.strerror or error}. Start the server, or "
-                f"correct the address. {KEYLESS}"
+                f"Nobody answers at {self.where} (lm.base_url): {error.strerror or error}. Start the server, "
+                f"or correct the address. {KEYLESS}"
             ) from error
 
     def complete(self, request: Request) -> Response:

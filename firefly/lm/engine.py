@@ -96,7 +96,7 @@ class Engine:
         if config.max_tokens is None and settings.max_tokens is not None:
             changes["max_tokens"] = settings.max_tokens
         if config.reasoning is None and settings.reasoning is not None:
-            changes["reasoning"] = Reasoning(effort=settings.reasoning)  # type: ignore[arg-type]
+            changes["reasoning"] = Reasoning(effort=settings.reasoning)
         if settings.extra_body:
             changes["extensions"] = {**settings.extra_body, **(config.extensions or {})}
         return replace(request, config=replace(config, **changes)) if changes else request
@@ -121,8 +121,8 @@ class Engine:
         if work.replays:
             raise TranscriptError(
                 f"lm.mode=replay: the transcript has no answer to a request of role {self.role} for item "
-                f"{work.item} of {work.stage} ({log.path}); {log.nearest(self.role, plain)}. Use the version, "
-                "configuration and servers it was recorded with, or lm.mode=record to ask the model."
+                f"{work.item} of {work.stage} ({log.path}); {log.nearest(self.role, plain)}. Use the "
+                "version, configuration and servers it was recorded with, or lm.mode=record to ask the model."
             )
         entry = {
             "role": self.role,
@@ -216,7 +216,7 @@ class Engine:
 # --- what failures mean -----------------------------------------------------------------------
 
 
-def _passes(error: Exception) -> bool:
+def _passes(error: Any) -> bool:
     """Return whether the same request may well succeed later."""
     from dspy import lm15
 
@@ -239,8 +239,8 @@ def _fatal(error: Exception, connection: Connection) -> RunError | None:
         return EndpointError(f"{where} does not accept {named}: {said}. {KEYLESS}")
     if isinstance(error, lm15.BillingError):
         return EndpointError(
-            f"The account behind {where} ({key or 'no key'}) is used up: {said}. Everything finished is kept; "
-            "run the same command again once it is topped up."
+            f"The account behind {where} ({key or 'no key'}) is used up: {said}. Everything finished is "
+            "kept; run the same command again once it is topped up."
         )
     missing = getattr(error, "status", None) == 404
     if isinstance(error, lm15.UnsupportedModelError) or missing:
@@ -259,8 +259,8 @@ def _unreachable(error: Exception, connection: Connection, failed: int) -> str:
     if _nobody_there(error):
         return f"Nobody answers at {connection.where} (lm.base_url): {said}. {KEYLESS}"
     return (
-        f"{failed} requests in a row failed at {connection.where}, the last with: {said}. Everything finished "
-        f"is kept; run the same command again once it answers. {KEYLESS}"
+        f"{failed} requests in a row failed at {connection.where}, the last with: {said}. Everything "
+        f"finished is kept; run the same command again once it answers. {KEYLESS}"
     )
 
 
@@ -268,11 +268,12 @@ KEYLESS = "Without a model: leave out lm=... and what asks one (python -m firefl
 """The way on without any model."""
 
 
-def _as_error(recorded: dict[str, Any]) -> Exception:
+def _as_error(recorded: dict[str, Any]) -> Any:
     from dspy import lm15
 
-    found = getattr(lm15, str(recorded["type"]), None)
-    kind = found if isinstance(found, type) and issubclass(found, lm15.LM15Error) else lm15.ProviderError
-    error: Exception = kind.__new__(kind)
+    found: Any = getattr(lm15, str(recorded["type"]), None)
+    known = isinstance(found, type) and issubclass(found, lm15.LM15Error)
+    kind: Any = found if known else lm15.ProviderError
+    error = kind.__new__(kind)  # its constructor would add advice to a message that has it already
     lm15.LM15Error.__init__(error, recorded["message"])
     return error

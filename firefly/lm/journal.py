@@ -117,8 +117,9 @@ class _Journaled:
             raise RestartItem(how)
         raise StopRun(
             TranscriptError(
-                f"lm.mode=replay: item {self._work.item} of {self._work.stage} differs from its journal in episode "
-                f"{self._number} ({self._log.path}): {how}. Use the version and configuration it was recorded with."
+                f"lm.mode=replay: item {self._work.item} of {self._work.stage} differs from its journal in "
+                f"episode {self._number} ({self._log.path}): {how}. Use the version and configuration that "
+                "it was recorded with."
             )
         )
 

@@ -168,7 +168,7 @@ class Ledger:
                 _add(self._used, stage, row)
 
     def count(self, role: str, what: str) -> None:
-        """Count an event: ``recorded`` (answered from the transcript), ``sent_again``, or a kind of failure."""
+        """Count an event: ``recorded`` (the transcript answered), ``sent_again``, or a kind of failure."""
         with self._lock:
             self._counts[role][what] += 1
 

@@ -155,9 +155,14 @@ class Models:
     # --- items ----------------------------------------------------------------------------------
 
     def make(
-        self, stage: str, item: str, shape: str, make: Callable[[], Sequence[R]], keep: Callable[..., None]
-    ) -> tuple[list[R], list[Spent]]:
-        """Make one item with everything recorded; return its records and what it used.
+        self,
+        stage: str,
+        item: str,
+        shape: str,
+        make: Callable[[], Sequence[R]],
+        keep: Callable[[Sequence[R], Sequence[Spent]], None],
+    ) -> list[R]:
+        """Make one item with everything recorded; return its records.
 
         Args:
             stage: the stage (or part of one).
@@ -200,7 +205,7 @@ class Models:
                 if log is not None and not replays:
                     log.finish()
                     log.close()
-                return records, work.tally.rows
+                return records
         raise RunError(f"Item {item} of {stage} differs from its journal each time; set redo=[{stage}].")
 
     def close(self) -> None:

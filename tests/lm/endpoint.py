@@ -303,7 +303,9 @@ def _finish(reply: Reply) -> str:
 
 
 if __name__ == "__main__":
-    serving = Endpoint(lambda chat: Reply("ok", delay=float(sys.argv[2])), int(sys.argv[1]))
+    serving = Endpoint(
+        lambda chat: Reply("[[ ## answer ## ]]\nok", delay=float(sys.argv[2])), int(sys.argv[1])
+    )
     print(serving.url, flush=True)
     serving.start()
     while True:

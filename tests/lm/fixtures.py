@@ -37,9 +37,7 @@ def models(
 def make(models: Models, item: str, act: Callable[[], R], *, shape: str = "shape") -> R:
     """Do ``act`` as the work on one item, and keep it."""
     kept: list[Sequence[Spent]] = []
-    (found,), _ = models.make(
-        "stage", item, shape, lambda: [act()], lambda records, spent: kept.append(spent)
-    )
+    (found,) = models.make("stage", item, shape, lambda: [act()], lambda records, spent: kept.append(spent))
     return found
 
 

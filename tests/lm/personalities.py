@@ -150,7 +150,7 @@ def wrong_types(inner: Personality) -> Personality:
 
 
 def lies(inner: Personality) -> Personality:
-    """Does the right calls, and then says other things than it saw: every number and quoted word is changed."""
+    """Does the right calls, then says other things than it saw: every number and quoted word is changed."""
 
     def lie(text: str) -> str:
         changed = re.sub(

@@ -10,7 +10,7 @@ from tests.lm.endpoint import Chat
 
 
 def passed(chat: Chat) -> list[dict[str, Any]]:
-    """Fields of the source whose last word is called like a parameter of a candidate (the scorer's question)."""
+    """The scorer's question: fields of the source that are called like a parameter of a candidate."""
     text = chat.said_by("user")[-1]
     fields = [
         (int(number), path.split(".")[-1]) for number, path in re.findall(r"^field (\d+): (\S+)", text, re.M)
