@@ -75,10 +75,10 @@ def main(in_flight: int, rounds: int) -> None:
             texts = [f"{PROMPT} {turn} {number}" for number in range(40)]
 
             def through_ours(texts: list[str] = texts, turn: int = turn) -> None:
-                def act() -> list[None]:
+                def all_asked() -> list[None]:
                     return [ask(models.lm("explorer"), text) for text in texts]  # type: ignore[func-returns-value]
 
-                models.make("stage", f"item {turn}", "shape", act, lambda records, spent: None)
+                models.make("stage", f"item {turn}", "shape", all_asked, lambda records, spent: None)
 
             def through_dspy(texts: list[str] = texts) -> None:
                 for text in texts:

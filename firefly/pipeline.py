@@ -56,7 +56,7 @@ STAGES = (
         ("listings", "probe_reports", "explorations"),
         "edges",
         ("candidates", "scorer"),
-        ("graph", "values"),
+        ("graph", "lm", "values"),
         in_rounds=True,
     ),
     Stage("sampling", wiring.sampling, ("edges",), "sub_dags", ("sampler",), ("sampling",), in_rounds=True),
