@@ -136,7 +136,12 @@ def run(config: RunConfig, folder: Path) -> Run:
     flow = list(unroll(config.rounds, config.until))
     try:
         if state.models is not None and config.mode == "run":
-            state.models.check()
+            if state.someone_asks:
+                state.models.check()
+            else:
+                log.warning(
+                    "lm: a language model is chosen, but nothing in this run asks one (scorer=llm would)"
+                )
         division = divide(config, state.specs)
         if config.mode == "plan":
             wiring.plan(state)

@@ -188,6 +188,13 @@ class Run:
         return {} if self.models is None else {"models": self.models}
 
     @property
+    def someone_asks(self) -> bool:
+        """Return whether any component of the run asks a language model."""
+        return any(
+            wanting(self.config.shaping(group), "models") for group in (*SINGLE_GROUPS, *PLURAL_GROUPS)
+        )
+
+    @property
     def asks(self) -> bool:
         """Return whether a component of the current stage asks a language model."""
         return self._asks

@@ -57,6 +57,12 @@ def test_a_model_that_can_not_be_asked_is_one_message(
     assert "sk-123-abc" not in done.stderr + written
 
 
+def test_a_model_that_nobody_asks_needs_no_key(tmp_path: Path) -> None:
+    done = firefly(*SMALL[:-1], "lm=openai", "until=catalog", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "nothing in this run asks one" in done.stderr
+
+
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Endpoint, dict[str, bytes]]:
     """A folder with a finished run, the endpoint it asked (gone by now), and its data set."""
