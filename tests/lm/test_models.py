@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -386,3 +388,39 @@ def test_the_competent_agent_takes_arguments_from_what_it_saw_and_tries_again_af
         ("get_order", {"order_id": "A-1"}),
         ("get_order", {"order_id": "A-2"}),
     ]
+
+
+def test_a_model_of_anthropic_is_asked_in_its_own_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sesame-123")
+    asked = {}
+
+    class Messages(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *arguments: Any) -> None:
+            pass
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            asked.update(path=self.path, key=self.headers["x-api-key"], body=body)
+            use = {"type": "tool_use", "id": "t1", "name": "count", "input": {"n": 3}}
+            answer = {"id": "m", "type": "message", "role": "assistant", "model": "claude", "content": [use]}
+            answer |= {"stop_reason": "tool_use", "usage": {"input_tokens": 9, "output_tokens": 4}}
+            data = json.dumps(answer).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    with HTTPServer(("127.0.0.1", 0), Messages) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        described = {"_target_": "firefly.lm.endpoints.Anthropic", "model": "claude-sonnet-4-5"}
+        described["base_url"] = f"http://127.0.0.1:{server.server_address[1]}/v1"
+        claude = Models(Settings.of({"mode": "live", **described}))
+        lm = claude.lm("explorer")
+        tools = (FunctionTool(name="count", parameters={"type": "object"}),)
+        request = Request(model=lm.model, messages=(Message.user("count"),), tools=tools)
+        response = make(claude, "one", lambda: lm(request))
+        server.shutdown()
+    assert [(call.name, call.input) for call in response.tool_calls] == [("count", {"n": 3})]
+    assert (asked["path"], asked["key"]) == ("/v1/messages", "sesame-123")
+    assert claude.ledger.sent()["total"]["usd"] == pytest.approx((9 * 3 + 4 * 15) / 1e6)

@@ -44,8 +44,8 @@ def known(tools: list[Tool]) -> Knowledge:
 
 
 def scored(there: Endpoint, folder: Path | None = None, **keys: Any) -> list[Edge]:
-    asked = models(there.url, folder)
-    scorer = Asked(models=asked, **{"limit": 40, "batch": 10, **keys})
+    asked = models(there.url, folder, **keys)
+    scorer = Asked(models=asked, limit=40, batch=10)
     knowledge = known(TOOLS)
     return make(
         asked,
@@ -54,9 +54,10 @@ def scored(there: Endpoint, folder: Path | None = None, **keys: Any) -> list[Edg
     )
 
 
-def test_a_source_is_scored_in_so_many_requests_as_there_are_batches() -> None:
+@pytest.mark.parametrize("keys", [{}, {"json_schema": False}, {"stream": True}])
+def test_a_source_is_scored_in_so_many_requests_as_there_are_batches(keys: dict[str, Any]) -> None:
     with endpoint(competent()) as there:
-        edges = scored(there)
+        edges = scored(there, **keys)
         assert len(there.requests) == 4  # 32 candidates, ten at a time
     found = {(edge.target, edge.parameter, edge.output_path, edge.kind) for edge in edges}
     assert found == {
