@@ -30,6 +30,8 @@ log = logging.getLogger("firefly")
 
 SECRET_KEYS = ("env", "headers")
 REDACTED = "***"
+VARIABLE_KEY = "key_variable"
+"""Names the environment variable of a key; what is no such name may be the key itself."""
 
 
 def config_folder() -> Path:
@@ -52,10 +54,11 @@ class RedactSweep(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Redact the configuration that is written; jobs compose theirs anew."""
-        servers = OmegaConf.select(config, "servers")
         OmegaConf.set_struct(config, False)
-        if isinstance(servers, DictConfig):
-            config["servers"] = redacted(OmegaConf.to_container(servers, resolve=False))
+        for group in ("servers", "lm"):
+            found = OmegaConf.select(config, group)
+            if isinstance(found, DictConfig):
+                config[group] = redacted(OmegaConf.to_container(found, resolve=False))
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Redact the overrides, which the sweeper has read by now."""
@@ -74,18 +77,22 @@ class RedactSweep(Callback):
 def redacted(tree: Any) -> Any:
     """Return ``tree`` with every literal value of an ``env`` or ``headers`` mapping hidden.
 
-    Interpolations such as ``${oc.env:TOKEN}`` name a secret without holding it and stay.
+    Interpolations such as ``${oc.env:TOKEN}`` name a secret without holding it and stay. So does a
+    ``key_variable`` that can be the name of a variable.
     """
     if isinstance(tree, dict):
-        return {
-            key: {name: _hide(one) for name, one in value.items()}
-            if key in SECRET_KEYS and isinstance(value, dict)
-            else redacted(value)
-            for key, value in tree.items()
-        }
+        return {key: _redacted_value(key, value) for key, value in tree.items()}
     if isinstance(tree, list):
         return [redacted(one) for one in tree]
     return tree
+
+
+def _redacted_value(key: Any, value: Any) -> Any:
+    if key in SECRET_KEYS and isinstance(value, dict):
+        return {name: _hide(one) for name, one in value.items()}
+    if key == VARIABLE_KEY and isinstance(value, str) and not value.isidentifier():
+        return _hide(value)
+    return redacted(value)
 
 
 def _hide(value: Any) -> Any:
@@ -93,9 +100,10 @@ def _hide(value: Any) -> Any:
 
 
 def _redact_override(override: str) -> str:
-    key, equals, _ = override.partition("=")
+    key, equals, value = override.partition("=")
     parts = key.lstrip("+~").split(".")
-    return f"{key}={REDACTED}" if equals and set(parts) & set(SECRET_KEYS) else override
+    secret = set(parts) & set(SECRET_KEYS) or (parts[-1] == VARIABLE_KEY and not value.isidentifier())
+    return f"{key}={REDACTED}" if equals and secret else override
 
 
 def check_collisions() -> None:

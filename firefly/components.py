@@ -16,6 +16,7 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic.errors import PydanticUserError
+from pydantic_core import SchemaError
 
 from firefly.errors import ConfigError, PluginError, nearest
 from firefly.plugins import Component, resolve
@@ -23,6 +24,9 @@ from firefly.plugins import Component, resolve
 Path = tuple[str, ...]
 
 TARGET = "_target_"
+
+SUPPLIED = ("models",)
+"""Keywords that the run supplies to the components that have them; a configuration can't give them."""
 
 
 def faults(config: Any, path: Path = ()) -> list[str]:
@@ -41,28 +45,61 @@ def faults(config: Any, path: Path = ()) -> list[str]:
     return found
 
 
-def build(config: Any) -> Any:
+def build(config: Any, supplied: Mapping[str, Any] | None = None) -> Any:
     """Return ``config`` with every component description replaced by its instance.
 
     Call `faults` on the whole configuration first.
 
+    Args:
+        config: the description.
+        supplied: values of the keywords in `SUPPLIED`, for the components that have them.
+
     Raises:
         ConfigError: a component refuses its arguments.
     """
+    supplied = supplied or {}
     if isinstance(config, Mapping):
         if TARGET not in config:
-            return {key: build(value) for key, value in config.items()}
+            return {key: build(value, supplied) for key, value in config.items()}
         component = resolve(str(config[TARGET]))
-        arguments = {key: build(value) for key, value in config.items() if key != TARGET}
+        arguments = {key: build(value, supplied) for key, value in config.items() if key != TARGET}
         model = _signature_model(component, arguments)
+        given = {name: supplied[name] for name in _supplied_to(component) if name in supplied}
         try:
             checked = model.model_validate(arguments)
-            return component.cls(**{name: getattr(checked, name) for name in arguments})
+            return component.cls(**{name: getattr(checked, name) for name in arguments}, **given)
         except (ValidationError, ValueError) as error:
             raise ConfigError(f"{component.kind}={component.name}: {error}") from error
     if isinstance(config, Sequence) and not isinstance(config, str):
-        return [build(value) for value in config]
+        return [build(value, supplied) for value in config]
     return config
+
+
+def wanting(config: Any, name: str) -> list[Component]:
+    """Return the components that ``config`` describes to which the run supplies the keyword ``name``."""
+    return [one for one in source_digest_targets(config) if name in _supplied_to(one)]
+
+
+def descriptions(config: Any, name: str) -> list[Mapping[str, Any]]:
+    """Return the descriptions inside ``config`` of the components to which the run supplies ``name``."""
+    return [
+        described
+        for _, described in _descriptions(config, ())
+        if name in _supplied_to(resolve(str(described[TARGET])))
+    ]
+
+
+def keywords(target: str) -> frozenset[str]:
+    """Return the keywords of the registered component ``target``; none where there is no such component."""
+    try:
+        component = resolve(target)
+    except PluginError:
+        return frozenset()
+    return frozenset(inspect.signature(component.cls).parameters) - set(SUPPLIED)
+
+
+def _supplied_to(component: Component) -> tuple[str, ...]:
+    return tuple(name for name in SUPPLIED if name in inspect.signature(component.cls).parameters)
 
 
 @cache
@@ -130,7 +167,7 @@ def _signature_model(component: Component, arguments: Mapping[str, Any]) -> type
     hints = get_type_hints(initializer) if inspect.isfunction(initializer) else {}
     fields: dict[str, Any] = {}
     for name, parameter in signature.parameters.items():
-        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL) or name in SUPPLIED:
             continue
         hint = hints.get(name, Any)
         nested = name in arguments and (
@@ -141,7 +178,7 @@ def _signature_model(component: Component, arguments: Mapping[str, Any]) -> type
     config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
     try:
         return create_model(component.name, __config__=config, **fields)
-    except PydanticUserError:
+    except (PydanticUserError, SchemaError):  # a hint that no value can be checked against
         unchecked: dict[str, Any] = {name: (Any, default) for name, (_, default) in fields.items()}
         return create_model(component.name, __config__=config, **unchecked)
 

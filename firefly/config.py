@@ -15,9 +15,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from firefly.components import TARGET, faults, validation_faults
-from firefly.errors import ConfigError
+from firefly.components import TARGET, faults, keywords, validation_faults, wanting
+from firefly.errors import ConfigError, PluginError, nearest
 from firefly.graph.annotations import Annotation, read_annotations
+from firefly.lm.ledger import Budget
+from firefly.lm.models import Settings
 from firefly.plugins import resolve
 
 STAGE_NAMES = (
@@ -179,6 +181,9 @@ class RunConfig(BaseModel):
     splits: SplitsConfig = SplitsConfig()
     sessions: SessionsConfig
     parallel: ParallelConfig
+    lm: dict[str, Any] = {}
+    """The language models, by role; without one, nothing may ask any."""
+    budget: Budget = Budget()
     seed: int
     rounds: int = Field(ge=1)
     mode: Literal["run", "plan"]
@@ -233,6 +238,7 @@ def check_config(plain: Mapping[str, Any]) -> RunConfig:
     for group in (*SINGLE_GROUPS, *PLURAL_GROUPS):
         if group in plain:
             found += faults(plain[group], (group,))
+    found += _model_faults(plain)
     for group in SINGLE_GROUPS:
         if isinstance(plain.get(group), Mapping) and TARGET not in plain[group]:
             found.append(f"{group}: has no {TARGET}. Choose an option of the group, e.g. {group}=NAME")
@@ -244,3 +250,39 @@ def check_config(plain: Mapping[str, Any]) -> RunConfig:
     if found or config is None:
         raise ConfigError("The configuration has faults:\n" + "\n".join(f"  {line}" for line in found))
     return config
+
+
+def _model_faults(plain: Mapping[str, Any]) -> list[str]:
+    lm = plain.get("lm") or {}
+    if not isinstance(lm, Mapping):
+        return []  # told already
+    settings = Settings.of(lm)
+    known = (*keywords(str(lm.get(TARGET, ""))), "mode", "transcript")
+    found = [f"lm.{key}: there is no such key. {nearest(key, known)}" for key in settings.strange]
+    if settings.mode not in _MODES:
+        found.append(f"lm.mode: {settings.mode!r} is no mode. {nearest(str(settings.mode), _MODES)}")
+    for path, described in (("", settings.default), *settings.roles.items()):
+        if described is not None and TARGET in described:
+            found += faults(described, ("lm", *((path,) if path else ())))
+        elif described is not None:
+            found.append(f"lm.{path}: has no {TARGET}. Choose a model for it: +lm@lm.{path}=NAME")
+    if settings.any:
+        return found
+    for group in (*SINGLE_GROUPS, *PLURAL_GROUPS):
+        try:
+            asking = wanting(plain.get(group) or {}, "models")
+        except PluginError:
+            continue  # told already
+        for one in asking:
+            without = f", or use what asks none: {group}={_WITHOUT[group]}" if group in _WITHOUT else ""
+            found.append(
+                f"{group}: {one.kind}={one.name} asks a language model, and none is chosen. Choose one, e.g. "
+                f"lm=ollama lm.model=NAME, lm=openai, or lm=openai_compatible lm.base_url=URL "
+                f"lm.model=NAME{without}"
+            )
+    return found
+
+
+_MODES = ("record", "replay", "live")
+_WITHOUT = {"scorer": "combined", "explorer": "symbolic", "synthesizer": "template", "simulator": "strict"}
+"""The option of a group that needs no model."""

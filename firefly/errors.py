@@ -11,6 +11,9 @@
      |    +-- StartError       it does not start or does not speak MCP
      +-- StoreError            the item store can't be read or written (full disk, lock, damage)
      +-- RunError              the run can't go on: nothing left to work with
+          +-- EndpointError    a language model can't be asked: no key, nobody there, no such model
+          +-- BudgetError      what may be spent on language models is spent
+          +-- TranscriptError  a replayed run asks what was not recorded
 
 Foreign exceptions cross exactly one boundary into this tree; a failed *item* becomes a
 ``Failure`` record instead and never loses the others.
@@ -24,9 +27,11 @@ from collections.abc import Iterable
 from firefly.replay.errors import CassetteError, DatasetError, FireflyError, ReplayError
 
 __all__ = [
+    "BudgetError",
     "CassetteError",
     "ConfigError",
     "DatasetError",
+    "EndpointError",
     "FireflyError",
     "PluginError",
     "PrepareError",
@@ -35,6 +40,7 @@ __all__ = [
     "ServerError",
     "StartError",
     "StoreError",
+    "TranscriptError",
     "nearest",
 ]
 
@@ -65,6 +71,18 @@ class StoreError(FireflyError):
 
 class RunError(FireflyError):
     """The run can't go on."""
+
+
+class EndpointError(RunError):
+    """A language model can't be asked; the message names the variable of the key, or the address."""
+
+
+class BudgetError(RunError):
+    """What one command may spend on language models is spent; everything finished is kept."""
+
+
+class TranscriptError(RunError):
+    """A replayed run asks what its transcript does not have."""
 
 
 def nearest(asked: str, known: Iterable[str]) -> str:

@@ -16,9 +16,10 @@ from pydantic import JsonValue
 
 from firefly import __version__
 from firefly.errors import ConfigError, RunError, StoreError
+from firefly.lm import Models, Spent
 from firefly.plugins import Component
 from firefly.records import Failure
-from firefly.replay.records import Record
+from firefly.replay.records import Record, digest
 from firefly.store import Store
 
 R = TypeVar("R", bound=Record)
@@ -72,7 +73,7 @@ class Results(Generic[R]):
         return [record for records in self.records.values() for record in records]
 
 
-def run_items(
+def run_items(  # noqa: PLR0913 - each is a choice of the stage's own
     stage: str,
     items: Iterable[Item[R]],
     record: type[R],
@@ -82,36 +83,33 @@ def run_items(
     in_flight: int = 1,
     workers: int = 1,
     redo: bool = False,
+    models: Models | None = None,
 ) -> Results[R]:
     """Make every item that the store does not have; return all of them in item-id order.
 
     An item that raises becomes a `Failure`; errors that stop the run (a full disk, say) are raised
     after the items in flight have been kept. ``in_flight`` threads serve items that wait on something;
-    ``workers`` processes serve items that only compute, whose ``make`` must then be picklable.
+    ``workers`` processes serve items that only compute, whose ``make`` must then be picklable. What items
+    ask of ``models`` is recorded, and what they used is kept with them.
     """
     results: Results[R] = Results()
+    shelf = _Shelf(stage, record, store, shaped_by, redo, models)
     made: dict[str, list[R]] = {}
     missing: list[tuple[Item[R], str]] = []
     for item in items:
         key = _key(store, stage, item, shaped_by)
-        kept = None if redo else store.get(stage, key, record)
+        kept = shelf.kept(key)
         if kept is None:
             missing.append((item, key))
         else:
             made[item.id] = kept
             results.reused += 1
-
     computed = _compute([item for item, _ in missing], workers) if workers > 1 and len(missing) > 1 else {}
 
     def work(item: Item[R], key: str) -> tuple[list[R], bool]:
         with store.lock(stage, key):
-            kept = None if redo else store.get(stage, key, record)
-            if kept is not None:
-                return kept, False
-            records = computed.pop(item.id)() if item.id in computed else list(item.make())
-            if item.finished(records):
-                store.put(stage, key, item.id, records)
-            return records, True
+            kept = shelf.kept(key)
+            return (kept, False) if kept is not None else (shelf.made(item, key, computed), True)
 
     pending: dict[Future[tuple[list[R], bool]], Item[R]] = {}
     fatal: BaseException | None = None
@@ -148,6 +146,47 @@ def run_items(
     results.records = {item_id: made[item_id] for item_id in sorted(made)}
     results.failures.sort(key=lambda failure: failure.item)
     return results
+
+
+@dataclass(frozen=True)
+class _Shelf(Generic[R]):
+    """The place of a stage's items in the store, with what they used of language models."""
+
+    stage: str
+    record: type[R]
+    store: Store
+    shaped_by: JsonValue
+    redo: bool
+    models: Models | None
+
+    @property
+    def _spending(self) -> str:
+        return f"{self.stage}-spent"
+
+    def kept(self, key: str) -> list[R] | None:
+        found = None if self.redo else self.store.get(self.stage, key, self.record)
+        if found is not None and self.models is not None:
+            self.models.ledger.use(self.stage, self.store.get(self._spending, key, Spent) or ())
+        return found
+
+    def made(self, item: Item[R], key: str, computed: dict[str, Callable[[], list[R]]]) -> list[R]:
+        def keep(records: Sequence[R], spent: Sequence[Spent] = ()) -> None:
+            if item.finished(records):
+                if spent:
+                    self.store.put(self._spending, key, item.id, spent)
+                self.store.put(self.stage, key, item.id, records)
+
+        if self.models is not None:
+            return self.models.make(self.stage, item.id, self._shape(item), item.make, keep)
+        records = computed.pop(item.id)() if item.id in computed else list(item.make())
+        keep(records)
+        return records
+
+    def _shape(self, item: Item[R]) -> str:
+        """Return what shapes an item but for versions and addresses: who goes on may have been updated."""
+        assert isinstance(self.shaped_by, dict)
+        stable = {name: one for name, one in self.shaped_by.items() if name not in ("sources", "addresses")}
+        return digest([item.shaped_by, stable])
 
 
 def missing_items(

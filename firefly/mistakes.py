@@ -23,7 +23,7 @@ __all__ = ["explained", "with_open_servers"]
 _NO_SUCH_KEY = re.compile(r"Could not override '([^']+)'\.\nTo append to your config")
 _ADDED = ("experiment", "values", "checks", "exporters")
 """Groups whose options come on top."""
-_SERVER_KEY = re.compile(r"servers\.[^=]+=")
+_OPEN_KEY = re.compile(r"(servers\.|lm\.\w+\.)[^=]+=")
 
 
 def explained(error: Exception, arguments: Sequence[str], folder: Path, name: str = "config") -> str:
@@ -54,9 +54,9 @@ def with_open_servers(arguments: Sequence[str]) -> list[str]:
     """Return the command line with every ``servers.NAME.KEY=VALUE`` adding the key if it is not there.
 
     All keys of a server have defaults and few stand in its YAML; which exist is checked with the rest
-    of its description.
+    of its description. The same goes for the keys of a role of language models (``lm.ROLE.KEY``).
     """
-    return [f"++{one}" if _SERVER_KEY.match(one) else one for one in arguments]
+    return [f"++{one}" if _OPEN_KEY.match(one) else one for one in arguments]
 
 
 def _known_keys(key: str, arguments: Sequence[str], folder: Path, name: str) -> Sequence[str]:

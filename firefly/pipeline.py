@@ -56,7 +56,7 @@ STAGES = (
         ("listings", "probe_reports", "explorations"),
         "edges",
         ("candidates", "scorer"),
-        ("graph", "values"),
+        ("graph", "lm", "values"),
         in_rounds=True,
     ),
     Stage("sampling", wiring.sampling, ("edges",), "sub_dags", ("sampler",), ("sampling",), in_rounds=True),
@@ -135,6 +135,13 @@ def run(config: RunConfig, folder: Path) -> Run:
     state = Run(config, folder)
     flow = list(unroll(config.rounds, config.until))
     try:
+        if state.models is not None and config.mode == "run":
+            if state.someone_asks:
+                state.models.check()
+            else:
+                log.warning(
+                    "lm: a language model is chosen, but nothing in this run asks one (scorer=llm would)"
+                )
         division = divide(config, state.specs)
         if config.mode == "plan":
             wiring.plan(state)
@@ -165,7 +172,7 @@ def _run_parts(state: Run, division: Division, flow: Sequence[StageInstance]) ->
     try:
         for part in division.parts:
             log.info("split %s", part.split)
-            parts.append(Run(part.config, state.folder, part))
+            parts.append(Run(part.config, state.folder, part, state.models))
             try:
                 _walk(parts[-1], flow)
             except RunError as error:

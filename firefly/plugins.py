@@ -34,6 +34,7 @@ KINDS = (
     "exporters",
     "faults",
     "fingerprint",
+    "lm",
     "parser",
     "sampler",
     "scorer",

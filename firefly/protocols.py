@@ -17,6 +17,7 @@ kind / config group   protocol                    one method
 ``checks`` (plural)   `Check`                     ``check``
 ``fingerprint``       `Fingerprint`               ``digest``
 ``exporters`` (plural) `Exporter`                 ``export``
+``lm``                `firefly.lm.Connection`     ``complete``
 ====================  ==========================  ===============================
 
 `Backend` and `Episode` are the one seam between whoever acts (explorers, checks, policies,

@@ -9,10 +9,12 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from firefly.components import TARGET, build, source_digest_targets
-from firefly.config import RunConfig
+from firefly.components import TARGET, build, descriptions, source_digest_targets, wanting
+from firefly.config import PLURAL_GROUPS, SINGLE_GROUPS, RunConfig
 from firefly.items import Item, Results, missing_items, run_items, source_digest
 from firefly.knowledge import Knowledge
+from firefly.lm import Estimate, JournaledBackend, Models
+from firefly.lm.models import Settings
 from firefly.plugins import resolve
 from firefly.records import (
     Edge,
@@ -23,12 +25,13 @@ from firefly.records import (
     SubDag,
     Verdict,
 )
-from firefly.replay.records import Record, Recording, Task, canonical_json, digest
+from firefly.replay.records import Record, Recording, Task, Tool, canonical_json, digest
 from firefly.store import Store
 from firefly.values.weights import of_explorations
 
 if TYPE_CHECKING:
     from firefly.graph import Unresolved
+    from firefly.protocols import Backend
     from firefly.replay.cassette import Cassette
     from firefly.servers.live import LiveBackend
     from firefly.servers.spec import ServerSpec
@@ -42,15 +45,21 @@ log = logging.getLogger("firefly")
 class Run:
     """What the stages read and write, by name; results of a stage are set once it is done."""
 
-    def __init__(self, config: RunConfig, folder: Path, part: Part | None = None) -> None:
+    def __init__(
+        self, config: RunConfig, folder: Path, part: Part | None = None, models: Models | None = None
+    ) -> None:
         """Begin.
 
         Args:
             config: of the whole run, or of one of its splits.
             folder: where results go.
             part: the split, where there are several.
+            models: those of the whole run, for a split; they share one budget.
 
         """
+        settings = Settings.of(config.lm)
+        self.models = models or (Models(settings, config.budget) if settings.any else None)
+        """None: no language model is chosen."""
         self.config = config
         self.folder = folder
         self.part = part
@@ -79,6 +88,7 @@ class Run:
         self.round = 1
         self._stage = ""
         self._shaped_by: dict[str, Any] = {}
+        self._asks = False
         self._components: dict[str, Any] = {}
         self.live_counts: dict[str, dict[str, int]] = {}
 
@@ -88,12 +98,18 @@ class Run:
         """Begin a stage: from here on items are keyed by its components and sources."""
         self._stage, self.round = stage, round_number
         described = {group: self.config.shaping(group) for group in groups}
+        self._asks = bool(wanting(described, "models"))
         self._shaped_by = {
             "components": described,
-            "sources": source_digest(sources, source_digest_targets(described)),
+            "sources": source_digest(
+                (*sources, *(("lm",) if self._asks else ())), source_digest_targets(described)
+            ),
             "seed": self.config.seed,
             "round": round_number,
         }
+        if self._asks and self.models is not None:
+            settings = self.models.settings
+            self._shaped_by |= {"models": settings.shape, "addresses": settings.addresses}
         log.debug("%s (round %s)", stage, round_number)
 
     def leave(self, seconds: float) -> None:
@@ -123,6 +139,7 @@ class Run:
             in_flight=self.config.parallel.in_flight if waits else 1,
             workers=self.config.parallel.workers if computes else 1,
             redo=self._stage in self.config.redo,
+            models=self.models if self._asks else None,
         )
         self.failures += results.failures
         counts = self.items.setdefault(stage, {"made": 0, "reused": 0, "failed": 0})
@@ -156,11 +173,46 @@ class Run:
         if group not in self._components:
             described = getattr(self.config, group)
             if group in ("values", "checks", "exporters"):
-                built = [build(described[name]) for name in described if described[name] is not None]
+                built = [
+                    build(described[name], self._supplied)
+                    for name in described
+                    if described[name] is not None
+                ]
             else:
-                built = build(described)
+                built = build(described, self._supplied)
             self._components[group] = built
         return self._components[group]
+
+    @property
+    def _supplied(self) -> dict[str, Any]:
+        return {} if self.models is None else {"models": self.models}
+
+    @property
+    def someone_asks(self) -> bool:
+        """Return whether any component of the run asks a language model."""
+        return any(
+            wanting(self.config.shaping(group), "models") for group in (*SINGLE_GROUPS, *PLURAL_GROUPS)
+        )
+
+    @property
+    def asks(self) -> bool:
+        """Return whether a component of the current stage asks a language model."""
+        return self._asks
+
+    def journaled(self, backend: Callable[[], Backend]) -> Backend:
+        """Return the backend of items that ask models: tool results are recorded with their answers."""
+        profiles = {profile.key: profile for report in self.probe_reports for profile in report.profiles}
+        return JournaledBackend(backend, profiles)
+
+    def estimates(self, tools: Sequence[Tool]) -> list[Estimate]:
+        """Return what the components that ask models would take, as far as they can tell beforehand."""
+        found = []
+        for group in (*SINGLE_GROUPS, *PLURAL_GROUPS):
+            for described in descriptions(self.config.shaping(group), "models"):
+                component = build(described, self._supplied)
+                if hasattr(component, "estimate"):
+                    found.append(component.estimate(tools))
+        return found
 
     def described(self, group: str) -> str:
         """Return the JSON text of a single group's component."""
@@ -248,8 +300,21 @@ class Run:
     def config_digest(self) -> str:
         """Return the digest of everything in the configuration that shapes the data set."""
         plain = self.config.model_dump(mode="json")
-        for name in ("store", "cache", "parallel", "redo", "mode", "until", "offline", "dataset"):
+        for name in (
+            "store",
+            "cache",
+            "parallel",
+            "redo",
+            "mode",
+            "until",
+            "offline",
+            "dataset",
+            "lm",
+            "budget",
+        ):
             plain.pop(name)
+        if self.models is not None:
+            plain["lm"] = self.models.settings.shape
         plain["world"] = self.public_world
         plain["servers"] = {name: spec.public() for name, spec in self.specs.items()}
         return digest(plain)
@@ -266,7 +331,9 @@ class Run:
         }
 
     def close(self) -> None:
-        """End every server."""
+        """End every server, and the connections of a whole run's models."""
+        if self.models is not None and self.part is None:
+            self.models.close()
         live = self.__dict__.get("live")
         if live is not None:
             self.live_counts = {

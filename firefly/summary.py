@@ -57,6 +57,7 @@ def figures(run: Run) -> dict[str, Any]:
         "live_calls_per_verified_task": round(total / len(verified), 2) if verified else None,
         "items": run.items,
         "failures": len(run.failures),
+        **({"lm": model_figures(run)} if run.models is not None else {}),
         "seconds": run.seconds,
         "seconds_total": round(sum(run.seconds.values()), 3),
     }
@@ -86,6 +87,23 @@ def facts(run: Run) -> dict[str, Any]:
             else {}
         ),
         "figures": {name: found[name] for name in kept},
+        **({"lm": {name: found["lm"][name] for name in ("models", "used")}} if "lm" in found else {}),
+    }
+
+
+def model_figures(run: Run) -> dict[str, Any]:
+    """Return who was asked and what it took.
+
+    ``used``: what the items of this data set took, whenever they were made; ``sent``: what this command
+    sent, with failures, what was sent again, and items begun again.
+    """
+    assert run.models is not None
+    settings, ledger = run.models.settings, run.models.ledger
+    return {
+        "mode": settings.mode,
+        "models": settings.shape,
+        "used": ledger.used(len(run.verified)),
+        "sent": ledger.sent(),
     }
 
 
@@ -196,7 +214,7 @@ def write_plan(run: Run) -> None:
                     "sandboxed": listing.disposable,
                 }
             )
-    plan = {
+    plan: dict[str, Any] = {
         "servers": [_server_row(listing, {}) for listing in run.listings],
         "tools": tools,
         "budget": {
@@ -205,10 +223,26 @@ def write_plan(run: Run) -> None:
             * sum(one.health.status == "ok" for one in run.listings),
         },
     }
+    if run.models is not None:
+        plan["lm"] = _planned(run)
     run.folder.mkdir(parents=True, exist_ok=True)
     (run.folder / "plan.json").write_text(
         json.dumps(plan, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )
+
+
+def _planned(run: Run) -> dict[str, Any]:
+    """Return what asking models would take; parts that can't tell before they know more are not in it."""
+    assert run.models is not None
+    tools = [tool for listing in run.listings for tool in listing.callable_tools]
+    rows = []
+    for one in run.estimates(tools):
+        connection = run.models.connection(one.role)
+        price = connection.price
+        usd = None if price is None else (one.input_tokens * price[0] + one.output_tokens * price[1]) / 1e6
+        counts = {"calls": one.calls, "input_tokens": one.input_tokens, "output_tokens": one.output_tokens}
+        rows.append({"role": one.role, "model": connection.model, **counts, "usd": usd})
+    return {"models": run.models.settings.shape, "estimates": rows, "budget": run.config.budget.model_dump()}
 
 
 def _profiles(run: Run) -> dict[ToolKey, ToolProfile]:

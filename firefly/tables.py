@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -27,6 +28,8 @@ def print_tables(run: Run) -> None:
     for line in [*left_out(run.listings), *warnings(run.listings)]:
         print(line)
     if run.config.mode == "plan":
+        if run.models is not None:
+            print(_planned(json.loads((run.folder / "plan.json").read_text(encoding="utf-8"))["lm"]))
         print(f"plan: {run.folder / 'plan.json'}")
         return
     print()
@@ -81,6 +84,8 @@ def print_tables(run: Run) -> None:
     if found["without_task"] and "probing" in run.seconds:
         print()
         print(_table(("no task of", "why"), sorted(found["without_task"].items())))
+    if "lm" in found:
+        print(f"\n{_spending(found['lm'])}")
     if run.failures:
         print(f"\n{len(run.failures)} items failed and were left out; see {run.folder / 'failures.jsonl'}")
     print()
@@ -95,6 +100,40 @@ def _advisory(found: dict[str, Any]) -> list[tuple[str, ...]]:
         (check, *(str(row[one]) for one in ("pass", "fail", "unknown")), why.get(check, ""))
         for check, row in found["advisory_checks"].items()
     ]
+
+
+def _spending(found: dict[str, Any]) -> str:
+    """Return the ledger as a table: what the data took, and what of it this command sent."""
+    columns = ("calls", "input_tokens", "output_tokens", "usd")
+
+    def cells(row: dict[str, Any]) -> list[str]:
+        return [_dollars(row[one]) if one == "usd" else str(row[one]) for one in columns]
+
+    rows = [(row["stage"], row["role"], row["model"], *cells(row)) for row in found["used"]["rows"]]
+    rows += [
+        (name, "", "", *cells(found[part]["total"]))
+        for name, part in (("in all", "used"), ("sent by this command", "sent"))
+    ]
+    return _table(("models", "role", "model", "calls", "input tokens", "output tokens", "US dollars"), rows)
+
+
+def _dollars(amount: float | None) -> str:
+    return "unknown" if amount is None else f"{amount:.4g}"
+
+
+def _planned(found: dict[str, Any]) -> str:
+    rows = [
+        (
+            row["role"],
+            row["model"],
+            str(row["calls"]),
+            str(row["input_tokens"]),
+            str(row["output_tokens"]),
+            _dollars(row["usd"]),
+        )
+        for row in found["estimates"]
+    ]
+    return "\n" + _table(("would ask", "model", "calls", "input tokens", "output tokens", "US dollars"), rows)
 
 
 def _share(largest: dict[str, Any]) -> str:

@@ -88,15 +88,27 @@ def graph(run: Run) -> None:
     by_server: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for key in sorted(knowledge.tools):
         by_server[key[0]].append(key)
-    items = [
-        Item(
-            id=f"{server}@{run.round}",
-            shaped_by=knowledge.digest,
-            make=partial(_edges_from, keys, run.described("candidates"), run.described("scorer"), knowledge),
-        )
-        for server, keys in by_server.items()
-    ]
-    scored = tried(run.items_of(items, Edge, computes=True).all, run.explorations)
+    if run.asks:  # waits on a model, and has what processes can't share
+        items = [
+            Item(
+                id=".".join(key),  # in every round: what was asked before is not asked again
+                shaped_by=knowledge.digest,
+                make=partial(_asked_edges, run, key, knowledge),
+            )
+            for key in sorted(knowledge.tools)
+        ]
+    else:
+        items = [
+            Item(
+                id=f"{server}@{run.round}",
+                shaped_by=knowledge.digest,
+                make=partial(
+                    _edges_from, keys, run.described("candidates"), run.described("scorer"), knowledge
+                ),
+            )
+            for server, keys in by_server.items()
+        ]
+    scored = tried(run.items_of(items, Edge, waits=run.asks, computes=not run.asks).all, run.explorations)
     run.scored_edges = annotated(scored, limits.annotations, knowledge)
     run.edges = prune(
         run.scored_edges,
@@ -119,6 +131,17 @@ def _edges_from(keys: Sequence[ToolKey], candidates: str, scorer: str, knowledge
             knowledge=knowledge,
         )
     ]
+
+
+def _asked_edges(run: Run, key: ToolKey, knowledge: Knowledge) -> list[Edge]:
+    from firefly.graph import score_source
+
+    return score_source(
+        knowledge.tools[key],
+        candidates=run.component("candidates"),
+        scorer=run.component("scorer"),
+        knowledge=knowledge,
+    )
 
 
 def sampling(run: Run) -> None:
@@ -183,7 +206,7 @@ def _explore(run: Run, explore: object, sub_dag: SubDag, known: Knowledge) -> Se
     found = explore(
         sub_dag,
         explorer=run.component("explorer"),
-        backend=run.trusting_live,
+        backend=run.journaled(lambda: run.trusting_live) if run.asks else run.trusting_live,
         knowledge=known,
         rng=run.rng("exploration", sub_dag.id),
         seed=run.config.seed,

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 import yaml
@@ -243,6 +244,7 @@ def test_a_run_folder_on_a_full_disk_is_one_message(tmp_path: Path) -> None:
 
 class _Config:
     store = type("Store", (), {"path": Path("/dev/null")})
+    lm: ClassVar[dict[str, Any]] = {}
 
 
 def test_a_summary_that_can_not_be_written_is_an_error_but_hides_no_other(tmp_path: Path) -> None:

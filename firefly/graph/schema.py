@@ -58,6 +58,12 @@ class Schema:
         return found
 
 
+def declared_fields(schema: Mapping[str, Any]) -> list[Path]:
+    """Return the general paths of every scalar that an output schema declares; none of a mere wrapper."""
+    found = [path for path, _, _ in _fields(schema, schema)]
+    return [] if len(found) == 1 and len(found[0]) == 1 else found
+
+
 def _score(
     path: Path, types: frozenset[str], form: str, source: Tool, target: Tool, parameter: Parameter
 ) -> float:

@@ -129,3 +129,20 @@ def test_links_between_pages_lead_somewhere() -> None:
     for page in [*DOCS.glob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("plugins/**/*.md")]:
         for target in re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_page_of_language_models_names_every_option_and_its_examples_work(registry: None) -> None:
+    from firefly.lm.models import Models, Settings
+
+    text = (DOCS / "lm.md").read_text(encoding="utf-8")
+    assert not [path.stem for path in (ROOT / "conf" / "lm").glob("*.yaml") if f"`{path.stem}`" not in text]
+    module = types.ModuleType("my_firefly")
+    sys.modules["my_firefly"] = module
+    for code in blocks(DOCS / "lm.md", "python"):
+        exec(compile(code, "lm.md", "exec"), module.__dict__)
+    parrot = {"_target_": "my_firefly.Parrot", "model": "grey"}
+    assert faults(parrot) == []
+    models = Models(Settings.of({"mode": "live", **parrot}))
+    assert models.lm("judge")("hello") == ["hello"]
+    assert faults({"_target_": "my_firefly.Opinion", "role": "judge"}) == []
+    assert build({"_target_": "my_firefly.Opinion"}, {"models": models}).estimate([1, 2]).calls == 2

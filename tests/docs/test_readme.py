@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from firefly.__main__ import VERBS
+from firefly.mistakes import with_open_servers
 from firefly.pipeline import STAGES
 from tests.command_line import Run, printed
 
@@ -56,7 +57,7 @@ def test_every_shown_run_composes(overrides: str, monkeypatch: pytest.MonkeyPatc
     from hydra import compose, initialize_config_dir
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    words = [word for word in shlex.split(overrides) if word != "-m"]
+    words = with_open_servers([word for word in shlex.split(overrides) if word != "-m"])
     parsed = OverridesParser.create().parse_overrides(words)
     single = [
         f"{one.get_key_element()}={next(iter(one.sweep_string_iterator()))}"

@@ -1,0 +1,154 @@
+"""Whole runs with a model: one clear line where it can't be asked, kill and resume, replay, budget, plan."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import content_of, firefly, plan_of, printed, summary_of
+from tests.lm.endpoint import Chat, Endpoint, Fault, Reply, endpoint
+from tests.lm.thinking import competent
+from tests.test_bad_input import assert_one_message
+
+SMALL = (
+    "+experiment=smoke",
+    "~servers.desk",
+    "~servers.almanac",
+    "probing.budget=30",
+    "sampler.count=1",
+    "scorer=llm",
+)
+
+
+def model(url: str) -> tuple[str, ...]:
+    return ("lm=openai_compatible", f"lm.base_url={url}", "lm.model=agent", "lm.retries=1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        ((), ["scorer=llm asks a language model, and none is chosen", "lm=ollama", "scorer=combined"]),
+        (("lm=openai",), ["OPENAI_API_KEY", "https://api.openai.com/v1", "python -m firefly needs no key"]),
+        (("lm=anthropic",), ["ANTHROPIC_API_KEY", "python -m firefly needs no key"]),
+        (("lm=ollama",), ["lm.model=VALUE"]),
+        (
+            ("lm=ollama", "lm.model=m", "lm.base_url=http://127.0.0.1:9/v1"),
+            ["Nobody answers at http://127.0.0.1:9/v1 (lm.base_url)", "python -m firefly needs no key"],
+        ),
+        (("lm=openai", "lm.judge.temprature=1"), ["lm.judge.temprature", "Did you mean 'temperature'?"]),
+        (("lm=openai", "lm.mode=reply"), ["lm.mode", "Did you mean 'replay'?"]),
+        (("lm=openai", "lm.key_variable=sk-123-abc"), ["never the key itself"]),
+    ],
+)
+def test_a_model_that_can_not_be_asked_is_one_message(
+    arguments: tuple[str, ...], parts: list[str], tmp_path: Path
+) -> None:
+    done = firefly(*SMALL, *arguments, cwd=tmp_path)
+    assert_one_message(done, *parts)
+    assert len(done.stderr.strip().splitlines()) <= 2
+    written = "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
+    assert "sk-123-abc" not in done.stderr + written
+
+
+def test_a_model_that_nobody_asks_needs_no_key(tmp_path: Path) -> None:
+    done = firefly(*SMALL[:-1], "lm=openai", "until=catalog", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "nothing in this run asks one" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Endpoint, dict[str, bytes]]:
+    """A folder with a finished run, the endpoint it asked (gone by now), and its data set."""
+    folder = tmp_path_factory.mktemp("recorded")
+    with endpoint(competent()) as there:
+        done = firefly(*SMALL, *model(there.url), cwd=folder)
+        return folder, there, content_of(printed(done)["dataset"])
+
+
+def test_a_run_keeps_complete_books(recorded: tuple[Path, Endpoint, dict[str, bytes]]) -> None:
+    folder, there, dataset = recorded
+    done = firefly(*SMALL, *model(there.url), "lm.mode=replay", cwd=folder)
+    books = summary_of(done)["lm"]
+    (row,) = books["used"]["rows"]
+    assert (row["stage"], row["role"], row["model"]) == ("graph", "scorer", "agent")
+    assert row["calls"] == len(there.requests) == summary_of(done)["tools"]
+    assert books["used"]["per_verified_task"]["calls"] > 0
+    assert books["sent"]["total"]["calls"] == 0
+    assert content_of(printed(done)["dataset"]) == dataset
+    assert b"127.0.0.1" not in b"".join(dataset.values())
+
+
+def test_a_replayed_run_makes_its_items_anew_and_gives_the_same_bytes_without_the_endpoint(
+    recorded: tuple[Path, Endpoint, dict[str, bytes]], tmp_path: Path
+) -> None:
+    folder, _, dataset = recorded
+    transcript = folder / "multirun" / "store" / "transcript"
+    kept = shutil.ignore_patterns("graph*", "export*", "transcript")
+    shutil.copytree(folder / "multirun" / "store", tmp_path / "multirun" / "store", ignore=kept)
+    there = ("lm=openai_compatible", "lm.base_url=http://127.0.0.1:9/v1", "lm.model=agent", "lm.mode=replay")
+    done = firefly(*SMALL, *there, f"lm.transcript={transcript}", cwd=tmp_path)
+    assert content_of(printed(done)["dataset"]) == dataset
+    missing = tmp_path / "none"
+    done = firefly(*SMALL, *there, f"lm.transcript={missing}", "redo=graph", "until=graph", cwd=tmp_path)
+    assert_one_message(done, "lm.mode=replay: the transcript has no answer", "lm.mode=record")
+
+
+def test_a_run_killed_while_it_asks_sends_nothing_twice(
+    recorded: tuple[Path, Endpoint, dict[str, bytes]], tmp_path: Path
+) -> None:
+    shutil.copytree(recorded[0] / "multirun" / "store", tmp_path / "multirun" / "store")
+    shutil.rmtree(tmp_path / "multirun" / "store" / "transcript")
+    agent = competent()
+
+    def slow(chat: Chat) -> Reply | Fault:
+        time.sleep(0.15)
+        return agent(chat)
+
+    with endpoint(slow) as there:
+        command = (*SMALL, *model(there.url), "until=graph", "parallel.in_flight=1")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "firefly", *command], cwd=tmp_path, stdout=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 60
+        while len(there.requests) < 3 and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(10)
+        kept = "".join(path.read_text() for path in (tmp_path / "multirun/store/transcript").rglob("*.jsonl"))
+        before = len(there.requests)
+        assert kept.count('"entry":"answer"') in (before - 1, before)
+        summary = summary_of(firefly(*command, cwd=tmp_path))
+        bodies = [str(chat.body) for chat in there.requests]
+        repeated = len(bodies) - len(set(bodies))
+        assert repeated <= before - kept.count('"entry":"answer"')  # what the kill left unanswered
+        assert len(set(bodies)) == summary["tools"]
+
+
+def test_a_budget_ends_the_run_cleanly_and_the_same_command_goes_on(
+    recorded: tuple[Path, Endpoint, dict[str, bytes]], tmp_path: Path
+) -> None:
+    shutil.copytree(recorded[0] / "multirun" / "store", tmp_path / "multirun" / "store")
+    with endpoint(competent()) as there:
+        command = (*SMALL, *model(there.url), "until=graph", "redo=graph", "lm.transcript=made")
+        for _ in range(2):
+            done = firefly(*command, "budget.calls=2", cwd=tmp_path)
+            assert_one_message(done, "budget.calls=2 is spent", "run the same command again")
+        assert len(there.requests) == 4
+        assert summary_of(firefly(*command, cwd=tmp_path))["lm"]["sent"]["total"]["calls"] == 2
+
+
+def test_a_plan_says_what_asking_would_take_and_asks_nothing(tmp_path: Path) -> None:
+    with endpoint(competent()) as there:
+        price = "lm.price={input: 1, output: 2}"
+        done = firefly(*SMALL, *model(there.url), price, "mode=plan", cwd=tmp_path)
+        (row,) = plan_of(done)["lm"]["estimates"]
+        assert (row["role"], row["calls"]) == ("scorer", 6)
+        assert row["usd"] == pytest.approx((row["input_tokens"] + 2 * row["output_tokens"]) / 1e6)
+        assert there.requests == []
