@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from math import log2
 from typing import TYPE_CHECKING, Any
 
+from firefly.domains import outputs_of
 from firefly.english import words
 from firefly.knowledge import Knowledge
-from firefly.outputs import ANY_INDEX, expand, general, parsed_output
+from firefly.outputs import ANY_INDEX, expand, general
 from firefly.records import Exploration, Verdict
 from firefly.replay.records import Expression, GoldCall, Recording, Task, canonical_json
 from firefly.workflows import Workflow, is_write_then_read, workflow
@@ -91,8 +92,8 @@ def _is_constant(call: GoldCall, reference: Expression, knowledge: Knowledge) ->
     field = general((*reference.path, *(() if reference.op == "value" else (ANY_INDEX, *reference.field))))
     seen = {
         canonical_json(value)
-        for step in knowledge.successes((call.server, call.tool))
-        for _, value in expand(parsed_output(step.observation), field)
+        for _, output in outputs_of(knowledge, (call.server, call.tool))
+        for _, value in expand(output, field)
     }
     return len(seen) == 1
 

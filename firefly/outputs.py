@@ -6,7 +6,7 @@ Graph, exploration and synthesis all read outputs through this page, so that the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import JsonValue
@@ -43,14 +43,23 @@ def leaves(value: JsonValue) -> Iterator[tuple[Path, JsonValue]]:
     >>> list(leaves({"a": [1, {"b": None}]}))
     [(('a', 0), 1), (('a', 1, 'b'), None)]
     """
-    if isinstance(value, dict):
-        for key in value:
-            yield from ((((key, *path)), leaf) for path, leaf in leaves(value[key]))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from (((index, *path), leaf) for path, leaf in leaves(item))
+    if isinstance(value, dict | list):
+        yield from _leaves_below((), value)
     else:
         yield (), value
+
+
+def _leaves_below(
+    path: Path, value: dict[str, JsonValue] | list[JsonValue]
+) -> Iterator[tuple[Path, JsonValue]]:
+    inner: Iterable[tuple[PathPart, JsonValue]] = (
+        value.items() if isinstance(value, dict) else enumerate(value)
+    )
+    for part, item in inner:
+        if isinstance(item, dict | list):
+            yield from _leaves_below((*path, part), item)
+        else:
+            yield (*path, part), item
 
 
 def general(path: Path) -> Path:

@@ -137,8 +137,9 @@ class Writer:
             return False
         if any(isinstance(one, str) and "/workspace" in one for one in [*answers, *pick.stated]):
             return False
-        earlier = [leaf for call in self.chain.calls[:-1] for _, leaf in leaves(self.chain.outputs[call.id])]
-        if any(_telling(one) and same(one, leaf) for one in answers for leaf in earlier):
+        telling = [one for one in answers if _telling(one)]
+        earlier = (self.chain.outputs[call.id] for call in self.chain.calls[:-1] if telling)
+        if any(same(one, leaf) for output in earlier for _, leaf in leaves(output) for one in telling):
             return False
         profile = self.knowledge.profiles.get(final.call.key)
         volatile = profile.volatile_paths if profile else ()
