@@ -1,6 +1,8 @@
-"""Asserts on a finished run: verified tasks, gold answers earn 1, empty ones 0, all offline.
+"""Asserts on a finished run: gold answers earn 1, empty ones 0, offline, and no answer depends on the date.
 
-python .ci/assert_run.py SUMMARY DATASET
+python .ci/assert_run.py SUMMARY DATASET CLOCK
+
+CLOCK: "tried" where the clock of servers can be shifted, else why the shifted clock was not tried.
 """
 
 from __future__ import annotations
@@ -22,9 +24,10 @@ def totals(dataset: Path, answers: list[dict[str, object]]) -> list[dict[str, ob
     return [row for line in done.stdout.splitlines() if "id" in (row := json.loads(line))]
 
 
-def main(summary: Path, dataset: Path) -> None:
+def main(summary: Path, dataset: Path, clock: str) -> None:
     """Check the run's folder."""
-    verified = json.loads(summary.read_text(encoding="utf-8"))["verified"]
+    figures = json.loads(summary.read_text(encoding="utf-8"))
+    verified = figures["verified"]
     tasks = [
         json.loads(line)
         for path in sorted(dataset.glob("tasks*/*.jsonl"))
@@ -47,7 +50,11 @@ def main(summary: Path, dataset: Path) -> None:
     rewards = [grade["reward"] for grade in totals(dataset, empty)]
     assert rewards == [0] * len(tasks), f"an empty answer earns 0 on {rewards.count(0)} of {len(tasks)} tasks"
     print(f"{len(tasks)} verified tasks; gold earns 1 and empty 0 on all of them")
+    shifted = figures["advisory_checks"].get("shifted_clock", {})
+    print(f"under a shifted clock ({clock}): {shifted}")
+    assert not shifted.get("fail"), "tasks that come out otherwise under another date"
+    assert clock != "tried" or shifted.get("pass"), f"no task was tried: {figures['unjudged']}"
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])

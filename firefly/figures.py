@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from math import log2
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,7 @@ def workflow_figures(run: Run) -> dict[str, Any]:
         "largest_server": largest(Counter(server for task in tasks for server in task.servers), len(tasks)),
         "distinct_3": distinct(3, (task.question for task in tasks)),
         "advisory_checks": advisory_checks(tasks, verdicts),
+        "unjudged": unjudged(tasks, verdicts),
         "curve": curve(probed, run.explorations, tasks, sequences),
     }
 
@@ -155,6 +156,20 @@ def advisory_checks(tasks: Iterable[Task], verdicts: Mapping[str, Verdict]) -> d
     for row in found.values():
         row["not_run"] = total - sum(row.values())
     return dict(sorted(found.items()))
+
+
+def unjudged(tasks: Iterable[Task], verdicts: Mapping[str, Verdict]) -> dict[str, dict[str, Any]]:
+    """Return for each advisory check that could not judge some verified tasks how many, and mostly why."""
+    reasons: dict[str, Counter[str]] = defaultdict(Counter)
+    for task in tasks:
+        for result in verdicts[task.id].results:
+            if not result.required and result.status == "unknown":
+                why = result.evidence.get("why", "")
+                reasons[result.check][str(why[0] if isinstance(why, list) and why else why)] += 1
+    return {
+        check: {"tasks": sum(found.values()), "why": min(found, key=lambda one: (-found[one], one))}
+        for check, found in sorted(reasons.items())
+    }
 
 
 def curve(

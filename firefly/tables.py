@@ -69,6 +69,9 @@ def print_tables(run: Run) -> None:
     if lost:
         print()
         print(_table(("rejected by", "first", "at all"), lost))
+    if found["advisory_checks"]:
+        print()
+        print(_table(("advisory check", "pass", "fail", "unknown", "mostly because"), _advisory(found)))
     if found["unresolved"]:
         tools = len({one.tool for one in run.unresolved})
         print(
@@ -84,6 +87,14 @@ def print_tables(run: Run) -> None:
     print(f"summary: {run.folder / 'summary.json'}")
     if run.dataset is not None:
         print(f"dataset: {run.dataset}")
+
+
+def _advisory(found: dict[str, Any]) -> list[tuple[str, ...]]:
+    why = {check: row["why"] for check, row in found["unjudged"].items()}
+    return [
+        (check, *(str(row[one]) for one in ("pass", "fail", "unknown")), why.get(check, ""))
+        for check, row in found["advisory_checks"].items()
+    ]
 
 
 def _share(largest: dict[str, Any]) -> str:

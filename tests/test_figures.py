@@ -17,6 +17,7 @@ from firefly.figures import (
     necessary_calls,
     passes_between_servers,
     shapes,
+    unjudged,
 )
 from firefly.knowledge import Knowledge
 from firefly.records import CheckResult, CheckStatus, Exploration, ExploredCall, Node, SubDag, Verdict
@@ -139,6 +140,20 @@ def test_advisory_checks_are_counted_for_verified_tasks_those_not_run_too() -> N
         "clock": {"pass": 2, "fail": 0, "unknown": 1, "not_applicable": 0, "not_run": 0},
         "shift": {"pass": 0, "fail": 1, "unknown": 0, "not_applicable": 1, "not_run": 1},
     }
+
+
+def test_what_an_advisory_check_could_not_judge_is_counted_with_the_commonest_reason() -> None:
+    def unknown(one: Task, why: object) -> Verdict:
+        result = CheckResult(check="clock", status="unknown", required=False, evidence={"why": why})
+        return Verdict(task=one.id, verified=True, results=(result,))
+
+    verdicts = {
+        CHAIN.id: unknown(CHAIN, "not installed"),
+        FAN.id: unknown(FAN, ["no sandbox", "not installed"]),
+        JOIN.id: unknown(JOIN, "not installed"),
+    }
+    assert unjudged([CHAIN, FAN, JOIN], verdicts) == {"clock": {"tasks": 3, "why": "not installed"}}
+    assert unjudged([CHAIN], {CHAIN.id: verdict(CHAIN, clock="pass")}) == {}
 
 
 def test_the_curve_counts_calls_in_the_order_of_the_explorations() -> None:
