@@ -25,39 +25,14 @@ _FED = 0.1
 
 
 @register("sampler", "chain")
-class Chain:
+class Chain(Limits):
     """Samples chains and fan-ins of one to a few calls, favouring strong edges and uncovered tools."""
-
-    def __init__(
-        self,
-        *,
-        size: int = 4,
-        depth: int = 4,
-        fan_in: int = 2,
-        fan_out: int = 2,
-        count: int = 24,
-        cross_server: float = 0.5,
-        temperature: float = 0.3,
-    ) -> None:
-        """Set the limits.
-
-        Args:
-            size: most calls in one sub-DAG.
-            depth: most calls on one path.
-            fan_in: most calls that feed one call.
-            fan_out: most calls that one call feeds.
-            count: sub-DAGs for one server.
-            cross_server: sub-DAGs for two servers, as a share of ``count``; taken twice for three.
-            temperature: how far the choice strays from the strongest edges; near 0 hardly at all.
-
-        """
-        self.limits = Limits(size, depth, fan_in, fan_out, count, cross_server, temperature)
 
     def sample(
         self, tools: Sequence[Tool], edges: Sequence[Edge], *, knowledge: Knowledge, rng: Random
     ) -> list[SubDag]:
         """Return distinct, connected, acyclic sub-DAGs that touch every server of the group."""
-        ground = Ground(tools, edges, knowledge, self.limits)
+        ground = Ground(tools, edges, knowledge, self)
         covered: set[ToolKey] = set()
 
         def gain(one: Proposed) -> float:
@@ -67,4 +42,4 @@ class Chain:
         def take(one: Proposed) -> None:
             covered.update(one.tools)
 
-        return pick(proposals(ground, rng), self.limits.wanted(ground.servers), rng, gain, take)
+        return pick(proposals(ground, rng), self.wanted(ground.servers), rng, gain, take)

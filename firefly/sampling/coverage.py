@@ -22,39 +22,14 @@ Target = ToolKey | tuple[ToolKey, ToolKey] | tuple[ToolKey, str]
 
 
 @register("sampler", "coverage")
-class Coverage:
+class Coverage(Limits):
     """Samples sub-DAGs that cover tools, pairs of tools and parameters least used so far."""
-
-    def __init__(
-        self,
-        *,
-        size: int = 4,
-        depth: int = 4,
-        fan_in: int = 2,
-        fan_out: int = 2,
-        count: int = 24,
-        cross_server: float = 0.5,
-        temperature: float = 0.3,
-    ) -> None:
-        """Set the limits.
-
-        Args:
-            size: most calls in one sub-DAG.
-            depth: most calls on one path.
-            fan_in: most calls that feed one call.
-            fan_out: most calls that one call feeds.
-            count: sub-DAGs for one server.
-            cross_server: sub-DAGs for two servers, as a share of ``count``; taken twice for three.
-            temperature: how far growth strays from the strongest edges; near 0 hardly at all.
-
-        """
-        self.limits = Limits(size, depth, fan_in, fan_out, count, cross_server, temperature)
 
     def sample(
         self, tools: Sequence[Tool], edges: Sequence[Edge], *, knowledge: Knowledge, rng: Random
     ) -> list[SubDag]:
         """Return distinct, connected, acyclic sub-DAGs that touch every server of the group."""
-        ground = Ground(tools, edges, knowledge, self.limits)
+        ground = Ground(tools, edges, knowledge, self)
         used = explored(knowledge)
         proposed = proposals(ground, rng, lambda key: 1.0 / (1 + used[key]))
 
@@ -65,7 +40,7 @@ class Coverage:
         def take(one: Proposed) -> None:
             used.update(set(_targets(one.sub_dag)))
 
-        return pick(proposed, self.limits.wanted(ground.servers), rng, gain, take)
+        return pick(proposed, self.wanted(ground.servers), rng, gain, take)
 
 
 def explored(knowledge: Knowledge) -> Counter[Target]:

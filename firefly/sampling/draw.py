@@ -25,6 +25,8 @@ _PROPOSALS = 40
 _IN_VAIN = 80
 """So many proposals in a row that bring nothing new, beyond as many as there are, end the search."""
 
+_DRAWS = 20
+"""Draws for each sub-DAG asked for, where they are taken as they come."""
 _HOPELESS = 0.04
 """Proposals with a lower score are not explored: their calls would hardly say anything new."""
 
@@ -157,6 +159,20 @@ def pick(
         take(best)
         picked.append(best.sub_dag)
     return picked
+
+
+def as_they_come(ground: Ground, draw: Callable[[], Growth]) -> list[SubDag]:
+    """Return the first distinct sub-DAGs that may be explored, as many as are wanted."""
+    wanted = ground.limits.wanted(ground.servers)
+    found: dict[str, SubDag] = {}
+    for _ in range(wanted * _DRAWS if ground.keys else 0):
+        if len(found) == wanted:
+            break
+        growth = draw()
+        if ground.acceptable(growth):
+            sub_dag = sub_dag_of(growth)
+            found[sub_dag.id] = sub_dag
+    return list(found.values())
 
 
 def choose(items: Sequence[T], weights: Sequence[float], rng: Random) -> T:

@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from math import ceil
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Limits:
-    """The limits of one sampler."""
+    """The limits of one sampler, which are its keywords: a sampler is its limits and a way to draw."""
 
-    size: int
+    size: int = 4
     """Most calls in one sub-DAG."""
-    depth: int
+    depth: int = 4
     """Most calls on one path."""
-    fan_in: int
+    fan_in: int = 2
     """Most calls that feed one call."""
-    fan_out: int
+    fan_out: int = 2
     """Most calls that one call feeds."""
-    count: int
+    count: int = 24
     """Sub-DAGs for one server."""
-    cross_server: float
+    cross_server: float = 0.5
     """Sub-DAGs for two servers, as a share of ``count``; for three the share is taken twice."""
-    temperature: float
+    temperature: float = 0.3
     """How far the choice strays from the strongest edges; near 0 hardly at all."""
 
     def __post_init__(self) -> None:
@@ -37,7 +37,7 @@ class Limits:
     def wanted(self, servers: Collection[str]) -> int:
         """Return how many sub-DAGs are wanted of a group of servers; 0 where they are too many for ``size``.
 
-        >>> limits = Limits(4, 4, 2, 2, 24, 0.5, 0.3)
+        >>> limits = Limits(size=4, count=24, cross_server=0.5)
         >>> limits.wanted("a"), limits.wanted("ab"), limits.wanted("abc"), limits.wanted("abcde")
         (24, 12, 6, 0)
         """

@@ -44,6 +44,16 @@ class Asked:
         return f"{text.replace(PLACE, '')} {self.place}"
 
     @property
+    def items(self) -> str:
+        """Return what is looked at, in the plural, with its conditions and place."""
+        return self.at(f"{many(self.pick.item)}{PLACE}{self.pick.kept}")
+
+    @property
+    def one(self) -> str:
+        """Return the same in the singular."""
+        return self.at(f"{self.pick.item}{PLACE}{self.pick.kept}")
+
+    @property
     def owner(self) -> str:
         """Return the thing that the value belongs to."""
         if self.pick.template == "field":
@@ -79,14 +89,13 @@ def asking(asked: Asked) -> list[tuple[str, str]]:  # noqa: PLR0911 - one return
 
 def _counts(asked: Asked) -> Iterator[tuple[str, str]]:
     pick = asked.pick
-    items = f"{many(pick.item)}{PLACE}{pick.kept}"
     if (asked.inner and not asked.place.startswith("of ")) or not asked.place:
-        said = asked.at(items)
+        said = asked.items
         yield f"How many {said} are there?", "how many"
         yield f"Count the {said}.", "count"
         yield f"What is the number of {said}?", "number"
         return
-    said = items.replace(PLACE, "")
+    said = f"{many(pick.item)}{pick.kept}".replace(PLACE, "")
     if asked.place.startswith("of "):
         yield f"How many {said} does {asked.place.removeprefix('of ')} have?", "how many"
     else:
@@ -97,11 +106,11 @@ def _counts(asked: Asked) -> Iterator[tuple[str, str]]:
 
 def _folds(asked: Asked) -> Iterator[tuple[str, str]]:
     pick = asked.pick
-    items = asked.at(f"{many(pick.item)}{PLACE}{pick.kept}")
-    one = asked.at(f"{pick.item}{PLACE}{pick.kept}")
+    items, one = asked.items, asked.one
     if pick.template == "total":
-        if pick.word.startswith("number of "):
-            yield f"How many {pick.word.removeprefix('number of ')} do the {items} have in total?", "total"
+        counted = _counted(pick.word)
+        if counted:
+            yield f"How many {counted} do the {items} have in total?", "total"
             yield f"What is the total {pick.word} of the {items}?", "what"
             yield f"Add up the {pick.word} of all {items}.", "add"
             return
@@ -137,13 +146,10 @@ def _scalars(asked: Asked) -> Iterator[tuple[str, str]]:
 
 def _whiches(asked: Asked) -> Iterator[tuple[str, str]]:
     pick = asked.pick
-    among = asked.at(f"{many(pick.item)}{PLACE}{pick.kept}")
-    one = asked.at(f"{pick.item}{PLACE}{pick.kept}")
-    tail = asked.owner
-    yield f"Which {one} {pick.which}?", "which"
-    yield f"Among the {among}, which one {pick.which}?", "among"
-    yield f"Find {tail}.", "find"
-    yield f"Tell me which {one} {pick.which}.", "tell"
+    yield f"Which {asked.one} {pick.which}?", "which"
+    yield f"Among the {asked.items}, which one {pick.which}?", "among"
+    yield f"Find {asked.owner}.", "find"
+    yield f"Tell me which {asked.one} {pick.which}.", "tell"
 
 
 def _values(asked: Asked) -> Iterator[tuple[str, str]]:  # noqa: PLR0911 - one return for each kind
@@ -151,59 +157,56 @@ def _values(asked: Asked) -> Iterator[tuple[str, str]]:  # noqa: PLR0911 - one r
     label = pick.label
     column = pick.column
     participle = done(column) if column is not None else None
-    known = "it" if owner == "it" else owner
     if participle is not None and column is not None and column.kind == "date":
-        yield f"When was {known} {participle[0]}?", "when"
-        yield f"On what date was {known} {participle[0]}?", "date"
-        yield f"Find out when {known} was {participle[0]}.", "find"
+        yield f"When was {owner} {participle[0]}?", "when"
+        yield f"On what date was {owner} {participle[0]}?", "date"
+        yield f"Find out when {owner} was {participle[0]}.", "find"
         return
     if participle is not None and pick.role == "person":
-        if participle[1] == "by" and is_past(participle[0]):
-            yield f"Who {participle[0]} {known}?", "who"
-        else:
-            be = "was" if participle[1] == "by" else "is"
-            yield f"Who {be} {known} {participle[0]} {participle[1]}?", "who"
         be = "was" if participle[1] == "by" else "is"
-        yield f"Tell me who {known} {be} {participle[0]} {participle[1]}.", "tell"
-        yield f"Find out who {known} {be} {participle[0]} {participle[1]}.", "find"
+        if participle[1] == "by" and is_past(participle[0]):
+            yield f"Who {participle[0]} {owner}?", "who"
+        else:
+            yield f"Who {be} {owner} {participle[0]} {participle[1]}?", "who"
+        yield f"Tell me who {owner} {be} {participle[0]} {participle[1]}.", "tell"
+        yield f"Find out who {owner} {be} {participle[0]} {participle[1]}.", "find"
         return
     if pick.template == "field" and _is_all(asked):
         yield f"What is {asked.data}?", "what"
         yield f"Tell me {asked.data}.", "tell"
         yield f"Find {asked.data}.", "find"
         return
-    of = f"of {owner}" if owner != "it" else "of it"
     if pick.role == "person":
-        yield f"Who is the {label} {of}?", "who"
+        yield f"Who is the {label} of {owner}?", "who"
         yield (
-            f"Tell me the name of the {label} {of}."
+            f"Tell me the name of the {label} of {owner}."
             if " " in str(pick.value)
-            else f"Tell me the {label} {of}.",
+            else f"Tell me the {label} of {owner}.",
             "tell",
         )
-        yield f"I need the {label} {of}.", "need"
+        yield f"I need the {label} of {owner}.", "need"
         return
-    if label.startswith("number of ") and is_participle(label.split()[-1]):
+    counted = _counted(label)
+    if counted and is_participle(label.split()[-1]):
         yield f"What is the {label} in {owner}?", "what"
         yield f"Tell me the {label} in {owner}.", "tell"
         yield f"I need the {label} in {owner}.", "need"
         return
-    head, rest = split_head(known)
-    if label.startswith("number of ") and head.removeprefix("the ") == label.removeprefix("number of "):
-        yield f"How many {label.removeprefix('number of ')} are there {rest}".strip() + "?", "how many"
-        yield f"Count {known}.", "count"
+    head, rest = split_head(owner)
+    if counted and head.removeprefix("the ") == counted:
+        yield f"How many {counted} are there {rest}".strip() + "?", "how many"
+        yield f"Count {owner}.", "count"
         return
-    if label.startswith("number of "):
-        counted = label.removeprefix("number of ")
-        yield f"How many {counted} does {known} have?", "how many"
-        yield f"What is the {label} {of}?", "what"
-        yield f"Tell me how many {counted} {known} has.", "tell"
+    if counted:
+        yield f"How many {counted} does {owner} have?", "how many"
+        yield f"What is the {label} of {owner}?", "what"
+        yield f"Tell me how many {counted} {owner} has.", "tell"
         return
-    yield f"What {verb(label)} the {label} {of}?", "what"
-    yield f"Tell me the {label} {of}.", "tell"
-    yield f"I need the {label} {of}.", "need"
-    if known != "it" and not known.startswith("its "):
-        yield f"For {known}, what {verb(label)} the {label}?", "for"
+    yield f"What {verb(label)} the {label} of {owner}?", "what"
+    yield f"Tell me the {label} of {owner}.", "tell"
+    yield f"I need the {label} of {owner}.", "need"
+    if owner != "it" and not owner.startswith("its "):
+        yield f"For {owner}, what {verb(label)} the {label}?", "for"
 
 
 def _results(asked: Asked) -> Iterator[tuple[str, str]]:
@@ -237,6 +240,12 @@ def _results(asked: Asked) -> Iterator[tuple[str, str]]:
     yield f"{asked.phrase.verb.capitalize()} {objects}.", "do"
     yield f"What do you get when you {asked.phrase.verb} {objects}?", "what"
     yield f"What is {asked.data}?", "is"
+
+
+def _counted(label: str) -> str:
+    """Return what a number counts: "rows" of "number of rows"; "" where the label is another."""
+    counted = label.removeprefix("number of ")
+    return "" if counted == label else counted
 
 
 def _is_all(asked: Asked) -> bool:
