@@ -93,6 +93,7 @@ def test_help_names_every_group_and_every_key_of_the_top(tmp_path: Path) -> None
 # --- interruption ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on_and_leaves_nothing_behind(tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
@@ -214,6 +215,7 @@ def on_a_small_disk(folder: Path, script: str) -> Run:
     )
 
 
+@pytest.mark.slow
 def test_what_was_kept_before_the_disk_was_full_is_there_when_it_has_room_again(tmp_path: Path) -> None:
     done = on_a_small_disk(
         tmp_path,

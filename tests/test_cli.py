@@ -107,6 +107,7 @@ def test_the_same_command_again_recomputes_nothing_and_gives_the_same_bytes(
     assert content_of(printed(again)["dataset"]) == content_of(printed(smoke[1])["dataset"])
 
 
+@pytest.mark.slow
 def test_two_runs_of_one_seed_with_stores_of_their_own_are_byte_equal(
     smoke: tuple[Path, Run], tmp_path: Path
 ) -> None:
@@ -121,6 +122,7 @@ def test_until_stops_and_redo_makes_again(going_on: Path) -> None:
     assert "sampling" not in summary["items"]
 
 
+@pytest.mark.slow
 def test_rounds_explore_more_and_reuse_the_first(smoke: tuple[Path, Run], going_on: Path) -> None:
     summary = summary_of(firefly("+experiment=smoke", "rounds=2", "until=exploration", cwd=going_on))
     before = summary_of(smoke[1])
@@ -143,6 +145,7 @@ def test_plan_connects_and_calls_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "multirun" / "store" / "probing").exists()
 
 
+@pytest.mark.slow
 def test_one_failed_job_of_a_sweep_does_not_hide_the_others(going_on: Path) -> None:
     done = firefly("-m", "+experiment=smoke", "until=graph", "probing.budget=0,40", cwd=going_on)
     assert_one_message(done, "job 0: The configuration has faults", "probing.budget")

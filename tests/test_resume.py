@@ -34,6 +34,7 @@ def kill_when(folder: Path, stage: str) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_run_killed_at_five_moments_ends_in_the_same_bytes(smoke: tuple[Path, Run], tmp_path: Path) -> None:
     killed = [kill_when(tmp_path, stage) for stage in MOMENTS]
@@ -42,6 +43,7 @@ def test_a_run_killed_at_five_moments_ends_in_the_same_bytes(smoke: tuple[Path, 
     assert content_of(printed(resumed)["dataset"]) == content_of(printed(smoke[1])["dataset"])
 
 
+@pytest.mark.slow
 def test_adding_a_server_makes_no_call_to_the_others_that_was_made_before(tmp_path: Path) -> None:
     plan = plan_of(firefly("+experiment=smoke", "mode=plan", cwd=tmp_path))
     *kept, added = (row["server"] for row in plan["servers"])

@@ -68,6 +68,7 @@ def test_every_shown_run_composes(overrides: str, monkeypatch: pytest.MonkeyPatc
         assert compose("config", single) is not None
 
 
+@pytest.mark.slow
 def test_the_python_of_the_readme_runs_on_a_finished_data_set(smoke: tuple[Path, Run]) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
