@@ -11,6 +11,10 @@ from typing import Any
 
 Run = subprocess.CompletedProcess[str]
 
+_HANGING = 280
+"""Seconds after which a run is taken to hang: below pytest's own limit, and above what one takes on a machine
+that has other things to do."""
+
 SMOKE = (sys.executable, "-m", "firefly", "+experiment=smoke")
 
 
@@ -22,7 +26,7 @@ def firefly(*arguments: str, cwd: Path, **environment: str) -> Run:
         cwd=cwd,
         env={**os.environ, **environment},
         check=False,
-        timeout=110,
+        timeout=_HANGING,
     )
 
 

@@ -35,7 +35,7 @@ def kill_when(folder: Path, stage: str) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_run_killed_at_five_moments_ends_in_the_same_bytes(smoke: tuple[Path, Run], tmp_path: Path) -> None:
     killed = [kill_when(tmp_path, stage) for stage in MOMENTS]
     assert killed[:3] == [True, True, True]
