@@ -78,7 +78,9 @@ STAGES = (
         (),
         ("simulation",),
     ),
-    Stage("synthesis", wiring.synthesis, ("explorations",), "tasks", ("synthesizer",), ("synthesis",)),
+    Stage(
+        "synthesis", wiring.synthesis, ("explorations",), "tasks", ("synthesizer",), ("synthesis", "values")
+    ),
     Stage(
         "verification",
         wiring.verification,

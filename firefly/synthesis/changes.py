@@ -27,7 +27,7 @@ from firefly.synthesis.linking import renamed
 from firefly.synthesis.picks import Pick
 from firefly.synthesis.questions import Hop, wordings
 from firefly.synthesis.reading import Lexicon
-from firefly.synthesis.worth import LEAST, worth
+from firefly.synthesis.worth import LEAST, is_plumbing, worth
 from firefly.synthesis.writer import Writer
 
 __all__ = ["ChangeWriter", "change_writers"]
@@ -124,7 +124,7 @@ class ChangeWriter(Writer):
         for pick in self._answers():
             if self._is_news(pick):
                 weight = worth(pick, hops=len(self.chain.calls)) * min(1.0, pick.weight)
-                if pick.template in _TALLIES:
+                if pick.template in _TALLIES and not is_plumbing(pick):
                     weight = max(weight, _TALLY)
                 if weight >= LEAST:
                     yield pick, weight

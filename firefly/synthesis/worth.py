@@ -8,7 +8,7 @@ from firefly.english import vocabulary, words
 from firefly.synthesis.picks import Pick
 from firefly.synthesis.roles import GENERIC, Role
 
-__all__ = ["LEAST", "worth"]
+__all__ = ["LEAST", "is_plumbing", "worth"]
 
 LEAST = 0.15
 """Questions worth less are not asked."""
@@ -50,6 +50,12 @@ _SMALL = 12
 _DULL_ITEMS = vocabulary("column occurrence paragraph line file match hit cell setting")
 
 
+def is_plumbing(pick: Pick) -> bool:
+    """Return whether the answer counts words, paragraphs and the like: each tool does it in its own way."""
+    counted = pick.item if pick.template == "count" else ""
+    return bool(set(words(pick.column.name if pick.column is not None else counted)) & _PLUMBING)
+
+
 def worth(pick: Pick, *, hops: int) -> float:
     """Return 0..1: how much a person would want to know this.
 
@@ -73,7 +79,7 @@ def worth(pick: Pick, *, hops: int) -> float:
         value *= 0.5
     if pick.template == "count" and isinstance(pick.value, int) and pick.value <= _SMALL:
         value *= 0.4
-    if pick.column is not None and set(words(pick.column.name)) & _PLUMBING:
+    if is_plumbing(pick):
         value *= 0.1
     nouns = pick.item.split()
     if nouns and nouns[-1] in GENERIC:

@@ -1,9 +1,9 @@
 """Chooses among sound candidates: as many as the caps allow, of many workflows, the rarer kinds first.
 
 Shares are of what is kept, so they become counts for a number aimed at, and the largest number that can
-be reached is looked for. Room for tasks of three calls or more is set aside: they use up more servers
-than others and would lose to two short ones. One aim is reached greedily: by the worth of a candidate
-over the price of what it uses up (its servers, its workflow, ...), which rises steeply as that runs out.
+be reached is looked for. Room for involved tasks (three calls or more, or a change first) is set aside:
+they use up more than others and would lose to two simple ones. One aim is reached greedily: by the worth of
+a candidate over the price of what it uses up (its servers, its workflow, ...), which rises steeply as that runs out.
 Where that falls short, candidates left out are forced in, those in their way given up, and the gaps
 filled again. The random choices have a fixed seed, and among equals the task id decides, which is a hash:
 arbitrary, and the same in every run.
@@ -30,7 +30,7 @@ class Limits:
     sequence_share: float
     guess_share: float
     guess_family_share: float
-    long_share: float
+    involved_share: float
     at_least: int
 
 
@@ -49,8 +49,8 @@ class Candidate:
     family: Hashable
     answer: str
     """Digest of the answer's value."""
-    is_long: bool
-    """Whether it takes three calls or more."""
+    is_involved: bool
+    """Whether it takes three calls or more, or changes something first."""
     worth: float
     """How much rarer than others its kind is; 0: of the commonest kind."""
 
@@ -65,9 +65,9 @@ _STEPS = 150_000
 _GAP = 0.15
 """An aim that the greedy choice misses by a larger share is not pursued."""
 _ROOMS = 5
-"""Shares of room for long tasks that are tried, down to none."""
-_LONG = 1.5
-"""Short tasks whose places a long one is worth, besides its own."""
+"""Shares of room for involved tasks that are tried, down to none."""
+_INVOLVED = 1.5
+"""Simple tasks whose places an involved one is worth, besides its own."""
 _MISSES = 4
 """Aims in a row that are not reached until the search ends."""
 
@@ -92,9 +92,9 @@ class _Filling:
         self.kept: dict[str, Candidate] = {}
 
     @property
-    def long(self) -> int:
-        """Return how many long tasks are kept."""
-        return sum(one.is_long for one in self.kept.values())
+    def involved(self) -> int:
+        """Return how many involved tasks are kept."""
+        return sum(one.is_involved for one in self.kept.values())
 
     def take(self, one: Candidate) -> None:
         """Keep a candidate."""
@@ -164,10 +164,10 @@ class _Filling:
                 other.task
                 for resource in needed
                 for other in self._needing[resource]
-                if other.task in self.kept and not other.is_long and other not in out
+                if other.task in self.kept and not other.is_involved and other not in out
             )
             if not shared:
-                return None  # long ones are not given up
+                return None  # involved ones are not given up
             most = max(shared.values())
             out.append(self.kept[rng.choice([name for name, count in shared.items() if count == most])])
             given = self._resources[out[-1].task]
@@ -211,20 +211,22 @@ class Choice:
         return guessed | why_not
 
     def _best(self) -> _Filling:
-        """Return the best choice among those with more and with less room for long tasks.
+        """Return the best choice among those with more and with less room for involved tasks.
 
-        A long task is worth the places of some short ones, not of any number.
+        An involved task is worth the places of some simple ones, not of any number.
         """
-        full = self._limits.long_share
-        shares = [full * step / _ROOMS for step in range(_ROOMS, 0, -1)] if full and self._any_long else []
+        full = self._limits.involved_share
+        shares = (
+            [full * step / _ROOMS for step in range(_ROOMS, 0, -1)] if full and self._any_involved else []
+        )
         found = [self._largest(share) for share in (*shares, 0.0)]
-        return max(found, key=lambda one: len(one.kept) + _LONG * one.long)
+        return max(found, key=lambda one: len(one.kept) + _INVOLVED * one.involved)
 
     @property
-    def _any_long(self) -> bool:
-        return any(one.is_long for one in self._candidates)
+    def _any_involved(self) -> bool:
+        return any(one.is_involved for one in self._candidates)
 
-    def _largest(self, long_share: float) -> _Filling:
+    def _largest(self, involved_share: float) -> _Filling:
         """Return the choice that keeps most.
 
         The count of a share grows in steps: at a step an aim may be easier than the one before. So the
@@ -232,27 +234,27 @@ class Choice:
         """
         most = len(self._candidates)
         small = min(self._limits.at_least, most)
-        best = self._reached(small, long_share)
+        best = self._reached(small, involved_share)
         rises = [
             aim
             for aim in range(small + 1, most + 1)
             if self._counts(aim)["sequence"] > self._counts(aim - 1)["sequence"]
         ]
         for aim in reversed(rises):
-            found = self._reached(aim, long_share)
+            found = self._reached(aim, involved_share)
             if len(found.kept) >= aim:
                 best = found
                 break
         misses = 0
         while misses < _MISSES and (aim := len(best.kept) + misses + 1) <= most:
-            found = self._reached(aim, long_share)
+            found = self._reached(aim, involved_share)
             if len(found.kept) >= aim:
                 best, misses = found, 0
             else:
                 misses += 1
         return best
 
-    def _reached(self, aim: int, long_share: float) -> _Filling:
+    def _reached(self, aim: int, involved_share: float) -> _Filling:
         # More than aimed at is welcome where shares hold: of more, they are more.
         shared = aim > self._limits.at_least
         filling = _Filling(
@@ -261,9 +263,9 @@ class Choice:
             fields=self._limits.per_sequence // 2,
             most=len(self._candidates) if shared else aim,
         )
-        filling.fill((one for one in self._candidates if one.is_long), ceil(long_share * aim))
+        filling.fill((one for one in self._candidates if one.is_involved), ceil(involved_share * aim))
         filling.fill(self._candidates)
-        rng = Random(f"choice:{aim}:{long_share}")
+        rng = Random(f"choice:{aim}:{involved_share}")
         near = shared and len(filling.kept) >= aim * (1 - _GAP)
         for _ in range(_STEPS // max(len(self._candidates), 1) if near else 0):
             if len(filling.kept) >= aim:

@@ -89,7 +89,7 @@ class Caps(Rule):
         sequence_share: float = 0.08,
         guess_share: float = 0.05,
         guess_family_share: float = 0.15,
-        long_share: float = 0.25,
+        involved_share: float = 0.35,
         at_least: int = 30,
         required: bool = True,
     ) -> None:
@@ -105,7 +105,8 @@ class Caps(Rule):
             sequence_share: largest share of tasks with the same sequence.
             guess_share: largest share of tasks whose answer is the commonest of the others of its family.
             guess_family_share: the same within a family (the last tool, the operation and the field).
-            long_share: share of tasks for which those of three calls or more come before all others.
+            involved_share: share of tasks for which involved ones (three calls or more, or a change
+                first) come before all others.
             at_least: up to this many tasks the shares of servers and sequences are not enforced.
             required: whether a task above a cap is rejected.
 
@@ -116,8 +117,8 @@ class Caps(Rule):
             raise ValueError(
                 "per_selector, per_sequence, per_datum >= 1 and shares above 0, of 1 at most, are needed"
             )
-        if not all(0.0 <= share <= 1.0 for share in (guess_share, guess_family_share, long_share)):
-            raise ValueError("guess_share, guess_family_share and long_share are shares from 0 to 1")
+        if not all(0.0 <= share <= 1.0 for share in (guess_share, guess_family_share, involved_share)):
+            raise ValueError("guess_share, guess_family_share and involved_share are shares from 0 to 1")
         self.limits = Limits(
             per_selector=per_selector,
             per_sequence=per_sequence,
@@ -126,7 +127,7 @@ class Caps(Rule):
             sequence_share=sequence_share,
             guess_share=guess_share,
             guess_family_share=guess_family_share,
-            long_share=long_share,
+            involved_share=involved_share,
             at_least=at_least,
         )
         self._kept: tuple[frozenset[str], Mapping[str, str]] = (frozenset(), {})
@@ -154,7 +155,7 @@ def _candidate(task: Task, trial: Trial) -> Candidate:
         datum=_datum(task),
         family=group_of(task),
         answer=digest(task.answer.value),
-        is_long=len(task.gold_calls) >= 3,
+        is_involved=len(task.gold_calls) >= 3 or is_write_then_read(task),
         worth=2.0 * (len(reading) >= 3)
         + 1.0 * (len(reading) == 2)
         + 1.5 * is_cross_server(task)

@@ -18,7 +18,7 @@ LIMITS = Limits(
     sequence_share=0.08,
     guess_share=0.05,
     guess_family_share=0.15,
-    long_share=0.25,
+    involved_share=0.25,
     at_least=30,
 )
 
@@ -33,7 +33,7 @@ def candidate(number: int, **changes: Any) -> Candidate:
         "datum": f"d{number}",
         "family": number % 40,
         "answer": f"a{number}",
-        "is_long": False,
+        "is_involved": False,
         "worth": 0.0,
         **changes,
     }
@@ -140,9 +140,9 @@ def test_whatever_the_pool_the_caps_hold(pool: list[tuple[set[str], int, int]]) 
 def test_long_tasks_have_room_set_aside_although_each_takes_the_place_of_two_short_ones() -> None:
     short = [candidate(number) for number in range(80)]
     long = [
-        candidate(100 + number, servers=("s0", "s1", "s2"), sequence=f"long{number % 4}", is_long=True)
+        candidate(100 + number, servers=("s0", "s1", "s2"), sequence=f"long{number % 4}", is_involved=True)
         for number in range(12)
     ]
     chosen = kept([*short, *long])
-    assert sum(one.is_long for one in chosen) == 12
+    assert sum(one.is_involved for one in chosen) == 12
     assert len(chosen) >= 60
