@@ -3,8 +3,8 @@
 Shares are of what is kept, so they become counts for a number aimed at, and the largest number that can
 be reached is looked for. Room for involved tasks (three calls or more, or a change first) is set aside:
 they use up more than others and would lose to two simple ones. One aim is reached greedily: by the worth of
-a candidate over the price of what it uses up (its servers, its workflow, ...), which rises steeply as that runs out.
-Where that falls short, candidates left out are forced in, those in their way given up, and the gaps
+a candidate over the price of what it uses up (its servers, its workflow, ...), which rises steeply as that
+runs out. Where that falls short, candidates left out are forced in, those in their way given up, and the gaps
 filled again. The random choices have a fixed seed, and among equals the task id decides, which is a hash:
 arbitrary, and the same in every run.
 """
