@@ -103,17 +103,17 @@ def _written(path: Path, lines: Iterable[str]) -> FileSeal:
 
 
 def asker(simulator: StrictSimulator, episodes: list[list[ToolCall]]) -> Callable[[ToolCall], object]:
-    """Return what replays the calls of ``episodes`` one by one, each episode begun beforehand."""
+    """Return what replays the calls of ``episodes`` one by one, letting go of finished episodes."""
     tool_set = simulator.tool_set([f"s{n}" for n in range(SERVERS)])
-    begun = iter([simulator.episode(tool_set) for _ in episodes])
+    begun = [simulator.episode(tool_set) for _ in episodes]
     numbers = itertools.count()
-    episode = next(begun)
+    episode = begun.pop()
 
     def ask(call: ToolCall) -> object:
         nonlocal episode
         number = next(numbers)
         if number and number % LENGTH == 0:
-            episode = next(begun)
+            episode = begun.pop()
         observation = episode.call(call)
         assert observation.outcome == "success", observation
         return observation
