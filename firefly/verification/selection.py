@@ -155,7 +155,7 @@ def _candidate(task: Task, trial: Trial) -> Candidate:
         datum=_datum(task),
         family=group_of(task),
         answer=digest(task.answer.value),
-        is_involved=len(task.gold_calls) >= 3 or is_write_then_read(task),
+        is_involved=len(task.gold_calls) >= 3 or is_write_then_read(task, profiles),
         worth=2.0 * (len(reading) >= 3)
         + 1.0 * (len(reading) == 2)
         + 1.5 * is_cross_server(task)
