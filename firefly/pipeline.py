@@ -59,7 +59,15 @@ STAGES = (
         ("graph", "lm", "values"),
         in_rounds=True,
     ),
-    Stage("sampling", wiring.sampling, ("edges",), "sub_dags", ("sampler",), ("sampling",), in_rounds=True),
+    Stage(
+        "sampling",
+        wiring.sampling,
+        ("edges",),
+        "sub_dags",
+        ("sampler",),
+        ("sampling", "values"),
+        in_rounds=True,
+    ),
     Stage(
         "exploration",
         wiring.exploration,

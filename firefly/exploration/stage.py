@@ -15,7 +15,7 @@ from firefly.replay.records import Recording, digest
 from firefly.replay.tool_set import ToolSet
 
 _REPEATS = 3
-_WRITTEN = 3
+_WRITTEN = 2
 """Most executions of what writes: each takes new sandboxes."""
 
 

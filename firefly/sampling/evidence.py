@@ -18,6 +18,7 @@ from firefly.novelty import field_names, fields_beside, fits, tells
 from firefly.outputs import ANY_INDEX, Path, expand, leaves, useful_output
 from firefly.records import Edge, ToolKey
 from firefly.replay.records import canonical_json
+from firefly.values.semantic import MOMENTS, semantic_type
 
 _ENOUGH = 6
 """Values of one answer that give enough to ask about."""
@@ -117,6 +118,16 @@ class Evidence:
             ]
             self._adds[key] = not names or not beside or any(not names <= one for one in beside)
         return self._adds[key]
+
+    def is_chance(self, edge: Edge) -> bool:
+        """Return whether the edge passes only dates, times or time zones: things share them by chance."""
+        values = [
+            leaf
+            for one in self._seen(edge.source)
+            for _, value in expand(one.output, edge.output_path)
+            for _, leaf in leaves(value)
+        ]
+        return bool(values) and all(semantic_type(leaf) in MOMENTS for leaf in values)
 
     def singled_out(self, edge: Edge) -> float:
         """Return how often one item of the list that the value stands in can be told from the others.

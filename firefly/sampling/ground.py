@@ -39,8 +39,8 @@ class Ground:
     ) -> None:
         """Prepare, without what leads nowhere.
 
-        That is, edges that were only seen to hand a call's own arguments back, and tools that answer
-        whatever they are asked alike.
+        That is, edges that were only seen to hand a call's own arguments back, or a date to another server's
+        data, and tools that answer whatever they are asked alike.
         """
         self.limits = limits
         self.knowledge = knowledge
@@ -55,7 +55,9 @@ class Ground:
         self.edges = [
             edge
             for edge in sorted(edges, key=lambda edge: edge.id)
-            if {edge.source, edge.target} <= self.tools.keys() and self.evidence.carries(edge)
+            if {edge.source, edge.target} <= self.tools.keys()
+            and self.evidence.carries(edge)
+            and not (self._is_apart(edge) and self.evidence.is_chance(edge))
         ]
         self.into: dict[ToolKey, list[Edge]] = {key: [] for key in self.keys}
         self.out_of: dict[ToolKey, list[Edge]] = {key: [] for key in self.keys}
@@ -212,6 +214,10 @@ class Ground:
         most = 1 if self._is_pure(tool) else _COPIES
         numbers = {number for _, number in growth.copies(tool)}
         return next(((tool, one) for one in range(most) if one not in numbers), None)
+
+    def _is_apart(self, edge: Edge) -> bool:
+        """Return whether the edge leads to data of another server."""
+        return edge.source[0] != edge.target[0] and not self._is_pure(edge.target)
 
     def _is_pure(self, tool: ToolKey) -> bool:
         profile = self.knowledge.profiles.get(tool)

@@ -111,7 +111,7 @@ def _shared(column: Column, labels: Mapping[tuple[PathPart, ...], str]) -> Itera
 
 
 def _sided(column: Column, labels: Mapping[tuple[PathPart, ...], str], rng: Random) -> Iterator[Group]:
-    """Yield the groups of items above or below a round value that no item on that side has."""
+    """Yield the groups of items above or below a round value that no item has."""
     if not column.path or not column.complete or column.kind not in ("quantity", "date"):
         return
     if column.kind == "date" and any(len(str(value)) != 10 for value in column.values):
@@ -120,11 +120,11 @@ def _sided(column: Column, labels: Mapping[tuple[PathPart, ...], str], rng: Rand
     if len(values) < 4:
         return
     at = rng.randrange(len(values) // 4, max(len(values) // 4 + 1, 3 * len(values) // 4))
+    limit = _between(values[at], values[at + 1])
+    if limit is None:
+        return
     sides: tuple[tuple[Side, Callable[..., bool]], ...] = (("above", gt), ("below", lt))
     for compare, beyond in sides:
-        limit = _between(values[at], values[at + 1], compare)
-        if limit is None:
-            continue
         kept = tuple(index for index, one in enumerate(column.values) if beyond(one, limit))
         if len(kept) >= 2:
             yield Group(
@@ -134,17 +134,15 @@ def _sided(column: Column, labels: Mapping[tuple[PathPart, ...], str], rng: Rand
             )
 
 
-def _between(low: JsonValue, high: JsonValue, side: Side) -> JsonValue:
+def _between(low: JsonValue, high: JsonValue) -> JsonValue:
     """Return the roundest value that lies between the two; None where none is simple.
 
-    Nothing is half of a piece: between whole numbers that follow each other, the one on the other ``side``.
+    Between whole numbers that follow each other there is none: nothing is half of a piece.
 
-    >>> _between(387, 443, "above"), _between(2.5, 7.75, "above")
-    (400, 5)
-    >>> _between("2021-02-11", "2021-04-03", "below")
+    >>> _between(387, 443), _between(2.5, 7.75), _between(8, 9), _between(8.0, 9.0)
+    (400, 5, None, 8.5)
+    >>> _between("2021-02-11", "2021-04-03")
     '2021-04-01'
-    >>> _between(8, 9, "above"), _between(8, 9, "below"), _between(8.0, 9.0, "below")
-    (8, 9, 8.5)
     """
     if isinstance(low, str) and isinstance(high, str):
         for length, tail in ((4, "-01-01"), (7, "-01")):
@@ -156,7 +154,7 @@ def _between(low: JsonValue, high: JsonValue, side: Side) -> JsonValue:
         return None
     first, last = float(str(low)), float(str(high))
     if isinstance(low, int) and isinstance(high, int) and last - first <= 1:
-        return low if side == "above" else high
+        return None
     for step in (10**power * unit for power in range(9, -3, -1) for unit in (5, 1)):
         point = (first // step + 1) * step
         if first < point < last:

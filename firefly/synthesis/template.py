@@ -51,7 +51,7 @@ class Template:
             writers = (
                 Writer(exploration, chain, knowledge, rng, self.lexicon, self.phrasings)
                 for chain in chains(exploration, knowledge)
-                if related(chain)
+                if related(chain, knowledge)
             )
         for writer in writers if exploration.completed else ():
             written += writer.tasks(self.tasks - len(written))
