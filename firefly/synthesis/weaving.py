@@ -71,6 +71,10 @@ _NUMBERS = re.compile(
 Kind = Literal["thing", "file", "text", "query", "place", "value"]
 
 
+_LAST = "HEAD:"
+"""How a repository names a file as it stands in the last commit."""
+
+
 @dataclass(frozen=True)
 class Told:
     """An argument as told: the words of its parameter, and its value in words."""
@@ -112,7 +116,9 @@ def literal(
         return _thing(noun, title, parts, value, files)
 
     kind: Kind = "text"
-    if is_file(value) or (isinstance(value, str) and value.startswith("/")):
+    if isinstance(value, str) and value.startswith(_LAST):
+        kind = "thing"
+    elif is_file(value) or (isinstance(value, str) and value.startswith("/")):
         kind = "file"
     elif set(parts) & _QUERIES:
         kind = "query"
@@ -126,6 +132,8 @@ def literal(
 
 
 def _thing(noun: str, title: str, parts: Sequence[str], value: JsonValue, files: Sequence[str]) -> str:  # noqa: PLR0911 - one for each kind of value
+    if isinstance(value, str) and value.startswith(_LAST):
+        return f"the file {base_name(value.removeprefix(_LAST), files)} in the last commit"
     if isinstance(value, str) and (is_file(value) or value.startswith("/")):
         ending = value.rpartition(".")[2].lower() if is_file(value) else ""
         kind = noun if singular(noun.rsplit(maxsplit=1)[-1].lower() if noun else "") in FILE_NOUNS else ""

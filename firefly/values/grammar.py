@@ -22,6 +22,11 @@ from firefly.values.sql import statements, takes_sql
 __all__ = ["Grammar"]
 
 
+_TABLES = (".csv", ".tsv", ".json")
+_REVISIONS = 6
+"""Files of a repository that are proposed."""
+
+
 @register("values", "grammar")
 class Grammar:
     """Values composed of what was seen, by the little languages that tools share."""
@@ -51,7 +56,11 @@ class Grammar:
         elif wants_path(parameter):
             found = [*_new_paths(tool, parameter, knowledge), *_joined_paths(tool, parameter, knowledge)]
         else:
-            found = [*_expressions(tool, parameter, knowledge), *_patterns(tool, parameter, knowledge)]
+            found = [
+                *_expressions(tool, parameter, knowledge),
+                *_patterns(tool, parameter, knowledge),
+                *_revisions(tool, parameter, knowledge),
+            ]
         fitting = [one for one in found if admissible(one.value, parameter)]
         limit = self.statements if takes_sql(parameter, tool) else self.limit
         yield from sorted(fitting, key=lambda one: -one.weight)[:limit]
@@ -111,6 +120,19 @@ def _expressions(tool: Tool, parameter: Parameter, knowledge: Knowledge) -> Iter
     if takes_expression(tool, parameter):
         for text, where in expressions(knowledge):
             yield _proposal(text, where, 0.9)
+
+
+def _revisions(tool: Tool, parameter: Parameter, knowledge: Knowledge) -> Iterator[Proposal]:
+    """Name tables and records of the repository as they stand in its last commit: ``HEAD:data/a.csv``."""
+    listing = knowledge.listings.get(tool.server)
+    if listing is None or not set(words(parameter.name)) & {"revision", "rev", "ref", "treeish"}:
+        return
+    roots = [f"{value.rstrip('/')}/" for value in listing.launch_values if value.startswith("/workspace/")]
+    for root in roots:
+        inside = [path.removeprefix(root) for path in listing.files if path.startswith(root)]
+        tables = [path for path in inside if path.endswith(_TABLES) and not path.startswith(".git/")]
+        for path in tables[:_REVISIONS]:
+            yield _proposal(f"HEAD:{path}", "a file of the last commit", 0.7)
 
 
 def _patterns(tool: Tool, parameter: Parameter, knowledge: Knowledge) -> Iterator[Proposal]:
