@@ -88,8 +88,8 @@ def composed(dataset: str, overrides: Sequence[str]) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items()}
 
 
-_COMPONENTS = ("simulator", "faults", "lm", "world")
-_OTHERS = ("servers", "sessions", "offline", "cache")
+_COMPONENTS = ("simulator", "faults", "world")
+_OTHERS = ("lm", "servers", "sessions", "offline", "cache")
 
 
 def _checked(plain: Mapping[str, Any]) -> ServeConfig:
@@ -124,7 +124,8 @@ def _serve(plain: dict[str, Any]) -> None:
     import anyio
 
     from firefly.faults import FaultyBackend
-    from firefly.protocols import UsesLive
+    from firefly.lm.models import Models, Settings
+    from firefly.protocols import UsesLive, UsesModel
     from firefly.replay.cassette import Cassette
     from firefly.serving import ServedDataset
     from firefly.serving.episodes import Episodes
@@ -147,6 +148,15 @@ def _serve(plain: dict[str, Any]) -> None:
         def backend_of(cassette: Cassette) -> Backend:
             backend: Backend = simulator.backend(cassette)
             return FaultyBackend(backend, on_purpose, seed=config.seed) if on_purpose else backend
+
+        settings = Settings.of(plain.get("lm") or {})
+        if settings.any:
+            if not isinstance(simulator, UsesModel):
+                raise ConfigError("lm: this simulator asks no model; take simulator=lenient")
+            models = Models(settings)
+            stack.callback(models.close)
+            models.check()
+            simulator.use_model(models.lm("simulator"))
 
         dataset = ServedDataset(config.dataset, backend_of)
         log = EpisodeLog(config.log)

@@ -10,6 +10,7 @@ from pathlib import Path
 from firefly.errors import DatasetError, nearest
 from firefly.replay.backend import Backend
 from firefly.replay.cassette import Cassette, ToolKey
+from firefly.replay.index import open_cassette
 from firefly.replay.records import Task
 from firefly.replay.score import load_dataset_tasks, tasks_of
 from firefly.replay.simulator import StrictSimulator
@@ -54,7 +55,7 @@ class ServedDataset:
         """
         self._tasks = load_dataset_tasks(folder)
         cassettes = {
-            path.name.removeprefix("cassette").removeprefix("_"): Cassette.load(path)
+            path.name.removeprefix("cassette").removeprefix("_"): open_cassette(path)
             for path in sorted(folder.glob("cassette*"))
             if path.is_dir()
         }

@@ -56,6 +56,19 @@ def test_a_process_is_an_episode_of_the_task_that_it_was_started_for(
     assert f"line 2: episode 'stdio' was begun for task {WRITING.id}" in scored.stderr
 
 
+def test_a_model_answers_what_was_not_recorded_where_one_is_chosen(dataset: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    said = """lm.otherwise='{"answer": "as the model says", "failed": false}'"""
+    keys = ("simulator=lenient", "simulator.tiers.nearest=null", "lm=scripted", said, f"log={log}")
+
+    async def use() -> Any:
+        async with Client(parameters(dataset, *keys)) as client:
+            return (await client.call_tool("read", {"name": "q"})).content[0].text
+
+    assert asyncio.run(use()) == "as the model says"
+    assert lines_of(log)[1]["tier"] == "model"
+
+
 @pytest.mark.parametrize("how", ["signal", "end of input"])
 def test_a_process_ends_cleanly_whoever_ends_it(dataset: Path, tmp_path: Path, how: str) -> None:
     log = tmp_path / "log.jsonl"
@@ -104,6 +117,7 @@ MISTAKES = [
     (["DATASET", "http.prt=1"], "http.prt: there is no such key of http. Did you mean 'port'?", 1),
     (["DATASET", "transport=htp"], "Did you mean 'http'?", 1),
     (["DATASET", "transport=http", "http.host=0.0.0.0"], "FIREFLY_TOKEN", 1),
+    (["DATASET", "lm=scripted"], "this simulator asks no model", 1),
     (["DATASET", "admin.port=0"], "FIREFLY_ADMIN_TOKEN", 1),
     (["DATASET", "faults=[timeout]", "faults.timeout.rate=2"], "it is a share between 0 and 1", 1),
     (["DATASET", "--http"], "'--http' is no KEY=VALUE", 1),
