@@ -90,10 +90,17 @@ async def serve_http(episodes: Episodes, config: ServeConfig) -> None:
 
 
 def _listener(app: ASGIApp, host: str, port: int, key: str, path: str) -> tuple[_Listener, socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = None
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        bound = socket.create_server((host.strip("[]"), port), family=family)
+        # with the protocol named: asyncio sends without delay (TCP_NODELAY) on such sockets only
+        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host.strip("[]"), port))
+        bound.listen()
     except OSError as error:
+        if bound is not None:
+            bound.close()
         raise RunError(
             f"{key}.port={port} on {host} can't be listened on: {error.strerror or error}. Choose another, "
             f"or {key}.port=0 for a free one."

@@ -15,6 +15,7 @@ import pytest
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 
+from firefly.errors import RunError
 from tests.serving.conftest import Shared
 from tests.serving.recorded import (
     READING,
@@ -372,3 +373,18 @@ def test_stopping_is_graceful_even_with_clients_connected(dataset: Path, tmp_pat
     assert "episodes 1, calls: exact 1" in said
     assert "Traceback" not in said
     assert [line["event"] for line in lines_of(log)] == ["begin", "call", "end"]
+
+
+async def _nothing(scope: Any, receive: Any, send: Any) -> None: ...
+
+
+def test_answers_are_sent_without_delay(capsys: pytest.CaptureFixture[str]) -> None:
+    """Asyncio switches the delay off, 40 ms an answer, only on sockets that name their protocol."""
+    from firefly.serving.http import _listener
+
+    _, bound = _listener(_nothing, "127.0.0.1", 0, "http", "/mcp")
+    with bound:
+        assert bound.proto == socket.IPPROTO_TCP
+        with pytest.raises(RunError, match="http.port=.* can't be listened on"):
+            _listener(_nothing, "127.0.0.1", bound.getsockname()[1], "http", "/mcp")
+    assert "http://127.0.0.1:" in capsys.readouterr().err
