@@ -385,6 +385,6 @@ def test_answers_are_sent_without_delay(capsys: pytest.CaptureFixture[str]) -> N
     _, bound = _listener(_nothing, "127.0.0.1", 0, "http", "/mcp")
     with bound:
         assert bound.proto == socket.IPPROTO_TCP
-        with pytest.raises(RunError, match="http.port=.* can't be listened on"):
+        with pytest.raises(RunError, match="can't be listened on"):
             _listener(_nothing, "127.0.0.1", bound.getsockname()[1], "http", "/mcp")
     assert "http://127.0.0.1:" in capsys.readouterr().err
