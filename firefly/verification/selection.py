@@ -89,7 +89,7 @@ class Caps(Rule):
         sequence_share: float = 0.08,
         guess_share: float = 0.05,
         guess_family_share: float = 0.15,
-        involved_share: float = 0.25,
+        involved_share: float = 0.35,
         at_least: int = 30,
         required: bool = True,
     ) -> None:
