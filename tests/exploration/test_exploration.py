@@ -214,3 +214,25 @@ def test_an_explorer_is_not_believed_when_its_references_do_not_resolve() -> Non
 def test_impossible_limits_are_refused() -> None:
     with pytest.raises(ValueError, match="attempts"):
         Symbolic(attempts=0)
+
+
+def get_row(code: str) -> Any:
+    """Get a row by its code."""
+    return {"code": code, "city": {"A-101": "Bergen", "B-202": "Lisbon"}[code]}
+
+
+def list_rows() -> Any:
+    """List the rows."""
+    return {"rows": [{"code": "A-101", "city": "Bergen"}, {"code": "B-202", "city": "Lisbon"}]}
+
+
+def test_a_call_that_only_repeats_what_its_arguments_came_from_completes_nothing() -> None:
+    backend = FunctionServers({"tables": [list_rows, get_row]})
+    knowledge = backend.knowledge([("tables", "list_rows", {}), ("tables", "get_row", {"code": "A-101"})])
+    sub_dag = SubDag(
+        nodes=(Node(id="n1", tool=("tables", "list_rows")), Node(id="n2", tool=("tables", "get_row"))),
+        links=(Link(source="n1", target="n2", parameter="code", output_path=("rows", "*", "code")),),
+    )
+    (exploration,) = explore(sub_dag, backend, knowledge, variants=1)
+    assert not exploration.completed
+    assert exploration.reason == "get_row returned nothing that earlier calls had not"
