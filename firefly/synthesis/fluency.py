@@ -8,17 +8,30 @@ __all__ = ["read_once"]
 
 _SENTENCE = re.compile(r"(?<=[.?!])\s+(?=[A-Z])")
 _RELATION = re.compile(r"\b(?:of|in|by|from)\b(?! \d)")
+_OF = re.compile(r"\bof\b(?! \d)")
 _QUOTED = re.compile(r'"[^"]*"')
+_PLACE = re.compile(r"\bin the sheet (?:\S+ )?of the workbook\b|\bin the file (?:\S+ )?in the last commit\b")
+"""Where a table stands: one place, however it is said."""
 _MOST = 3
 """Relations ("of the", "in the", "by the") in one sentence that are read once."""
+_MOST_OF = 2
 _TELLING = re.compile(r"[\w./-]*\d[\w./-]*\w")
 _DIGEST = re.compile(r"(?<!commit )\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{12,}\b|\b[0-9a-f]{7,}:\w")
+_UNCLEAR = re.compile(
+    r"\bits \w+ in it\b"  # whose?
+    r"|\b(?:is|was) the \w+s per\b"
+    r"|\bthat has the [^.?]* in SI base units\b"  # the extreme, or what was asked for?
+    r"|\bof\b[^.?]*\bof\b[^.?]*\bthat (?:has|was|is)\b"  # which of them has?
+    r"|\bentry\b|\bentries\b|\bat index \d"
+)
 _SHORT = 5
 """Characters of a code or a file's name, at least."""
 
 
 def read_once(text: str) -> bool:
-    """Return whether no sentence nests too much or names a thing twice, and no digest stands for a thing.
+    """Return whether no sentence nests too much, names a thing twice, or leaves open what it means.
+
+    Nor does a digest stand for a thing.
 
     >>> read_once("What is the weight of the order of ticket T-4187 in kg?")
     True
@@ -32,5 +45,10 @@ def read_once(text: str) -> bool:
 
 def _is_plain(sentence: str) -> bool:
     things = [one for one in _TELLING.findall(sentence) if len(one) >= _SHORT and not one.isdigit()]
-    twice = len(set(things)) < len(things)
-    return not twice and len(_RELATION.findall(_QUOTED.sub("", sentence))) <= _MOST
+    said = _PLACE.sub("in", _QUOTED.sub("", sentence))
+    return (
+        len(set(things)) == len(things)
+        and len(_RELATION.findall(said)) <= _MOST
+        and len(_OF.findall(said)) <= _MOST_OF
+        and not _UNCLEAR.search(said)
+    )

@@ -25,6 +25,12 @@ from tests.function_servers import FunctionServers
         ('What is the title of "the end of the day in the middle of June"?', True),
         ("What is the date of the comment by the author of plan-7.docx in plan-7.docx?", False),
         ("Who opened the ticket of record 91c8656f6ffb875b7a4ae00ba4830830c75840f8?", False),
+        ("What is the company of the customer of the order of order line 7?", False),
+        ("What is the price of the bolt in the sheet Prices of the workbook a.xlsx?", True),
+        ("Tell me the date of the only comment by its author in it.", False),
+        ("What is the size of the part of supplier S-1 that has the lowest price?", False),
+        ("Which part of supplier S-1 has the lowest price?", True),
+        ("What is the pieces per pallet of part P-9?", False),
         ("Who wrote commit 91c8656f6ffb875b7a4ae00ba4830830c75840f8?", True),
     ],
 )

@@ -74,7 +74,7 @@ def test_a_field_that_a_parameter_sets_is_not_asked() -> None:
 
 def test_a_key_that_is_data_is_no_field_name() -> None:
     def trace(hall: str) -> Any:
-        """Trace the books of a hall."""
+        """Trace a hall."""
         return {"found": {"Targets": ["loan desk"]}, "keeper": "Lena Okafor"}
 
     assert {task.expression.path for task in asked(trace, {"hall": "Targets"})} == {("keeper",)}
