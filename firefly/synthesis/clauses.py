@@ -136,11 +136,16 @@ def superlative(column: Column, label: str, *, most: bool) -> str:
 
     >>> superlative(Column(("pages",), (3, 4)), "number of pages", most=False)
     'fewest pages'
+    >>> superlative(Column(("per_box",), (3, 4)), "pieces per box", most=True)
+    'most pieces per box'
     """
     if column.kind == "date":
         return f"{'latest' if most else 'earliest'} {label}"
     if label.startswith("number of "):
         return f"{'most' if most else 'fewest'} {label.removeprefix('number of ')}"
+    counted, per, _ = label.partition(" per ")
+    if per and is_plural(counted.split()[-1]):
+        return f"{'most' if most else 'fewest'} {label}"
     if label.startswith(("amount of ", "quantity ")) or set(words(column.name)) & {"size", "area"}:
         return f"{'largest' if most else 'smallest'} {label}"
     if words(column.name)[-1:] == ("distance",):

@@ -45,10 +45,10 @@ def read_once(text: str) -> bool:
 
 def _is_plain(sentence: str) -> bool:
     things = [one for one in _TELLING.findall(sentence) if len(one) >= _SHORT and not one.isdigit()]
-    said = _PLACE.sub("in", _QUOTED.sub("", sentence))
+    said, places = _PLACE.subn("in", _QUOTED.sub("", sentence))
     return (
         len(set(things)) == len(things)
-        and len(_RELATION.findall(said)) <= _MOST
+        and len(_RELATION.findall(said)) <= _MOST - bool(places)
         and len(_OF.findall(said)) <= _MOST_OF
         and not _UNCLEAR.search(said)
     )

@@ -27,6 +27,7 @@ from tests.function_servers import FunctionServers
         ("Who opened the ticket of record 91c8656f6ffb875b7a4ae00ba4830830c75840f8?", False),
         ("What is the company of the customer of the order of order line 7?", False),
         ("What is the price of the bolt in the sheet Prices of the workbook a.xlsx?", True),
+        ("Who is the owner of the part of bin B-1 in the sheet Bins of the workbook a.xlsx?", False),
         ("Tell me the date of the only comment by its author in it.", False),
         ("What is the size of the part of supplier S-1 that has the lowest price?", False),
         ("Which part of supplier S-1 has the lowest price?", True),
