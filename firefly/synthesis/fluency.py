@@ -20,7 +20,7 @@ _DIGEST = re.compile(r"(?<!commit )\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{1
 _UNCLEAR = re.compile(
     r"\bits \w+ in it\b"  # whose?
     r"|\b(?:is|was) the \w+s per\b"
-    r"|\bthat has the [^.?]* in SI base units\b"  # the extreme, or what was asked for?
+    r"|\bthat has the [^.?]* in [\w ]*units\b"  # the extreme, or what was asked for?
     r"|\bof\b[^.?]*\bof\b[^.?]*\bthat (?:has|was|is)\b"  # which of them has?
     r"|\bentry\b|\bentries\b|\bat index \d"
 )
