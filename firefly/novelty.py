@@ -6,7 +6,7 @@ both calls.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from pydantic import JsonValue
 
@@ -34,17 +34,48 @@ def fits(arguments: Mapping[str, JsonValue], parameter: str, template: str) -> b
     )
 
 
+def stem(template: str) -> str:
+    """Return a template that every query of the same table fits, whatever its condition.
+
+    >>> stem("SELECT * FROM t WHERE id = '{}'")
+    'SELECT * FROM t{}'
+    """
+    before, found, _ = template.partition(" WHERE ")
+    return f"{before}{{}}" if found and "{}" not in before else template
+
+
 def field_names(output: JsonValue) -> frozenset[str]:
     """Return the names of the fields that hold a scalar: of the items of lists, where there are any.
 
-    What stands beside a list mostly counts it.
+    What stands beside a list mostly counts or describes it.
 
-    >>> sorted(field_names({"rows": [{"id": 1, "size": 2}], "count": 1}))
+    >>> sorted(field_names({"rows": [{"id": 1, "size": 2}], "columns": ["id", "size"], "count": 1}))
     ['id', 'size']
     """
     paths = [path for path, _ in leaves(output)]
-    listed = [path for path in paths if any(isinstance(part, int) for part in path)]
+    listed = [path for path in paths if _in_item(path)] or [
+        path for path in paths if any(isinstance(part, int) for part in path)
+    ]
     return frozenset(name for path in listed or paths if (name := _name(path)))
+
+
+def names_answered(
+    answers: Collection[tuple[Mapping[str, JsonValue], JsonValue]], parameter: str, template: str
+) -> frozenset[str]:
+    """Return the names of the fields that (arguments, output) pairs hold whose argument is as in ``template``.
+
+    Where none is, those of the same table; empty where there is none either.
+    """
+    for form in (template, stem(template)):
+        names = frozenset(
+            name
+            for arguments, output in answers
+            if fits(arguments, parameter, form)
+            for name in field_names(output)
+        )
+        if names:
+            return names
+    return frozenset()
 
 
 def fields_beside(output: JsonValue, path: Path) -> list[frozenset[str]]:
@@ -71,6 +102,12 @@ def tells(leaf: JsonValue) -> bool:
     if isinstance(leaf, int | float):
         return not (abs(leaf) <= _GUESSED and float(leaf).is_integer())
     return len(str(leaf)) > 1
+
+
+def _in_item(path: Path) -> bool:
+    """Return whether the path leads to a named field of an item of a list."""
+    places = [index for index, part in enumerate(path) if isinstance(part, int)]
+    return bool(places) and any(isinstance(part, str) for part in path[places[0] :])
 
 
 def _name(path: Path) -> str:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from pydantic import JsonValue
 
 from firefly.knowledge import Knowledge
-from firefly.novelty import field_names, fields_beside, fits
+from firefly.novelty import fields_beside, names_answered
 from firefly.outputs import Path, expand, general, leaves, useful_output
 from firefly.parameters import Parameter
 from firefly.records import Link, ToolKey
@@ -76,12 +76,8 @@ class Known:
             return True
         key = (target, link.parameter, link.template)
         if key not in self._names:
-            self._names[key] = frozenset(
-                name
-                for step, answer in self.useful(target)
-                if fits(step.call.arguments, link.parameter, link.template)
-                for name in field_names(answer)
-            )
+            answers = [(step.call.arguments, answer) for step, answer in self.useful(target)]
+            self._names[key] = names_answered(answers, link.parameter, link.template)
         names = self._names[key]
         return not names or any(not names <= one for one in fields_beside(output, link.output_path))
 

@@ -62,10 +62,12 @@ _SENTENCE_WORDS = vocabulary(
 _TITLE_WORDS = vocabulary("title heading header name subject label topic caption")
 _TERM_WORDS = vocabulary("replacement replace new to with value")
 _SLUG_WORDS = vocabulary("branch tag ref slug key id identifier username handle")
+_MAKES = vocabulary("create make new add insert init register start open set put save store")
 _SHORT_TOOLS = vocabulary("heading title section chapter sheet branch tag folder")
 _SMALL = 12
 """Numbers up to this are counts and codes rather than figures."""
-_FACTORS = (0.8, 1.1, 1.25, 1.5)
+_UP = (1.5, 2.0, 2.5)
+_DOWN = (0.4, 0.5, 0.6)
 _CREATES = re.compile(r"\s*CREATE\s+TABLE\b", re.IGNORECASE)
 _CELL = re.compile(r"[A-Z]{1,3}[1-9]\d*")
 _RANGE = re.compile(r"[A-Z]{1,3}[1-9]\d*:[A-Z]{1,3}[1-9]\d*")
@@ -140,12 +142,19 @@ def _value(
         return (_new_table(rng) if _CREATES.match(str(base)) else base), "grammar"
     if parameter.name in place:
         return place[parameter.name], "observed"
+    if _is_reference(tool, parameter):
+        return base, "observed"
     if isinstance(base, int):
         counted = any(is_plural(word) for word in words(parameter.name)[-1:])
         base = rng.randint(2, 5) if counted else base
     elif isinstance(base, str) and kind in ("word", "prose", ""):
         return _text(tool, parameter, rng), "content"
     return base, "worked"
+
+
+def _is_reference(tool: Tool, parameter: Parameter) -> bool:
+    """Return whether a call that changes something names by it what is there already: the branch to switch to."""
+    return bool(set(words(parameter.name)) & _SLUG_WORDS) and not set(words(tool.name)) & _MAKES
 
 
 def _made_files(tool: Tool, parameter: Parameter, known: Known) -> list[str]:
@@ -265,16 +274,24 @@ def _in_cells(
     rows = rng.choice(tables)
     if not grids:
         return {**made, name: f"A{len(rows)}:{_letters(len(rows[0]) - 1)}{len(rows)}"}
-    row = rng.randrange(1, len(rows))
     options = [
-        (column, value)
+        (column, row, value)
         for column in range(len(rows[0]))
-        if (value := _other([line[column] for line in rows[1:]], rows[row][column], rng)) is not None
+        if (row := _row([line[column] for line in rows[1:]], rng)) is not None
+        and (value := _other([line[column] for line in rows[1:]], rows[row][column], rng)) is not None
     ]
     if not options or len(grids) != 1:
         return {}
-    column, value = rng.choice(options)
+    column, row, value = rng.choice(options)
     return {**made, name: f"{_letters(column)}{row + 1}", grids[0]: [[value]]}
+
+
+def _row(column: Sequence[JsonValue], rng: Random) -> int | None:
+    """Return the number, from 1, of a row to change: of figures one at the ends, where a change is seen best."""
+    figures = [(float(str(one)), place) for place, one in enumerate(column, start=1) if is_number(one)]
+    if len(figures) < len(column):
+        return rng.randrange(len(column)) + 1
+    return rng.choice((min(figures), max(figures)))[1]
 
 
 def _other(column: Sequence[JsonValue], value: JsonValue, rng: Random) -> JsonValue:
@@ -284,7 +301,8 @@ def _other(column: Sequence[JsonValue], value: JsonValue, rng: Random) -> JsonVa
         shared = len(texts) <= len(column) / 2
         return rng.choice([one for one in texts if one != value]) if shared and len(texts) > 1 else None
     if is_number(value) and abs(float(str(value))) > _SMALL:
-        return _near(value, rng)
+        figures = [float(str(one)) for one in column if is_number(one)]
+        return _near(value, rng, _DOWN if float(str(value)) == max(figures) else _UP)
     return None
 
 
@@ -323,9 +341,9 @@ def _letters(column: int) -> str:
     return text
 
 
-def _near(value: JsonValue, rng: Random) -> JsonValue:
+def _near(value: JsonValue, rng: Random, factors: Sequence[float]) -> JsonValue:
     """Return another figure of the same kind, some way off."""
-    figure = float(str(value)) * rng.choice(_FACTORS)
+    figure = float(str(value)) * rng.choice(factors)
     if isinstance(value, int):
         step = 10 ** max(0, len(str(abs(value))) - 2)
         return int(round(figure / step) * step) + (step if round(figure / step) * step == value else 0)

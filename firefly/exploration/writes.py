@@ -19,7 +19,7 @@ from firefly.exploration.choices import Choice, filled, together, ways_to_fill
 from firefly.exploration.content import drafts
 from firefly.exploration.walk import Draft, Walk
 from firefly.outputs import general, leaves, parsed_output, useful_output
-from firefly.parameters import parameters
+from firefly.parameters import Parameter, parameters
 from firefly.protocols import ValueSource
 from firefly.records import ExploredCall, Node, ToolKey
 from firefly.replay.records import Observation, Tool, ToolCall
@@ -28,7 +28,9 @@ from firefly.values.semantic import semantic_type
 _TRIES = 3
 """Times that a first write is tried, each with other arguments."""
 _LOOKS = 4
-"""Most looks through one tool."""
+"""Most looks through one tool that show something before the writes."""
+_BLIND = 2
+"""Most further looks through one tool that fail before the writes: what is looked for may be made by them."""
 _CHANGE = re.compile(
     r"\s*(UPDATE|DELETE|INSERT|CREATE|ALTER|DROP)\s+(?:FROM\s+|INTO\s+|TABLE\s+)?(\w+)(?:\s+SET\s+(\w+))?",
     re.IGNORECASE,
@@ -71,8 +73,7 @@ def _once(walk: Walk, values: Sequence[ValueSource], *, careful: bool) -> tuple[
         if draft is None:
             return f"no arguments that a person would give were found for {node.tool[1]}", False
         wanted[node.id] = draft
-    looks = [(node, draft) for node in sub_dag.looks for draft in _looks(walk, node, list(wanted.values()))]
-    seen = [[_call(walk, node, draft, look=True).step.observation] for node, draft in looks]
+    looks, seen = _look_before(walk, list(wanted.values()))
     for place, node in enumerate(sub_dag.writes):
         reason = _write(walk, node, wanted[node.id])
         if reason:
@@ -85,6 +86,26 @@ def _once(walk: Walk, values: Sequence[ValueSource], *, careful: bool) -> tuple[
         mine = [(draft, earlier) for (one, draft), earlier in zip(looks, seen, strict=True) if one is node]
         changed += _look_again(walk, node, mine)
     return "" if changed else "nothing that was looked at changed", True
+
+
+def _look_before(
+    walk: Walk, writes: Sequence[Draft]
+) -> tuple[list[tuple[Node, Draft]], list[list[Observation]]]:
+    """Look through each read at what the writes are about; return the looks worth repeating, and what was seen."""
+    looks: list[tuple[Node, Draft]] = []
+    seen: list[list[Observation]] = []
+    for node in walk.sub_dag.looks:
+        room = {True: _LOOKS, False: _BLIND}
+        for draft in _looks(walk, node, writes)[: _LOOKS + 2 * _BLIND]:
+            observation = _call(walk, node, draft, look=True).step.observation
+            shows = observation.outcome == "success"
+            if room[shows]:
+                room[shows] -= 1
+                looks.append((node, draft))
+                seen.append([observation])
+            if not room[True]:
+                break
+    return looks, seen
 
 
 def _drafts(
@@ -197,7 +218,7 @@ def _looks(walk: Walk, node: Node, writes: Sequence[Draft]) -> list[Draft]:
                 about.setdefault(name, value)
                 references.setdefault(name, draft)
     found: dict[str, Draft] = {}
-    known = walk.known.arguments(node.tool)
+    worked = known = walk.known.arguments(node.tool)
     required = {name for name, one in declared.items() if one.required}
     if required <= about.keys():
         known = [{name: about[name] for name in sorted(required)}, *known]
@@ -214,12 +235,18 @@ def _looks(walk: Walk, node: Node, writes: Sequence[Draft]) -> list[Draft]:
             found.setdefault(ToolCall(server=tool.server, tool=tool.name, arguments=variant).digest, draft)
     tables = set().union(*(_tables(draft.arguments) for draft in writes))
     fitting = [one for one in found.values() if not tables or not (t := _tables(one.arguments)) or t & tables]
-    order = sorted(fitting, key=lambda one: (-len(given & _tokens([one.arguments])), walk.rng.random()))
-    return order[:_LOOKS]
+    return sorted(
+        fitting,
+        key=lambda one: (
+            -len(given & _tokens([one.arguments])),
+            one.arguments not in worked,
+            walk.rng.random(),
+        ),
+    )
 
 
 def _contents(
-    arguments: Mapping[str, JsonValue], declared: Mapping[str, object], writes: Sequence[Draft]
+    arguments: Mapping[str, JsonValue], declared: Mapping[str, Parameter], writes: Sequence[Draft]
 ) -> Iterator[dict[str, JsonValue]]:
     """Yield variants that look for the texts which a write brings in, where a read takes a like text."""
     for draft in writes:
@@ -230,6 +257,8 @@ def _contents(
         }
         for name in declared:
             if name not in arguments or semantic_type(arguments[name]) not in ("word", "prose"):
+                continue
+            if declared[name].enum:
                 continue
             for given, value in texts.items():
                 if set(words(given)) & set(words(name)) or len(texts) > 1:
@@ -256,7 +285,7 @@ def _write(walk: Walk, node: Node, draft: Draft) -> str:
 
 
 def _look_again(walk: Walk, node: Node, looks: Sequence[tuple[Draft, Sequence[Observation]]]) -> bool:
-    """Repeat the looks through one read; of those that every write changed, the richest is the step.
+    """Repeat the looks through one read; of those that every write changed, the richest and plainest is the step.
 
     Args:
         walk: the execution.
@@ -268,7 +297,7 @@ def _look_again(walk: Walk, node: Node, looks: Sequence[tuple[Draft, Sequence[Ob
     written = {
         repr(leaf) for call in walk.calls if not call.look for _, leaf in leaves(dict(call.call.arguments))
     }
-    told: list[tuple[int, float, int]] = []
+    told: list[tuple[int, int, float, int]] = []
     for draft, earlier in looks:
         made = _call(walk, node, draft, look=True)
         after = made.step.observation
@@ -278,10 +307,11 @@ def _look_again(walk: Walk, node: Node, looks: Sequence[tuple[Draft, Sequence[Ob
             data = parsed_output(after)
             news = sum(repr(leaf) not in written for _, leaf in leaves(data))
             several = any(isinstance(path[-1], int) or len(path) > 1 for path, _ in leaves(data) if path)
-            told.append((min(news, _ENOUGH) + several * _ENOUGH, walk.rng.random(), len(walk.calls) - 1))
+            rich = min(news, _ENOUGH) + several * _ENOUGH
+            told.append((rich, -len(draft.arguments), walk.rng.random(), len(walk.calls) - 1))
     if not told:
         return False
-    place = max(told)[2]
+    place = max(told)[-1]
     walk.calls[place] = walk.calls[place].model_copy(update={"look": False})
     walk.done[node.id] = walk.calls[place]
     return True

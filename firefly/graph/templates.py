@@ -18,6 +18,7 @@ from firefly.graph.names import name_match
 from firefly.graph.observed import discount, score_of
 from firefly.graph.seen import Seen, launch_values, seen_of
 from firefly.knowledge import Knowledge
+from firefly.novelty import fields_beside, names_answered
 from firefly.outputs import Path, useful_output
 from firefly.plugins import register
 from firefly.records import Edge, ToolKey
@@ -87,7 +88,7 @@ class Templates:
                 for place in places:
                     for path, one in fields:
                         found += _edge(source, target, parameter, place, path, one, constants)
-        return found
+        return [edge for edge in found if edge.source != edge.target or _says_more(edge, evidence)]
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,21 @@ def _edge(
             score=round(score, 4),
             evidence={"templates": {"score": round(score, 4), "slot": place.slot.name, **why}},
         )
+
+
+def _says_more(edge: Edge, knowledge: Knowledge) -> bool:
+    """Return whether the tool, called for a value of its own, was seen to say more than what stood beside it.
+
+    A row that is looked up by its key in the table that it was read from says nothing new.
+    """
+    answers = [
+        (step.call.arguments, output)
+        for step in knowledge.successes(edge.target)
+        if (output := useful_output(step.call, step.observation)) is not None
+    ]
+    names = names_answered(answers, edge.parameter, edge.template)
+    beside = [one for _, output in answers for one in fields_beside(output, edge.output_path)]
+    return not names or not beside or any(not names <= one for one in beside)
 
 
 def slots(tool: Tool, knowledge: Knowledge, seen: Seen) -> dict[str, list[Slot]]:

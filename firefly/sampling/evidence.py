@@ -14,7 +14,7 @@ from itertools import chain
 from pydantic import JsonValue
 
 from firefly.knowledge import Knowledge
-from firefly.novelty import field_names, fields_beside, fits, tells
+from firefly.novelty import fields_beside, fits, names_answered, tells
 from firefly.outputs import ANY_INDEX, Path, expand, leaves, useful_output
 from firefly.records import Edge, ToolKey
 from firefly.replay.records import canonical_json
@@ -106,11 +106,8 @@ class Evidence:
             return True
         key = (edge.id, fed)
         if key not in self._adds:
-            names = frozenset(
-                name
-                for one in self._alike(edge.target, ((edge.parameter, edge.template),))
-                for name in field_names(one.output)
-            )
+            answers = [(one.arguments, one.output) for one in self._seen(edge.target)]
+            names = names_answered(answers, edge.parameter, edge.template)
             beside = [
                 names_beside
                 for one in self._alike(edge.source, fed)

@@ -201,12 +201,10 @@ class ChangeWriter(Writer):
             references: dict[str, Pick] = {}
             for parameter in sorted(call.references):
                 way = self.linker.found(call, parameter)
-                if way is None:
-                    return None
+                hops = self.linker.hops(way) if way is not None else None
+                if way is None or hops is None:
+                    continue  # then the instruction says the value itself, and nothing before is needed
                 references[parameter] = way
-                hops = self.linker.hops(way)
-                if hops is None:
-                    return None
                 before |= {hop.id: hop for hop in hops}
             listing = self.knowledge.listings[call.call.server]
             text = instruction(

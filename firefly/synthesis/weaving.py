@@ -68,6 +68,9 @@ _NUMBERS = re.compile(
     r"\b(?:two|three|several|multiple|some|all|a list of|the given) (?:numbers|values|integers)\b"
 )
 
+_SORTS = vocabulary("type kind status state")
+_SORT = re.compile(r"[a-z]{3,}")
+_EVERY = ("all", "any")
 Kind = Literal["thing", "file", "text", "query", "place", "value"]
 
 
@@ -182,8 +185,7 @@ def weave(phrase: Phrase, told: Sequence[Told], *, that: bool = False) -> str:
     >>> weave(Phrase("the schema of a specific table"), [Told("table_name", '"orders"')])
     'the schema of the table "orders"'
     """
-    text = phrase.text
-    left = list(told)
+    text, left = _sorts(phrase.text, list(told))
     for pattern in (_SPECIFIC, _ONE, _SUBJECT, _THE):
         for one in list(left):
             text, used = _substitute(pattern, text, one, that)
@@ -299,6 +301,25 @@ def _amounts(text: str, left: list[Told]) -> tuple[str, list[Told]]:
             said = f"{one.value} {spoken(one.parameter)}"
             text = text[: match.start()] + said + text[match.end() :]
             left = [other for other in left if other is not one]
+    return text, left
+
+
+def _sorts(text: str, left: list[Told]) -> tuple[str, list[Told]]:
+    """Put a word that says which sort of the things is meant before them: "the open tickets".
+
+    >>> _sorts("the Git branches", [Told("branch_type", '"local"')])
+    ('the local Git branches', [])
+    """
+    for one in left:
+        *about, last = words(one.parameter) or [""]
+        word = one.value.strip('"')
+        if one.referenced or last not in _SORTS or not _SORT.fullmatch(word):
+            continue
+        for match in re.finditer(r"(?:\b[A-Z]\w* )?\b(?P<noun>[A-Za-z]+)\b", text):
+            if singular(match["noun"].lower()) in {singular(part) for part in about}:
+                said = "" if word in _EVERY else f"{word} "
+                text = f"{text[: match.start()]}{said}{text[match.start() :]}"
+                return text, [other for other in left if other is not one]
     return text, left
 
 

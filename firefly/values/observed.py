@@ -32,7 +32,10 @@ _SEARCH = frozenset(
 )
 _FREE = frozenset({"content", "body", "message", "text", "description", "comment", "note", "code", "script"})
 _PATHS = ("path", "file name")
+_MAKING = frozenset({"add", "create", "init", "insert", "make", "new", "open", "register", "start"})
+"""Verbs of tools whose names are of what is not there yet."""
 _FLOOR = 0.3
+_LISTED = 0.8
 _WORD = re.compile(r"[A-Za-z]{3,}")
 
 
@@ -88,16 +91,22 @@ def name_fit(found: Found, tool: Tool, parameter: Parameter) -> float:
     if field == wanted and (subject or len(wanted) > 1):
         return 1.0
     if subject:
-        return _subject_fit(found, wanted, field)
+        return _subject_fit(found, tool, wanted, field)
     about = nouns(tool) - _GENERIC
     same_form = bool(wanted & _GENERIC & field)
     near = overlap(about, field | found.around)
     return (0.35 if same_form else 0.0) + 0.5 * near * (1.0 if same_form or not field else 0.6)
 
 
-def _subject_fit(found: Found, wanted: frozenset[str], field: frozenset[str]) -> float:
+def _subject_fit(
+    found: Found, tool: Tool, wanted: frozenset[str], field: frozenset[str]
+) -> float:
     """Return how well a value fits a parameter that names its subject (``table_name``, ``branch``)."""
     near = overlap(wanted - _GENERIC, field | found.around)
+    bare = found.field and not found.given and not found.around and not field - _GENERIC
+    if not near and bare and not set(words(tool.name)) & _MAKING:
+        # A name in a list without a name of its own is the name of what the tool lists.
+        near = _LISTED * overlap(wanted - _GENERIC, frozenset(words(found.tool[1])))
     if found.field and not field & wanted and (wanted & _IDENTITY or not field):
         return 0.3 * near  # beside an id: a title, a text, an amount
     form = wanted & _GENERIC
