@@ -21,7 +21,7 @@ from firefly.replay.parsers import parse
 from firefly.replay.records import Expression, Observation, StateProbe, Task
 from firefly.synthesis.answers import answer_of
 from firefly.synthesis.chains import Chain
-from firefly.synthesis.fluency import read_once
+from firefly.synthesis.fluency import names_commit, read_once
 from firefly.synthesis.instructions import instruction
 from firefly.synthesis.linking import renamed
 from firefly.synthesis.picks import Pick
@@ -176,7 +176,12 @@ class ChangeWriter(Writer):
         said = []
         for text, name in wordings(asked, answer, self.rng, self.phrasings + 1):
             question = f"{lead} {self._joined(_pointed(text, lead))}"
-            if read_once(question) and not any(mention(question, value) for value in hidden):
+            # Of a commit that is named nobody needs to change anything to learn more.
+            if (
+                read_once(question)
+                and not names_commit(text)
+                and not any(mention(question, value) for value in hidden)
+            ):
                 said.append((question, name))
         if not said:
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["read_once"]
+__all__ = ["names_commit", "read_once"]
 
 _SENTENCE = re.compile(r"(?<=[.?!])\s+(?=[A-Z])")
 _RELATION = re.compile(r"\b(?:of|in|by|from)\b(?! \d)")
@@ -41,6 +41,15 @@ def read_once(text: str) -> bool:
     False
     """
     return not _DIGEST.search(text) and all(map(_is_plain, _SENTENCE.split(text)))
+
+
+def names_commit(text: str) -> bool:
+    """Return whether a commit is named by its digest.
+
+    >>> names_commit("Who wrote commit 91c8656f6ffb875b7a4ae00ba4830830c75840f8?")
+    True
+    """
+    return bool(re.search(r"\bcommit [0-9a-f]{7,}\b", text))
 
 
 def _is_plain(sentence: str) -> bool:

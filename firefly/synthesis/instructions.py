@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from pydantic import JsonValue
 
-from firefly.english import base_form, is_plural, join, spoken, vocabulary, words
+from firefly.english import base_form, is_plural, join, singular, spoken, vocabulary, words
 from firefly.outputs import leaves
 from firefly.parameters import parameters
 from firefly.records import ExploredCall
@@ -45,6 +45,7 @@ _MAKING = vocabulary("create make new initialize start generate")
 _WHOLE = {"cols": "columns", "col": "column"}
 _MARK = "\N{SECTION SIGN}"
 _TO = " \N{RIGHTWARDS ARROW} "
+_MOVING = ("switch", "move", "change")
 _SETTING = vocabulary("set change update adjust rename correct raise lower")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _CELL = re.compile(r"[A-Z]{1,3}[1-9]\d*")
@@ -94,6 +95,7 @@ def instruction(
     if " and replace " in sentence:
         return None  # which of the texts takes the place of the other could not be said
     sentence, told = _into_cells(sentence, told)
+    sentence, told = _one_of(sentence, told)
     sentence, told = _made(sentence, told, files)
     dates = {name: value for name, value in told.items() if isinstance(value, str) and _DATE.fullmatch(value)}
     told = {name: value for name, value in told.items() if name not in dates}
@@ -140,6 +142,25 @@ def _replacing(sentence: str, told: Mapping[str, JsonValue]) -> tuple[str, dict[
         return sentence, dict(told)
     rest = {name: value for name, value in told.items() if name not in (*old, *new)}
     return f"Replace every {quoted(told[old[0]])} with {quoted(told[new[0]])}", rest
+
+
+def _one_of(sentence: str, told: Mapping[str, JsonValue]) -> tuple[str, dict[str, JsonValue]]:
+    """Say which one is meant where a tool is said to do something to things of a kind.
+
+    >>> _one_of("Switch branches", {"branch_name": "fix/7"})
+    ('Switch to the branch "fix/7"', {})
+    """
+    verb, _, things = sentence.partition(" ")
+    if " " in things or not is_plural(things):
+        return sentence, dict(told)
+    noun = singular(things.lower())
+    named = [name for name, value in told.items() if noun in words(name) and isinstance(value, str)]
+    if len(named) != 1:
+        return sentence, dict(told)
+    value = str(told[named[0]])
+    rest = {name: value for name, value in told.items() if name != named[0]}
+    to = "to " if verb.lower() in _MOVING else ""
+    return f"{verb} {to}the {noun} {value if is_code(value) else quoted(value)}", rest
 
 
 def _into_cells(sentence: str, told: Mapping[str, JsonValue]) -> tuple[str, dict[str, JsonValue]]:

@@ -17,6 +17,7 @@ from firefly.replay.records import Expression, PathPart
 from firefly.synthesis.picks import Pick, field_picks, scalar_picks
 from firefly.synthesis.questions import Hop
 from firefly.synthesis.reading import ChainReader, may_be_one
+from firefly.synthesis.shown import is_proper
 from firefly.synthesis.telling import is_plain_home, tellable
 
 __all__ = ["Linker", "trivial"]
@@ -174,7 +175,8 @@ class Linker:
             pick
             for pick in options
             if pick.value == value
-            and pick.role not in ("form", "flag", "state")
+            and pick.role not in ("form", "flag")
+            and (pick.role != "state" or _are_names(pick))
             and not (pick.column is not None and set(words(pick.column.name)) & _STATES)
             and not any(path in siblings for path in _fields(pick.expression))
             and not mention(pick.noun, value)
@@ -189,6 +191,12 @@ class Linker:
         kind = self.rng.choices(kinds, [_KNOWN[kind] for kind in kinds])[0]
         chosen = [pick for pick in usable if pick.template == kind]
         return self.rng.choices(chosen, [pick.weight for pick in chosen])[0]
+
+
+def _are_names(pick: Pick) -> bool:
+    """Return whether what several things share is somebody's name, such as a company's."""
+    values = [str(one) for one in pick.column.values] if pick.column is not None else []
+    return all(map(is_proper, values)) and any(" " in one for one in values)
 
 
 def _fields(expression: Expression) -> tuple[tuple[PathPart, ...], ...]:

@@ -34,6 +34,8 @@ from firefly.synthesis.worth import LEAST, worth
 
 _FEW = 6
 """A count below this is too easily guessed."""
+_WAYS = 4
+"""Ways to single out what an answer depends on that are tried, where more than one call leads to it."""
 _ATTEMPTS = 60
 """Answers tried for one exploration before giving up."""
 
@@ -159,6 +161,14 @@ class Writer:
         return top and normal(str(keys[0])) in names
 
     def _task(self, answer: Pick) -> Task | None:
+        """Return a task for the answer: the way to it is drawn, again where its words would not be plain."""
+        for _ in range(_WAYS if len(self.chain.calls) > 1 else 1):
+            task = self._told(answer)
+            if task is not None:
+                return task
+        return None
+
+    def _told(self, answer: Pick) -> Task | None:
         typed = answer_of(answer)
         hops = self.linker.hops(answer)
         if typed is None or hops is None or all(self._is_pure(hop) for hop in hops):

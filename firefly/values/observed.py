@@ -98,9 +98,7 @@ def name_fit(found: Found, tool: Tool, parameter: Parameter) -> float:
     return (0.35 if same_form else 0.0) + 0.5 * near * (1.0 if same_form or not field else 0.6)
 
 
-def _subject_fit(
-    found: Found, tool: Tool, wanted: frozenset[str], field: frozenset[str]
-) -> float:
+def _subject_fit(found: Found, tool: Tool, wanted: frozenset[str], field: frozenset[str]) -> float:
     """Return how well a value fits a parameter that names its subject (``table_name``, ``branch``)."""
     near = overlap(wanted - _GENERIC, field | found.around)
     bare = found.field and not found.given and not found.around and not field - _GENERIC

@@ -30,7 +30,10 @@ _FORMATS: tuple[tuple[str, str], ...] = (
     (r"#RRGGBB|#[0-9A-F]{6}|hex (?:colou?r|code)", "#336699"),
     (r"\bRRGGBB\b", "336699"),
     (r"IANA|time ?zone", "Europe/Paris"),
-    (r"(?i:(?:single|top-left|upper-left|first|start(?:ing)?|anchor|target|destination) cell\b|cell (?:reference|address))", "B2"),
+    (
+        r"(?i:(?:single|top-left|upper-left|first|start(?:ing)?|anchor|target|destination) cell\b|cell (?:reference|address))",
+        "B2",
+    ),
     (r"\b[A-Z]{1,2}\d{1,3}:[A-Z]{1,2}\d{1,3}\b|cell range", "A1:C5"),
     (r"\bFEN\b", "rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1"),
 )
