@@ -116,7 +116,7 @@ class _Filling:
         ]  # fmt: skip
 
     def repeats(self, one: Candidate) -> bool:
-        """Return whether its very field was asked for, and its workflow has half of its tasks already."""
+        """Return whether its very field was asked for, and its workflow has two thirds of its tasks already."""
         asked = self._selectors[(one.sequence, one.selector)] >= 1
         return asked and self._used[("sequence", one.sequence)] >= self._fields
 
@@ -219,8 +219,19 @@ class Choice:
         shares = (
             [full * step / _ROOMS for step in range(_ROOMS, 0, -1)] if full and self._any_involved else []
         )
-        found = [self._largest(share) for share in (*shares, 0.0)]
+        found = [self._involving(self._largest(share)) for share in (*shares, 0.0)]
         return max(found, key=lambda one: len(one.kept) + _INVOLVED * one.involved)
+
+    def _involving(self, filling: _Filling) -> _Filling:
+        """Put involved tasks in the place of simple ones, as long as no fewer are kept."""
+        rng = Random("involved")
+        before = -1
+        while before < filling.involved:
+            before = filling.involved
+            for one in self._candidates:
+                if one.is_involved and one.task not in filling.kept:
+                    self._forced(one, filling, rng)
+        return filling
 
     @property
     def _any_involved(self) -> bool:
@@ -260,7 +271,7 @@ class Choice:
         filling = _Filling(
             self._candidates,
             self._counts(aim),
-            fields=self._limits.per_sequence // 2,
+            fields=ceil(self._limits.per_sequence * 2 / 3),
             most=len(self._candidates) if shared else aim,
         )
         filling.fill((one for one in self._candidates if one.is_involved), ceil(involved_share * aim))
