@@ -62,7 +62,7 @@ def field_names(output: JsonValue) -> frozenset[str]:
 def names_answered(
     answers: Collection[tuple[Mapping[str, JsonValue], JsonValue]], parameter: str, template: str
 ) -> frozenset[str]:
-    """Return the names of the fields that (arguments, output) pairs hold whose argument is as in ``template``.
+    """Return the names of the fields in (arguments, output) pairs whose argument is as in ``template``.
 
     Where none is, those of the same table; empty where there is none either.
     """

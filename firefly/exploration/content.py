@@ -140,10 +140,8 @@ def _value(
         return _new_file(made[0], listing.files, rng), "content"
     if kind == "sql":
         return (_new_table(rng) if _CREATES.match(str(base)) else base), "grammar"
-    if parameter.name in place:
-        return place[parameter.name], "observed"
-    if _is_reference(tool, parameter):
-        return base, "observed"
+    if parameter.name in place or _is_reference(tool, parameter):
+        return place.get(parameter.name, base), "observed"
     if isinstance(base, int):
         counted = any(is_plural(word) for word in words(parameter.name)[-1:])
         base = rng.randint(2, 5) if counted else base
@@ -153,7 +151,7 @@ def _value(
 
 
 def _is_reference(tool: Tool, parameter: Parameter) -> bool:
-    """Return whether a call that changes something names by it what is there already: the branch to switch to."""
+    """Return whether a write names by it what is there already: the branch to switch to."""
     return bool(set(words(parameter.name)) & _SLUG_WORDS) and not set(words(tool.name)) & _MAKES
 
 
@@ -287,7 +285,7 @@ def _in_cells(
 
 
 def _row(column: Sequence[JsonValue], rng: Random) -> int | None:
-    """Return the number, from 1, of a row to change: of figures one at the ends, where a change is seen best."""
+    """Return the number, from 1, of a row to change: of figures one at the ends, where a change shows best."""
     figures = [(float(str(one)), place) for place, one in enumerate(column, start=1) if is_number(one)]
     if len(figures) < len(column):
         return rng.randrange(len(column)) + 1

@@ -21,6 +21,7 @@ from firefly.protocols import Episode, ValueSource
 from firefly.records import ExploredCall, Link, Node, SubDag
 from firefly.replay.records import Observation, Tool, ToolCall
 from firefly.values import proposals
+from firefly.values.undeclared import all_parameters
 
 
 @register("explorer", "symbolic")
@@ -97,7 +98,8 @@ class Symbolic:
         tried: set[str] = set()
         for attempt in range(self._attempts):
             draft = self._draft(walk, node, tool, choices, attempt)
-            missing = [p.name for p in parameters(tool) if p.required and p.name not in draft.arguments]
+            known = all_parameters(tool, walk.known.knowledge)
+            missing = [one.name for one in known if one.required and one.name not in draft.arguments]
             if missing:
                 return f"no value found for parameter {missing[0]} of {tool.name}"
             call = ToolCall(server=tool.server, tool=tool.name, arguments=draft.arguments)
@@ -142,7 +144,8 @@ class Symbolic:
                     draft.templates[name] = template
                 draft.selectors[name] = chosen.selector
         self._inherit(walk, node, tool, draft)
-        free = [one for one in parameters(tool) if one.name not in draft.arguments]
+        known = all_parameters(tool, walk.known.knowledge)
+        free = [one for one in known if one.name not in draft.arguments]
         base = self._base(walk, node, draft.arguments, attempt)
         for parameter in free:
             if parameter.name in base:

@@ -91,7 +91,7 @@ def _once(walk: Walk, values: Sequence[ValueSource], *, careful: bool) -> tuple[
 def _look_before(
     walk: Walk, writes: Sequence[Draft]
 ) -> tuple[list[tuple[Node, Draft]], list[list[Observation]]]:
-    """Look through each read at what the writes are about; return the looks worth repeating, and what was seen."""
+    """Look at what the writes are about; return the looks worth repeating, and what each showed."""
     looks: list[tuple[Node, Draft]] = []
     seen: list[list[Observation]] = []
     for node in walk.sub_dag.looks:
@@ -285,7 +285,7 @@ def _write(walk: Walk, node: Node, draft: Draft) -> str:
 
 
 def _look_again(walk: Walk, node: Node, looks: Sequence[tuple[Draft, Sequence[Observation]]]) -> bool:
-    """Repeat the looks through one read; of those that every write changed, the richest and plainest is the step.
+    """Repeat the looks through one read; the richest and plainest that every write changed is the step.
 
     Args:
         walk: the execution.

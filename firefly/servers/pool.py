@@ -64,6 +64,7 @@ class Pool:
         self._loop = loop
         self._reaper = reaper
         self._world = world
+        self._ignored = [pattern for spec in specs.values() for pattern in spec.state.ignore]
         self._most = most
         self._changed = threading.Condition()
         self._idle: list[Place] = []
@@ -107,7 +108,10 @@ class Pool:
         if place is not None:
             return place
         try:
-            place = Place(Sandbox(clock_days=clock_days), fixtures, reserved=len(servers))
+            place = Place(
+                        Sandbox(clock_days=clock_days), fixtures,
+                        files=FileTree(ignore=self._ignored), reserved=len(servers),
+                    )  # fmt: skip
         except OSError as error:
             with self._changed:
                 self._stopping -= len(servers)

@@ -48,6 +48,9 @@ class StateSpec(BaseModel):
     fingerprint: Literal["files", "none"] | Probes | dict[str, Any] | None = None
     """``files``, ``none``, ``{probes: [...]}`` or a component. Left out: ``files`` in scope
     ``workspace``, where all servers share it, else ``none``."""
+    ignore: list[str] = Field(default_factory=list)
+    """Files of the workspace that are no state of anything, as patterns of paths or names: a log that the
+    server keeps of itself, say, which no tool returns."""
 
 
 class ServerSpec(BaseModel):

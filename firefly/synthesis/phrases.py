@@ -106,6 +106,10 @@ class Phrase:
     """For a tool that works something out: what it does; ``text`` is then "the result of calculating ..."."""
 
 
+SO_MANY = re.compile(r"\b(?:first|last|top|next) (?P<count>N) ")
+"""Where a phrase leaves a number open: "the first N records"."""
+
+
 def phrase_of(tool: Tool) -> Phrase:
     """Return the noun phrase of ``tool``'s data.
 
@@ -134,6 +138,7 @@ def _without_container(text: str, tool: Tool) -> str:
 
 def _from_sentence(text: str, parts: Sequence[str]) -> Phrase | None:  # noqa: PLR0911 - one for each kind of sentence
     text = re.sub(r"[`*_#\"“”]", "", " ".join(text.strip().split("\n\n")[0].split()))
+    text = re.sub(r"\bN \([^()]*\) ", "N ", text)
     first, _, rest = text.partition(" ")
     verbs = [base_form(verb) for verb in re.split(r"[/,]", first) if verb]
     rest = (

@@ -12,7 +12,7 @@ from firefly.parameters import parameters
 from firefly.records import ExploredCall
 from firefly.replay.records import Tool
 from firefly.synthesis.columns import Column
-from firefly.synthesis.phrases import Phrase, phrase_of
+from firefly.synthesis.phrases import SO_MANY, Phrase, phrase_of
 from firefly.synthesis.sql import Statement, describe, is_statement
 
 _LITERAL_LIMIT = 80
@@ -73,6 +73,7 @@ def told(
     """
     places = {one for one in launch_values if isinstance(one, str) and one.startswith("/")}
     declared = {parameter.name: parameter for parameter in parameters(tool)}
+    phrase = phrase_of(tool)
     found: dict[str, JsonValue] = {}
     statement: Statement | None = None
     passed = ""
@@ -94,13 +95,13 @@ def told(
             continue
         if is_plain_home(name, value):
             continue
-        if idle(name) or _is_limit(name, value):
+        if idle(name) or (_is_limit(name, value) and not SO_MANY.search(phrase.text)):
             continue
         if not tellable(value) or isinstance(value, bool) or set(words(name)) & _HOWS:
             return None
         found[name] = value
     if statement is None:
-        return Told(phrase_of(tool), found, item=item)
+        return Told(phrase, found, item=item)
     return _of_statement(Told(Phrase(statement.rows or statement.scalar), found), statement, passed)
 
 

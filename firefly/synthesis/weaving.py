@@ -13,9 +13,9 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from firefly.english import join, singular, spoken, vocabulary, words
+from firefly.english import join, number_word, singular, spoken, vocabulary, words
 from firefly.synthesis.clauses import named, stem
-from firefly.synthesis.phrases import Phrase, split_head
+from firefly.synthesis.phrases import SO_MANY, Phrase, split_head
 from firefly.synthesis.roles import KEY_WORDS, PEOPLE
 from firefly.synthesis.shown import base_name, is_code, is_file, is_proper, quoted, shown
 
@@ -296,6 +296,11 @@ def _numbers(text: str, left: list[Told]) -> tuple[str, list[Told]]:
 def _amounts(text: str, left: list[Told]) -> tuple[str, list[Told]]:
     """Say how many: "the day some days after a date" told by a number of days."""
     for one in [one for one in left if one.kind == "value" and not one.referenced]:
+        many = SO_MANY.search(text)
+        if many is not None and one.value.isdigit():
+            text = f"{text[: many.start('count')]}{number_word(int(one.value))}{text[many.end('count') :]}"
+            left = [other for other in left if other is not one]
+            continue
         match = re.search(rf"\b(?:some|several|a number of) {re.escape(spoken(one.parameter))}\b", text)
         if match is not None:
             said = f"{one.value} {spoken(one.parameter)}"

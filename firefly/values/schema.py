@@ -31,7 +31,8 @@ _FORMATS: tuple[tuple[str, str], ...] = (
     (r"\bRRGGBB\b", "336699"),
     (r"IANA|time ?zone", "Europe/Paris"),
     (
-        r"(?i:(?:single|top-left|upper-left|first|start(?:ing)?|anchor|target|destination) cell\b|cell (?:reference|address))",
+        r"(?i:(?:single|(?:top|upper)-left|first|start(?:ing)?|anchor|target|destination) cell\b"
+        r"|cell (?:reference|address))",
         "B2",
     ),
     (r"\b[A-Z]{1,2}\d{1,3}:[A-Z]{1,2}\d{1,3}\b|cell range", "A1:C5"),
