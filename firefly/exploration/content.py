@@ -285,7 +285,7 @@ def _in_cells(
 
 
 def _row(column: Sequence[JsonValue], rng: Random) -> int | None:
-    """Return the number, from 1, of a row to change: of figures one at the ends, where a change shows best."""
+    """Return the number, from 1, of a row to change: of figures one at an end, where it shows best."""
     figures = [(float(str(one)), place) for place, one in enumerate(column, start=1) if is_number(one)]
     if len(figures) < len(column):
         return rng.randrange(len(column)) + 1

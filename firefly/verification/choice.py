@@ -116,7 +116,7 @@ class _Filling:
         ]  # fmt: skip
 
     def repeats(self, one: Candidate) -> bool:
-        """Return whether its very field was asked for, and its workflow has two thirds of its tasks already."""
+        """Return whether its very field was asked for, and two thirds of its workflow are used up."""
         asked = self._selectors[(one.sequence, one.selector)] >= 1
         return asked and self._used[("sequence", one.sequence)] >= self._fields
 
