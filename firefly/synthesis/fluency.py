@@ -22,6 +22,7 @@ _UNCLEAR = re.compile(
     r"|\b(?:is|was) the \w+s per\b"
     r"|\bthat has the [^.?]* in [\w ]*units\b"  # the extreme, or what was asked for?
     r"|\bof\b[^.?]*\bof\b[^.?]*\bthat (?:has|was|is)\b"  # which of them has?
+    r"|\b[Ww]hat is the (?:most|fewest)\b|\bwith the\s{2,}value\b"
     r"|\bentry\b|\bentries\b|\bat index \d"
 )
 _SHORT = 5
