@@ -216,3 +216,18 @@ def test_independent_writes_are_rewarded_in_any_order() -> None:
     one, other, last = (call.call for call in task.gold_calls)
     rollout = Rollout(calls=(other, one, last), answer=f"Answer: {task.answer.value}")
     assert grade(task, rollout, simulator()).reward == 1
+
+
+def test_looks_that_fail_before_the_write_leave_room_for_those_that_show_something() -> None:
+    for one in explored():
+        first = next(place for place, call in enumerate(one.calls) if call.node == one.sub_dag.writes[0].id)
+        for node in one.sub_dag.looks:
+            seen = [call.step.observation.outcome for call in one.calls[:first] if call.node == node.id]
+            assert seen.count("failure") <= 4
+
+
+def test_the_writes_are_recorded_without_the_reads_that_gave_them_their_values() -> None:
+    fed = next(one for one in sampled() if one.nodes[0] not in (*one.writes, *one.looks))
+    (one, *_) = [found for found in explore(fed) if found.completed]
+    write = fed.writes[0].tool[1]
+    assert any(recording.steps[0].call.tool == write for recording in one.orders)

@@ -78,3 +78,7 @@ def test_a_date_is_shared_by_chance_and_a_code_is_not() -> None:
     evidence = Evidence(known())
     assert evidence.is_chance(link("bought", "", ("town", "list_fairs"), parameter="day"))
     assert not evidence.is_chance(link("shelf", "", ("town", "list_fairs"), parameter="day"))
+
+
+def test_a_condition_never_seen_is_judged_by_other_queries_of_its_table() -> None:
+    assert not Evidence(known()).adds(link("isbn", "SELECT * FROM books WHERE title = '{}'"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -146,3 +147,13 @@ def test_long_tasks_have_room_set_aside_although_each_takes_the_place_of_two_sho
     chosen = kept([*short, *long])
     assert sum(one.is_involved for one in chosen) == 12
     assert len(chosen) >= 60
+
+
+def test_an_involved_task_takes_the_place_of_a_simple_one_of_the_same_server() -> None:
+    short = [candidate(number) for number in range(60)]
+    long = [
+        candidate(100 + number, servers=("s0",), sequence=f"long{number}", is_involved=True)
+        for number in range(8)
+    ]
+    chosen = kept([*short, *long], replace(LIMITS, involved_share=0.0))
+    assert sum(one.is_involved for one in chosen) == 8
