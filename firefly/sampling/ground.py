@@ -14,12 +14,12 @@ from random import Random
 import networkx as nx
 
 from firefly.knowledge import Knowledge
-from firefly.parameters import parameters
 from firefly.records import Edge, ToolKey
 from firefly.replay.records import Tool
 from firefly.sampling.evidence import Evidence
 from firefly.sampling.growth import Call, Extension, Growth, item_of, longest_paths
 from firefly.sampling.limits import Limits
+from firefly.values.undeclared import all_parameters
 
 _COPIES = 3
 """Most calls of one tool in a sub-DAG."""
@@ -68,7 +68,7 @@ class Ground:
     @cached_property
     def alone(self) -> set[ToolKey]:
         """Return the tools that are worth a sub-DAG of their own: those that take an argument."""
-        return {key for key, tool in self.tools.items() if parameters(tool)}
+        return {key for key, tool in self.tools.items() if all_parameters(tool, self.knowledge)}
 
     def start(self, key: ToolKey) -> Growth:
         """Return a sub-DAG of one call."""

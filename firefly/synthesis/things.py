@@ -52,7 +52,11 @@ def by_key(base: Expression, noun: str, column: Column, index: int) -> Thing:
     if noun.isupper() and parts and not set(parts) & set(words(noun)):
         # 'the product "brass valve"' in a list of SKUs
         noun = "item" if parts[-1] in ("name", "title") else spoken(column.name)
-    if isinstance(value, str) and (is_code(value) or (value.isdigit() and "name" not in words(column.name))):
+    if column.kind == "date":
+        # nothing but its time tells it from others: "the record of 2021-05-02T07:41:30"
+        thing = "record" if set(words(noun)) <= set(parts) else noun
+        text = f"the {thing} of {shown(value)}"
+    elif isinstance(value, str) and (is_code(value) or (value.isdigit() and "name" not in parts)):
         text = named(noun, value)
     elif isinstance(value, int):
         text = f"{noun} {value}"
