@@ -6,7 +6,7 @@ A minimum over texts, a sum over years, and an average of ids are all computable
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -17,6 +17,7 @@ from firefly.english import vocabulary, words
 from firefly.mentions import normal
 from firefly.replay.expressions import is_number
 from firefly.replay.records import PathPart
+from firefly.synthesis.shown import is_file
 
 Kind = Literal["quantity", "identifier", "year", "date", "category", "text", "flag", "opaque"]
 """``quantity``: may be compared and added. ``identifier``: a number or code that names a thing.
@@ -78,7 +79,7 @@ class Column:
     @property
     def keys(self) -> tuple[PathPart, ...]:
         """Return the keys that name the field."""
-        return (self.title,) if self.title else self.path
+        return (self.title,) if self.title else tuple(part for part in self.path if not is_file(part))
 
     @property
     def name(self) -> str:
@@ -249,10 +250,15 @@ def fields(
     """Yield every scalar that is reached through field names alone, with its path."""
     if isinstance(output, dict) and len(path) < 4:
         for key, value in output.items():
-            if named(key):
+            if named(key) or _heads(key, output):
                 yield from fields(value, (*path, key))
     elif not isinstance(output, list | dict):
         yield path, output
+
+
+def _heads(key: str, output: Mapping[str, JsonValue]) -> bool:
+    """Return whether the only key is the name of the file that all of the output is about."""
+    return len(output) == 1 and is_file(key)
 
 
 def _lists(
@@ -262,7 +268,7 @@ def _lists(
         yield path, value
     elif isinstance(value, dict) and len(path) < 4:
         for key, inner in value.items():
-            if named(key):
+            if named(key) or _heads(key, value):
                 yield from _lists(inner, (*path, key))
 
 

@@ -68,6 +68,7 @@ _NUMBERS = re.compile(
     r"\b(?:two|three|several|multiple|some|all|a list of|the given) (?:numbers|values|integers)\b"
 )
 
+_SEVERAL = re.compile(r"\b(?:multiple|several|one or more) (?P<things>[a-z]+s)\b")
 _SORTS = vocabulary("type kind status state")
 _SORT = re.compile(r"[a-z]{3,}")
 _EVERY = ("all", "any")
@@ -112,6 +113,8 @@ def literal(
     >>> weave(Phrase("the comments"), [literal(Phrase(""), "filename", "/workspace/in/a.docx")])
     'the comments in the document a.docx'
     """
+    if isinstance(value, list) and len(value) == 1 and is_file(value[0]):
+        value, parameter = value[0], singular(parameter)
     title = title or title_of(phrase, parameter)
     parts = words(spoken(parameter))
 
@@ -185,7 +188,7 @@ def weave(phrase: Phrase, told: Sequence[Told], *, that: bool = False) -> str:
     >>> weave(Phrase("the schema of a specific table"), [Told("table_name", '"orders"')])
     'the schema of the table "orders"'
     """
-    text, left = _sorts(phrase.text, list(told))
+    text, left = _sorts(_single(phrase.text, told), list(told))
     for pattern in (_SPECIFIC, _ONE, _SUBJECT, _THE):
         for one in list(left):
             text, used = _substitute(pattern, text, one, that)
@@ -307,6 +310,19 @@ def _amounts(text: str, left: list[Told]) -> tuple[str, list[Told]]:
             text = text[: match.start()] + said + text[match.end() :]
             left = [other for other in left if other is not one]
     return text, left
+
+
+def _single(text: str, told: Sequence[Told]) -> str:
+    """Return the phrase of one thing where several could be asked for and one file is.
+
+    >>> _single("the contents of multiple notes", [literal(Phrase(""), "paths", ["/a/b.md"])])
+    'the contents of a note'
+    """
+    files = [one for one in told if one.kind == "file"]
+    match = _SEVERAL.search(text)
+    if match is None or len(files) != 1:
+        return text
+    return f"{text[: match.start()]}a {singular(match['things'])}{text[match.end() :]}"
 
 
 def _sorts(text: str, left: list[Told]) -> tuple[str, list[Told]]:

@@ -209,7 +209,9 @@ def test_a_server_that_writes_when_it_starts_has_one_first_state(start: Start) -
 
 
 def test_files_that_are_said_to_be_no_state_change_none(start: Start) -> None:
-    backend = start({"a": description(), "w": description("starts_writing", state={"ignore": ["made-at-start.txt"]})})
+    backend = start(
+        {"a": description(), "w": description("starts_writing", state={"ignore": ["made-at-start.txt"]})}
+    )
     assert not any("when it starts" in warning for warning in backend.listing("w").health.warnings)
 
 
