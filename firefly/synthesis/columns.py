@@ -250,7 +250,7 @@ def fields(
     """Yield every scalar that is reached through field names alone, with its path."""
     if isinstance(output, dict) and len(path) < 4:
         for key, value in output.items():
-            if named(key) or _heads(key, output):
+            if named(key) or (not path and _heads(key, output)):
                 yield from fields(value, (*path, key))
     elif not isinstance(output, list | dict):
         yield path, output
@@ -268,7 +268,7 @@ def _lists(
         yield path, value
     elif isinstance(value, dict) and len(path) < 4:
         for key, inner in value.items():
-            if named(key) or _heads(key, value):
+            if named(key) or (not path and _heads(key, value)):
                 yield from _lists(inner, (*path, key))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from firefly.mentions import identifier, mention, same
 from firefly.replay.records import Tool
-from firefly.synthesis.columns import Column, collections, is_machine_field, kind_of
+from firefly.synthesis.columns import Column, collections, fields, is_machine_field, kind_of
 from firefly.synthesis.labels import label_of, labels
 from firefly.synthesis.phrases import Phrase, inside, item_noun, phrase_of, place_of, pool, subject_of
 from firefly.synthesis.sql import describe
@@ -246,3 +246,10 @@ def test_tables_without_keys_are_read_by_their_heading() -> None:
     assert [column.values for column in beside.columns][1] == (3, 5)
     assert labels(beside.columns)[(1,)] == "number of pieces"
     assert collections("c1", {"values": [["a", "b"], ["c", "d"], ["e", "f"]]}) == []
+
+
+def test_the_file_that_an_answer_is_about_is_no_part_of_a_fields_name() -> None:
+    output: Any = {"/notes/Holm.md": {"city": "Oslo", "grade": 16}}
+    (city, _) = [Column(path, (value,)) for path, value in fields(output)]
+    assert city.path == ("/notes/Holm.md", "city")
+    assert label_of(city, full=True) == "city"
