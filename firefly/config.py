@@ -109,6 +109,14 @@ class SamplingConfig(BaseModel):
     """Sub-DAGs that change something, for one disposable server."""
 
 
+class SynthesisConfig(BaseModel):
+    """What is done to tasks, whoever writes them."""
+
+    model_config = _STRICT
+    distractors: int = Field(default=0, ge=0)
+    """Servers added to each task's own, whose tools it does not need."""
+
+
 class SplitConfig(BaseModel):
     """One split of the data set."""
 
@@ -178,6 +186,7 @@ class RunConfig(BaseModel):
     probing: ProbingConfig
     graph: GraphConfig
     sampling: SamplingConfig
+    synthesis: SynthesisConfig = SynthesisConfig()
     splits: SplitsConfig = SplitsConfig()
     sessions: SessionsConfig
     parallel: ParallelConfig

@@ -87,7 +87,12 @@ STAGES = (
         ("simulation",),
     ),
     Stage(
-        "synthesis", wiring.synthesis, ("explorations",), "tasks", ("synthesizer",), ("synthesis", "values")
+        "synthesis",
+        wiring.synthesis,
+        ("explorations",),
+        "tasks",
+        ("synthesizer",),
+        ("synthesis", "lm", "values"),
     ),
     Stage(
         "verification",
@@ -95,7 +100,7 @@ STAGES = (
         ("tasks", "cassette"),
         "verdicts",
         ("checks", "simulator"),
-        ("verification", "simulation", "servers", "workflows.py"),
+        ("verification", "lm", "simulation", "servers", "workflows.py"),
         live=True,
     ),
     Stage(

@@ -42,6 +42,7 @@ from firefly.records import (
     Exploration,
     ExploredCall,
     Listing,
+    Solution,
     SubDag,
     ToolKey,
     Verdict,
@@ -52,6 +53,7 @@ from firefly.replay.records import Miss, Observation, Recording, Step, Task, Too
 from firefly.replay.tool_set import ToolSet
 
 __all__ = [
+    "AsksModels",
     "Backend",
     "CandidateGenerator",
     "Check",
@@ -61,6 +63,7 @@ __all__ = [
     "Exporter",
     "Fault",
     "Fingerprint",
+    "ForwardWriter",
     "Proposal",
     "Sampler",
     "Scorer",
@@ -164,6 +167,19 @@ class TaskWriter(Protocol):
 
     def write(self, exploration: Exploration, *, knowledge: Knowledge, rng: Random) -> list[Task]:
         """Return task candidates; their answers are computed, never guessed."""
+
+
+@runtime_checkable
+class ForwardWriter(Protocol):
+    """A task writer that invents tasks first and has to execute them to know the answer: a baseline.
+
+    What it executes is recorded as explorations are, and enters the cassette with them.
+    """
+
+    def solve(
+        self, exploration: Exploration, *, backend: Backend, knowledge: Knowledge, rng: Random, seed: int
+    ) -> list[Solution]:
+        """Return the tasks that were solved, each with its execution."""
 
 
 class Simulator(Protocol):
@@ -280,6 +296,8 @@ class Trial:
     """Ids of the candidates that every required check so far let through."""
     earlier: Mapping[str, CheckResult] = field(default_factory=dict)
     """Results of the checks that ran before, by name."""
+    said: Mapping[str, JsonValue] | None = None
+    """What language models told a check that asks some; None: nobody could be asked."""
 
 
 @runtime_checkable
@@ -294,10 +312,27 @@ class Check(Protocol):
     """A required check that does not pass (or does not apply) rejects the task."""
     cost: int
     """Order of execution, cheapest first: 0 pure, 1 needs peers, 2 simulator, 3 chooses among the
-    candidates that survived so far, 4 live servers."""
+    candidates that survived so far, 4 live servers, 5 language models."""
 
     def check(self, task: Task, trial: Trial) -> CheckResult:
         """Return pass, fail, unknown or not_applicable, with evidence."""
+
+
+@runtime_checkable
+class AsksModels(Protocol):
+    """A check whose evidence is what language models say; its ``check`` judges ``Trial.said`` by rule."""
+
+    def ask(self, task: Task, trial: Trial, *, live: Backend) -> Mapping[str, JsonValue]:
+        """Return what models say of one task; each task is an item of its own, several at a time.
+
+        Args:
+            task: the candidate.
+            trial: what a check may look at.
+            live: the servers, for those that have somebody work on them.
+
+        Raises:
+            Exception: the endpoint failed, say; then the check has nothing to go by.
+        """
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from firefly.replay.records import (
     Record,
     Recording,
     Step,
+    Task,
     Tool,
     ToolCall,
 )
@@ -241,6 +242,13 @@ class Exploration(Identified):
         return (self.recording, *self.orders)
 
 
+class Solution(Record):
+    """A task that was written first and solved then, with the execution that solved it."""
+
+    exploration: Exploration
+    task: Task
+
+
 CheckStatus = Literal["pass", "fail", "unknown", "not_applicable"]
 
 
@@ -283,3 +291,10 @@ class Reexecution(Record):
 
     task: str
     recording: Recording
+
+
+class Opinion(Record):
+    """What a check that asks language models was told of one task."""
+
+    task: str
+    said: dict[str, JsonValue]

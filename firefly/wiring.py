@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from firefly.records import (
     Exploration,
     Listing,
     ProbeReport,
+    Solution,
     SubDag,
     ToolKey,
     Verification,
@@ -233,9 +234,21 @@ def simulation(run: Run) -> None:
 
 def synthesis(run: Run) -> None:
     """Write tasks backward from the completed explorations."""
-    from firefly.synthesis import write_tasks
+    from firefly.protocols import ForwardWriter
+    from firefly.synthesis import with_distractors, write_tasks
 
     knowledge = run.knowledge()
+    if isinstance(run.component("synthesizer"), ForwardWriter):
+        tasks = _written_forward(run, knowledge)
+    else:
+        tasks = _written_backward(run, knowledge, write_tasks)
+    if more := run.config.synthesis.distractors:
+        found = [with_distractors(task, knowledge, more, run.rng("distractors", task.id)) for task in tasks]
+        tasks = list({task.id: task for task in found}.values())
+    run.tasks = sorted(tasks, key=lambda task: task.id)
+
+
+def _written_backward(run: Run, knowledge: Knowledge, write_tasks: Callable[..., list[Task]]) -> list[Task]:
     restricted: dict[tuple[str, ...], Knowledge] = {}
     items = []
     for exploration in run.explorations:
@@ -255,12 +268,40 @@ def synthesis(run: Run) -> None:
                 ),
             )
         )
-    tasks = {task.id: task for task in run.items_of(items, Task).all}
-    run.tasks = [tasks[name] for name in sorted(tasks)]
+    return list({task.id: task for task in run.items_of(items, Task, waits=run.asks).all}.values())
+
+
+def _written_forward(run: Run, knowledge: Knowledge) -> list[Task]:
+    """Return tasks that were written first and solved then; the executions join the explorations."""
+    writer = run.component("synthesizer")
+    backend = run.journaled(lambda: run.trusting_live)
+    items = []
+    for exploration in run.explorations:
+        known = knowledge.restricted(exploration.sub_dag.servers)
+        items.append(
+            Item(
+                id=exploration.id,
+                shaped_by=[known.digest, exploration.id],
+                make=partial(
+                    writer.solve,
+                    exploration,
+                    backend=backend,
+                    knowledge=known,
+                    rng=run.rng("synthesis", exploration.id),
+                    seed=run.config.seed,
+                ),
+            )
+        )
+    solutions = run.items_of(items, Solution, part="forward", waits=True).all
+    executed = {one.exploration.id: one.exploration for one in solutions}
+    run.explorations += [executed[name] for name in sorted(executed)]
+    simulation(run)  # what was executed is answered offline, too
+    return list({one.task.id: one.task for one in solutions}.values())
 
 
 def verification(run: Run) -> None:
     """Check every task; gold calls of the survivors are executed again in fresh sandboxes."""
+    from firefly.consultation import Consultation
     from firefly.reexecution import Again
     from firefly.verification import verify
 
@@ -269,6 +310,7 @@ def verification(run: Run) -> None:
     knowledge = run.knowledge()
     explorations = {exploration.id: exploration for exploration in run.explorations}
     again = Again(run, knowledge)
+    models = Consultation(run, knowledge)
 
     def check_all() -> Sequence[Verification]:
         verdicts = verify(
@@ -278,6 +320,7 @@ def verification(run: Run) -> None:
             knowledge=knowledge,
             explorations=explorations,
             reexecute=again.execute,
+            consult=models.consult,
         )
         return [Verification(verdicts=tuple(verdicts), reexecuted=again.tasks)]
 
@@ -285,6 +328,7 @@ def verification(run: Run) -> None:
         id="all",
         shaped_by=[knowledge.digest, digest([task.id for task in run.tasks]), digest(again.clocks)],
         make=check_all,
+        finished=lambda records: not models.failed,
     )
     (result,) = run.items_of([item], Verification).all
     run.verdicts = list(result.verdicts)

@@ -64,6 +64,7 @@ def task_row(task: Task, split: str, content: DatasetContent) -> Row:
     verdict = content.verdicts.get(task.id)
     return {
         **_plain(task),
+        "rubric": list[JsonValue](task.rubric),
         "prompt": [{"role": "user", "content": task.prompt}],
         "tool_names": list[JsonValue](sorted(tools.names)),
         "environment": tools.digest,
@@ -79,6 +80,7 @@ def rejected_row(task: Task, verdict: Verdict) -> Row:
     """Return a row of the ``rejected`` table: a candidate with everything that every check said of it."""
     return {
         **_plain(task),
+        "rubric": list[JsonValue](task.rubric),
         "synthesis": task.provenance.synthesizer,
         "failed": [
             result.check

@@ -42,6 +42,7 @@ CORE: dict[str, Feature] = {
     "servers": TEXTS,
     "world": TEXT,
     "provenance": JSON,
+    "rubric": TEXTS,
 }
 """The columns that are a task's own fields."""
 

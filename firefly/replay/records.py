@@ -324,6 +324,8 @@ class Task(Identified):
     servers: tuple[str, ...]
     world: str = ""
     provenance: Provenance
+    rubric: tuple[str, ...] = Field(default=(), exclude_if=lambda lines: not lines)
+    """What a good piece of work on it shows, for judges; no part of the reward. Left out where empty."""
 
     @property
     def wordings(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from firefly.synthesis.distractors import with_distractors
 from firefly.synthesis.stage import write_tasks
 
-__all__ = ["write_tasks"]
+__all__ = ["with_distractors", "write_tasks"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
 from firefly.english import vocabulary, words
-from firefly.parameters import parameters
+from firefly.parameters import Parameter, parameters
 from firefly.records import ExploredCall
 from firefly.replay.records import Tool
 from firefly.synthesis.columns import Column
@@ -71,7 +72,6 @@ def told(
         idle: whether the answer was seen to be the same without an argument.
         item: what the tool's items are called, if that is declared.
     """
-    places = {one for one in launch_values if isinstance(one, str) and one.startswith("/")}
     declared = {parameter.name: parameter for parameter in parameters(tool)}
     phrase = phrase_of(tool)
     found: dict[str, JsonValue] = {}
@@ -86,16 +86,9 @@ def told(
             if statement is None:
                 return None
             continue
-        parameter = declared.get(name)
-        if name in call.references or value is None:
+        if name in call.references or _goes_unsaid(name, value, declared.get(name), launch_values, phrase):
             continue
-        if parameter is not None and parameter.has_default and parameter.default == value:
-            continue
-        if value in launch_values and (places == {value} or value not in places):
-            continue
-        if is_plain_home(name, value):
-            continue
-        if idle(name) or (_is_limit(name, value) and not SO_MANY.search(phrase.text)):
+        if idle(name):
             continue
         if not tellable(value) or isinstance(value, bool) or set(words(name)) & _HOWS:
             return None
@@ -103,6 +96,64 @@ def told(
     if statement is None:
         return Told(phrase, found, item=item)
     return _of_statement(Told(Phrase(statement.rows or statement.scalar), found), statement, passed)
+
+
+def premises(
+    call: ExploredCall,
+    tool: Tool,
+    launch_values: Collection[JsonValue],
+    *,
+    idle: Callable[[str], bool] = lambda _: False,
+) -> list[JsonValue] | None:
+    """Return the values that any question about a call has to state; None where words could not tell them.
+
+    Of a query these are the constants in it. What `told` leaves out is left out here, too.
+    """
+    declared = {parameter.name: parameter for parameter in parameters(tool)}
+    phrase = phrase_of(tool)
+    found: list[JsonValue] = []
+    for name, value in call.call.arguments.items():
+        text = call.templates.get(name, value) if name in call.references else value
+        if isinstance(text, str) and is_statement(text):
+            found += _constants(text)
+            continue
+        if name in call.references or _goes_unsaid(name, value, declared.get(name), launch_values, phrase):
+            continue
+        if idle(name):
+            continue
+        if not tellable(value) or isinstance(value, bool) or set(words(name)) & _HOWS:
+            return None
+        found.append(value)
+    return found
+
+
+def _constants(statement: str) -> Iterator[JsonValue]:
+    rest = re.sub(r"'((?:[^']|'')*)'", " ", statement)
+    for text in re.findall(r"'((?:[^']|'')*)'", statement):
+        if stripped := text.replace("{}", "").strip("% "):
+            yield stripped.replace("''", "'")
+    for number in re.findall(
+        r"(?<![\w.])\d+(?:\.\d+)?(?![\w.])", re.sub(r"\bLIMIT\s+1\b", " ", rest, flags=re.I)
+    ):
+        yield float(number) if "." in number else int(number)
+
+
+def _goes_unsaid(
+    name: str,
+    value: JsonValue,
+    parameter: Parameter | None,
+    launch_values: Collection[JsonValue],
+    phrase: Phrase,
+) -> bool:
+    """Return whether an argument is plumbing: a default, a value of the launch line, a limit."""
+    places = {one for one in launch_values if isinstance(one, str) and one.startswith("/")}
+    return (
+        value is None
+        or (parameter is not None and parameter.has_default and parameter.default == value)
+        or (value in launch_values and (places == {value} or value not in places))
+        or is_plain_home(name, value)
+        or (_is_limit(name, value) and not SO_MANY.search(phrase.text))
+    )
 
 
 def _of_statement(said: Told, statement: Statement, passed: str) -> Told:

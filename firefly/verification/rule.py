@@ -8,9 +8,10 @@ from pydantic import JsonValue
 
 from firefly.records import CheckResult, CheckStatus
 
-PURE, PEERS, SIMULATOR, SELECTION, LIVE = range(5)
+PURE, PEERS, SIMULATOR, SELECTION, LIVE, MODELS = range(6)
 """Costs of checks. From SELECTION on, a check runs only on candidates that every required check so
-far let through: duplicates and caps choose among these, and nobody else is executed again."""
+far let through: duplicates and caps choose among these, nobody else is executed again, and no model is
+asked about anything else."""
 
 
 class Rule:

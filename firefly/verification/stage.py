@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from pydantic import JsonValue
 
 from firefly.knowledge import Knowledge
-from firefly.protocols import Backend, Check
+from firefly.protocols import AsksModels, Backend, Check, Trial
 from firefly.records import CheckResult, Exploration, Verdict
 from firefly.replay.records import Task
 from firefly.verification.recorded import Candidate, Recorded, match
@@ -14,6 +17,9 @@ from firefly.verification.rule import LIVE, SELECTION
 
 Reexecute = Callable[[Sequence[Task], int], Reexecuted]
 """Executes the gold calls of tasks again, under a clock shifted by a number of days (0: as it is)."""
+
+Consult = Callable[[AsksModels, Mapping[str, Trial], Sequence[Task]], Mapping[str, Mapping[str, JsonValue]]]
+"""Has a check ask language models about tasks, each with its trial; returns what was said, by task id."""
 
 _ROUNDS = 5
 """Choices among the sound candidates, at most."""
@@ -27,6 +33,7 @@ def verify(
     knowledge: Knowledge,
     explorations: Mapping[str, Exploration],
     reexecute: Reexecute,
+    consult: Consult | None = None,
 ) -> list[Verdict]:
     """Return the verdicts of all tasks in id order.
 
@@ -35,9 +42,10 @@ def verify(
     that every required check let through are looked at. A check on live servers that rejects some of the
     chosen ones has the choice made anew without them, so that what is kept keeps to its shares.
     ``reexecute`` is called, before the first check that needs live servers, with what is left by then and
-    was not executed yet; once more for each clock that a check asks for (its ``clock_days``).
+    was not executed yet; once more for each clock that a check asks for (its ``clock_days``). Checks that ask
+    language models have ``consult`` ask about the candidates that got as far as them.
     """
-    stage = _Stage(tasks, simulator, knowledge, explorations, reexecute)
+    stage = _Stage(tasks, simulator, knowledge, explorations, reexecute, consult)
     ordered = sorted(checks, key=lambda one: one.cost)
     surviving = stage.run([one for one in ordered if one.cost < SELECTION], frozenset(stage.gold), all_=True)
     choosing = [one for one in ordered if SELECTION <= one.cost < LIVE]
@@ -69,12 +77,13 @@ class _Stage:
         knowledge: Knowledge,
         explorations: Mapping[str, Exploration],
         reexecute: Reexecute,
+        consult: Consult | None = None,
     ) -> None:
         self.candidates = sorted({task.id: task for task in tasks}.values(), key=lambda task: task.id)
         self.results: dict[str, list[CheckResult]] = {task.id: [] for task in self.candidates}
         self.gold: dict[str, Recorded] = {}
         self._simulator, self._knowledge, self._explorations = simulator, knowledge, explorations
-        self._reexecute = reexecute
+        self._reexecute, self._consult = reexecute, consult
         self._again: dict[int, Reexecuted] = {}
         for task in self.candidates:
             exploration = explorations.get(task.provenance.exploration)
@@ -90,12 +99,15 @@ class _Stage:
     ) -> frozenset[str]:
         """Return who is left after ``checks``; ``all_``: they see the others, too."""
         for check in checks:
-            again = self._executed(check, surviving) if check.cost >= LIVE else Reexecuted()
+            again = self._executed(check, surviving) if check.cost == LIVE else Reexecuted()
             rejected: set[str] = set()
-            for task in self.candidates:
-                if task.id not in (self.gold if all_ else surviving):
-                    continue
-                result = _judge(check, task, self._trial(task, surviving, again))
+            looked_at = [task for task in self.candidates if task.id in (self.gold if all_ else surviving)]
+            trials = {task.id: self._trial(task, surviving, again) for task in looked_at}
+            if isinstance(check, AsksModels) and self._consult is not None:
+                for name, said in self._consult(check, trials, looked_at).items():
+                    trials[name] = replace(trials[name], said=said)
+            for task in looked_at:
+                result = _judge(check, task, trials[task.id])
                 self.results[task.id].append(result)
                 if result.required and result.status in ("fail", "unknown"):
                     rejected.add(task.id)

@@ -1,0 +1,88 @@
+"""One prompt: a DSPy module with instructions and fields, perhaps with the state that an optimiser saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from firefly.errors import ConfigError
+from firefly.lm.models import Models
+from firefly.lm.wire import the_dspy
+
+__all__ = ["Prompt"]
+
+
+class Prompt:
+    """Asks one role by filling the fields of one DSPy module. Safe to share between threads."""
+
+    def __init__(
+        self,
+        models: Models,
+        role: str,
+        *,
+        instructions: str,
+        inputs: Mapping[str, str],
+        outputs: Mapping[str, tuple[Any, str]],
+        state: Path | None = None,
+        attempts: int = 2,
+    ) -> None:
+        """Describe the prompt; DSPy is imported when it is first asked.
+
+        Args:
+            models: the models of the run.
+            role: who is asked.
+            instructions: what the model is told.
+            inputs: name -> description of each field that is given.
+            outputs: name -> (type, description) of each field that is wanted.
+            state: JSON file that a DSPy optimiser saved; its instructions and examples replace these.
+            attempts: how often it is asked for an answer that can be read.
+
+        Raises:
+            ConfigError: ``state`` is no JSON file.
+
+        """
+        if state is not None and (Path(state).suffix != ".json" or not Path(state).is_file()):
+            raise ConfigError(
+                f"state: {state} is no JSON file. Name the one that module.save('NAME.json') wrote; pickled "
+                "programs are never loaded."
+            )
+        self._models, self.role, self._attempts = models, role, attempts
+        self._instructions, self._inputs, self._outputs, self._state = instructions, inputs, outputs, state
+
+    @cached_property
+    def module(self) -> Any:
+        """Return the ``dspy.Predict`` behind it, the state loaded: what an optimiser tunes and saves."""
+        dspy = the_dspy()
+        fields: dict[str, Any] = {
+            **{name: (str, dspy.InputField(desc=told)) for name, told in self._inputs.items()},
+            **{name: (kind, dspy.OutputField(desc=told)) for name, (kind, told) in self._outputs.items()},
+        }
+        module = dspy.Predict(dspy.Signature(fields, self._instructions))
+        if self._state is not None:
+            try:
+                module.load(self._state)
+            except Exception as error:
+                raise ConfigError(f"state: {self._state} is no state of this prompt: {error!r}") from error
+            if module.signature.fields.keys() != fields.keys():
+                raise ConfigError(f"state: {self._state} is the state of another prompt.")
+            module.lm = None  # who is asked, the run decides
+        return module
+
+    def ask(self, **given: str) -> Any | None:
+        """Return the answer's fields as attributes; None where no answer could be read, which is counted.
+
+        Raises:
+            dspy.LMError: the endpoint failed; the item is made again by the next command.
+        """
+        the_dspy()
+        from dspy.utils.exceptions import AdapterParseError
+
+        for _ in range(self._attempts):
+            try:
+                with self._models.using(self.role):
+                    return self.module(**given)
+            except AdapterParseError:
+                self._models.ledger.count(self.role, "unreadable")
+        return None

@@ -1,0 +1,245 @@
+"""How the competent agent writes, reads and solves tasks; from the prompt alone, whatever the servers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from firefly.english import spoken, words
+from tests.lm.agent import Agent, alike, fitting, history, leaves, parsed, types
+from tests.lm.endpoint import Chat, Reply, ToolUse
+
+_CALL = re.compile(r"^(c\d+): (\S+?)\((\{.*?\})\)(?:  # .*)?$\n((?:  .* is .*\n)*)  returned: (.*)$", re.M)
+
+
+def calls(chat: Chat) -> dict[str, tuple[dict[str, Any], Any, list[str]]]:
+    """Call -> its arguments, what it returned, and the parameters that were passed on to it."""
+    found = {}
+    for name, _, arguments, passed, returned in _CALL.findall(chat.said_by("user")[-1]):
+        try:
+            output = json.loads(returned)
+        except ValueError:
+            output = None
+        found[name] = (json.loads(arguments), output, re.findall(r"^  (\S+) is ", passed, re.M))
+    return found
+
+
+def input_of(chat: Chat, name: str) -> str:
+    text = chat.said_by("user")[-1]
+    found = re.search(rf"\[\[ ## {name} ## \]\]\n(.*?)(?=\n\n\[\[ ## |\n\nRespond|\Z)", text, re.S)
+    return found.group(1) if found else ""
+
+
+def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    if not isinstance(value, dict | list):
+        yield path, value
+    for part, one in inner:
+        yield from paths(one, (*path, part))
+
+
+def formulas(call: str, output: Any) -> Iterator[tuple[dict[str, Any], str, str]]:
+    """Yield formulas with what they ask for in words, and the words by which an item is told."""
+    for path, value in paths(output):
+        places = [at for at, part in enumerate(path) if isinstance(part, int)]
+        if isinstance(value, bool) or value in (None, "") or len(places) > 1 or not path:
+            continue
+        label = spoken(str(path[-1])) if isinstance(path[-1], str) else "value"
+        if not places:
+            yield {"op": "value", "call": call, "path": list(path)}, label, ""
+            continue
+        items = value_at(output, path[: places[0]])
+        item, field = items[path[places[0]]], path[places[0] + 1 :]
+        if not isinstance(item, dict) or not field:
+            continue
+        for name, other in item.items():
+            alone = sum(isinstance(one, dict) and one.get(name) == other for one in items) == 1
+            if isinstance(other, str) and 2 < len(other) < 40 and alone and (name,) != field:
+                where = [{"field": [name], "compare": "equals", "value": other}]
+                listed = {"op": "where", "call": call, "path": list(path[: places[0]])}
+                yield {**listed, "field": list(field), "where": where}, label, f' where the {spoken(name)} is "{other}"'
+                break
+
+
+def ends(call: str, output: Any) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield formulas over whole lists, each with its question."""
+    for path, value in lists(output):
+        items = [one for one in value if isinstance(one, dict)]
+        if len(items) != len(value) or len(items) < 3:
+            continue
+        for key in items[0]:
+            column = [one.get(key) for one in items]
+            if all(isinstance(one, int | float) and not isinstance(one, bool) for one in column):
+                top = max(column)
+                if column.count(top) == 1 and len(set(map(str, column))) > 2:
+                    formula = {"op": "max", "call": call, "path": list(path), "field": [key]}
+                    yield formula, f"What is the highest {spoken(key)}"
+
+
+def lists(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], list[Any]]]:
+    if isinstance(value, list):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield from lists(one, (*path, key))
+
+
+def value_at(value: Any, path: Any) -> Any:
+    for part in path:
+        value = value[part]
+    return value
+
+
+def tasks(chat: Chat) -> list[dict[str, Any]]:
+    """The writer's question: one value of the last call, with all that has to be stated."""
+    if "preferred" in chat.text and "c1:" not in chat.said_by("user")[-1]:
+        return invented(chat)
+    made = calls(chat)
+    if not made:
+        return []
+    last = list(made)[-1]
+    stated = [
+        f'the {spoken(name)} "{value}"'
+        for arguments, _, passed in made.values()
+        for name, value in arguments.items()
+        if name not in passed and isinstance(value, str | int | float) and not isinstance(value, bool)
+    ]
+    stated += conditions(chat)
+    known = {str(value) for name, (arguments, output, _) in made.items() if name != last for _, value in paths(output)}
+    known |= {str(value) for arguments, _, _ in made.values() for value in arguments.values()}
+    found = []
+    for formula, label, which in formulas(last, made[last][1]):
+        value = value_at(made[last][1], formula["path"]) if formula["op"] == "value" else None
+        if str(value) in known:
+            continue
+        given = f", given {' and '.join(stated)}" if stated else ""
+        question = f"What is the {label}{which}{given}?"
+        found.append({"question": question, "formula": formula, "rubric": ["The value is looked up."]})
+    for formula, question in ends(last, made[last][1]):
+        given = f", given {' and '.join(stated)}" if stated else ""
+        found.insert(len(found) // 2, {"question": f"{question}{given}?", "formula": formula, "rubric": []})
+    most = int(input_of(chat, "count") or 1)
+    return found[len(found) // 2 :][:most]
+
+
+def conditions(chat: Chat) -> list[str]:
+    """What singles out the values that are passed on."""
+    text = chat.said_by("user")[-1]
+    found = [f"the {spoken(name)} {value}" for name, value in re.findall(r"(\S+) = (\"[^\"]*\"|[\d.]+)", text)]
+    found += [f"the {end} {spoken(by)}" for end, by in re.findall(r"item with the (\w+) (\S+) in", text)]
+    return list(dict.fromkeys(found))
+
+
+def formula(chat: Chat) -> dict[str, Any]:
+    """The reader's question: the formula whose words are all in the question."""
+    asked = " ".join(words(input_of(chat, "question")))
+    made = calls(chat)
+    best: tuple[float, dict[str, Any]] = (-1.0, {"op": "value", "call": "c1", "path": []})
+    for name in reversed(list(made)):
+        for one, question in ends(name, made[name][1]):
+            if input_of(chat, "question").casefold().find(question.casefold()) >= 0:
+                return one
+        for one, label, which in formulas(name, made[name][1]):
+            said = words(label)
+            hits = sum(f" {word} " in f" {asked} " for word in said) / max(1, len(said))
+            told = [word for word in words(which) if word not in ("where", "the", "is")]
+            hits += 2 * (all(f" {word} " in f" {asked} " for word in told) if told else 0)
+            if f"the {label}" in input_of(chat, "question")[: len(label) + 14]:
+                hits += 1
+            if hits > best[0]:
+                best = (hits, one)
+    return best[1]
+
+
+def wordings(chat: Chat) -> list[str]:
+    """The rewriter's question: the same, asked politely."""
+    question = input_of(chat, "question")
+    return [f"Could you tell me this: {question[0].lower()}{question[1:]}", f"Please find out: {question}"]
+
+
+def marks(chat: Chat) -> list[dict[str, Any]]:
+    """The judge's question: full marks."""
+    named = re.findall(r"^(\w+): ", input_of(chat, "rubric"), re.M)
+    return [{"criterion": name, "mark": 5, "why": "as it should be"} for name in named]
+
+
+def invented(chat: Chat) -> list[dict[str, Any]]:
+    """The forward writer's question: what a preferred tool's words promise."""
+    preferred = input_of(chat, "preferred").split(", ")
+    return [{"question": f"What does {spoken(preferred[-1])} say first?"}]
+
+
+class Worker(Agent):
+    """The competent agent that also works on questions: makes the calls that it has values for, reports."""
+
+    def act(self, chat: Chat) -> Reply:
+        asked = set(words(chat.said_by("user")[-1]))
+        done = list(history(chat))
+
+        def fits(tool: dict[str, Any]) -> int:
+            return len(asked & set(words(f"{tool['name']} {tool.get('description') or ''}")))
+
+        for tool in sorted(chat.tools, key=lambda tool: (-fits(tool), tool["name"]))[:6]:
+            arguments = known_arguments(tool, chat, done)
+            tries = [given for name, given, _ in done if name == tool["name"]]
+            if arguments is not None and arguments not in tries and len(done) < 6:
+                return Reply("", (ToolUse(tool["name"], arguments),))
+        return Reply(f"I looked it up.\nAnswer: {found(chat, done)}")
+
+
+def known_arguments(
+    tool: dict[str, Any], chat: Chat, done: list[tuple[str, dict[str, Any], str]]
+) -> dict[str, Any] | None:
+    """Return the required arguments that the question or a result says; None where one is not known."""
+    schema = tool.get("parameters") or {}
+    given: dict[str, Any] = {}
+    asked = chat.said_by("user")[-1]
+    for name in schema.get("required") or ():
+        said = re.search(rf"{re.escape(spoken(name))}\W+([\w./-]*\w)", asked, re.I)
+        seen = [
+            value
+            for _, _, result in done
+            for key, value in leaves(parsed(result))
+            if alike(key, name) == 2 and isinstance(value, str | int)
+        ]
+        values = [said.group(1)] if said else seen
+        if not values:
+            return None
+        given[name] = next(iter(fitting(values[0], types((schema.get("properties") or {}).get(name, {})))), None)
+        if given[name] is None:
+            return None
+    return given
+
+
+def found(chat: Chat, done: list[tuple[str, dict[str, Any], str]]) -> Any:
+    """Return the value whose key the question asks for, of an item of which it says most."""
+    asked = chat.said_by("user")[-1]
+    said = " ".join(words(asked))
+    best: tuple[float, Any] = (-1.0, "unknown")
+    for _, _, result in done:
+        output = parsed(result)
+        for path, value in paths(output):
+            keys = [part for part in path if isinstance(part, str)]
+            if not keys or value in (None, "") or isinstance(value, bool) or str(value) in asked:
+                continue
+            label = words(keys[-1])
+            near = sum(f" {word} " in f" {said} " for word in label) / max(1, len(label))
+            item = value_at(output, path[:-1])
+            beside = sum(str(one) in asked for _, one in leaves(item) if isinstance(one, str) and len(one) > 2)
+            if near + beside > best[0]:
+                best = (near + beside, value)
+    return best[1]
+
+
+def competent_worker() -> Worker:
+    return Worker(
+        {
+            "tasks": tasks,
+            "wordings": wordings,
+            "formula": formula,
+            "same": lambda chat: True,
+            "marks": marks,
+        }
+    )
