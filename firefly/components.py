@@ -7,11 +7,13 @@ every keyword has been checked against the class's signature; all faults are rep
 from __future__ import annotations
 
 import difflib
+import hashlib
 import inspect
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from pathlib import Path as FilePath
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -87,6 +89,16 @@ def descriptions(config: Any, name: str) -> list[Mapping[str, Any]]:
         for _, described in _descriptions(config, ())
         if name in _supplied_to(resolve(str(described[TARGET])))
     ]
+
+
+def states_of(config: Any) -> dict[str, str]:
+    """Return the digest of every file that holds the state of a prompt (``state``, ``..._state``)."""
+    return {
+        dotted((*where, str(name))): hashlib.sha256(FilePath(value).read_bytes()).hexdigest()[:32]
+        for where, described in _descriptions(config, ())
+        for name, value in described.items()
+        if re.fullmatch(r"(?:\w+_)?state", str(name)) and isinstance(value, str) and FilePath(value).is_file()
+    }
 
 
 def keywords(target: str) -> frozenset[str]:

@@ -208,16 +208,22 @@ def require_tasks(state: Run) -> None:
     """
     if "export" not in state.seconds or state.verified:
         return
+    events = {} if state.models is None else state.models.ledger.sent()["events"]
+    counted = {
+        role: ", ".join(f"{what} {number}" for what, number in one.items()) for role, one in events.items()
+    }
+    trouble = "; ".join(f"{role}: {one}" for role, one in counted.items())
+    models = f" Of the models' answers were left out or failed ({trouble})." if trouble else ""
     where = (
         f"The tables above count where its {len(state.tasks)} candidates were lost, and "
         f"{state.config.dataset.path / 'rejected.jsonl'} says why"
         if state.tasks
-        else "There was no candidate: nothing could be explored"
+        else "There was no candidate: nothing could be explored, or nothing in it was written about"
     )
     failed = "".join(
         f"\n  {one.stage} of {one.item} failed: {one.error}: {one.message}" for one in state.failures[:5]
     )
     raise RunError(
         f"No task was verified, so there is no data set worth using. {where}. More servers, a higher "
-        f"sampler.count or tools that were left out usually help.{failed}"
+        f"sampler.count or tools that were left out usually help.{models}{failed}"
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from firefly.components import TARGET, build, descriptions, source_digest_targets, wanting
+from firefly.components import TARGET, build, descriptions, source_digest_targets, states_of, wanting
 from firefly.config import PLURAL_GROUPS, SINGLE_GROUPS, RunConfig
 from firefly.items import Item, Results, missing_items, run_items, source_digest
 from firefly.knowledge import Knowledge
@@ -107,6 +107,8 @@ class Run:
             "seed": self.config.seed,
             "round": round_number,
         }
+        if states := states_of(described):
+            self._shaped_by["states"] = states
         if self._asks and self.models is not None:
             settings = self.models.settings
             self._shaped_by |= {"models": settings.shape, "addresses": settings.addresses}

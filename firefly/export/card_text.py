@@ -20,6 +20,7 @@ _TABLES = {
     "sft": "the gold calls as a chat: OpenAI messages, arguments as objects, all tools of the task's servers",
     "tools": "every tool as declared; `allowed` says whether tasks may use it",
     "rejected": "candidates that did not pass, and why; not for training",
+    "adjudication": "tasks whose blind solvers came to other answers, and what that hints at",
 }
 
 _FACTS = {
@@ -65,10 +66,10 @@ def card_text(content: DatasetContent, rows: Rows) -> str:
         candidates=_plural(found["tasks"] + found["rejected"], "candidate"),
         verified=found["tasks"],
         rejected=found["rejected"],
-        checks=_checks(content),
+        checks=f"{_checks(content)}\n\n{_opinions(content)}".rstrip(),
         reproducible=_reproducible(content),
         shortcuts=_shortcuts(content.facts),
-        correct=_inline(content.facts.get("correctness") or "not measured for this data set"),
+        correct=_inline(content.facts.get("correctness") or _solved(content)),
         first_config=first,
         first_split=rows[first][0][0] if rows.get(first) else "train",
         limitations="".join(f"- {line}\n" for line in _limitations(content, rows)),
@@ -116,6 +117,37 @@ def _checks(content: DatasetContent) -> str:
             for figure in checks(content)
         ),
     )
+
+
+def _opinions(content: DatasetContent) -> str:
+    """Return what is said of checks that ask language models; "" where none does."""
+    results = [one for verdict in content.verdicts.values() for one in verdict.results]
+    results += [one for _, verdict in content.rejected for one in verdict.results]
+    opinions = {one.check for one in results if one.evidence.get("by") == "a language model"}
+    if not opinions:
+        return ""
+    said = f"{_listed_names(opinions)} ask a language model: opinions, on top of the rules."
+    if all(one.check in opinions for one in results if one.required):
+        said += " **No rule decided here: these tasks are judged by a model, a baseline, and not verified.**"
+    return said
+
+
+def _listed_names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names))
+
+
+def _solved(content: DatasetContent) -> str:
+    """Return how often blind solvers came to the answer, by where they worked."""
+    said = []
+    for check in ("blind_solver", "blind_solver_live"):
+        results = [one.evidence for one in verified_results(content, check)]
+        rates: list[Any] = [one["pass_rate"] for one in results if "pass_rate" in one]
+        if rates:
+            said.append(
+                f"a model that sees only question and tools (`{check}`) earned the reward in "
+                f"{sum(rates) / len(rates):.0%} of its attempts at {len(rates)} of {len(results)} tasks"
+            )
+    return "; ".join(said) or "not measured for this data set"
 
 
 def _shortcuts(facts: Mapping[str, Any]) -> str:

@@ -82,6 +82,17 @@ FEATURES: dict[str, dict[str, Feature]] = {
         "refused": TEXT,
         "record": TEXT,
     },
+    "adjudication": {
+        "id": TEXT,
+        "verified": FLAG,
+        "check": TEXT,
+        "suspected": TEXT,
+        "prompt": TEXT,
+        "answer": JSON,
+        "pass_rate": {"dtype": "float64"},
+        "attempts": JSONS,
+        "decision": TEXT,
+    },
     "rejected": {**CORE, "synthesis": TEXT, "failed": TEXTS, "checks": JSONS, "record": TEXT},
 }
 """Config name -> column -> feature, for the tables of the built-in exporters."""

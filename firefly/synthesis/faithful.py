@@ -71,6 +71,10 @@ class Needs:
     """``high``, ``low``, ``above``, ``below``: which ends and sides are meant."""
     fold: str = ""
     """``count`` or ``sum``, where that has to be said."""
+    field: str = ""
+    """The words of the field that is asked for ..."""
+    others: tuple[str, ...] = ()
+    """... and those of the fields beside it, which are not."""
     ordered: bool = False
     """Whether more may be ordered than ``directions`` says: a query does it itself."""
     english: bool = True
@@ -84,6 +88,7 @@ def faults(text: str, needs: Needs) -> list[str]:
     found = [f"it does not say {value!r}" for value in needs.stated if mention(text, value) is None]
     found += [f"it gives {form!r} away" for value in needs.hidden if (form := mention(text, value))]
     found += [f"it names {form!r}" for name in needs.names if (form := identifier(text, name))]
+    found += _misnamed(text, needs)
     found += [f"it says {more!r}, which is not asked for" for more in _more(text, needs)]
     if needs.english:
         found += _turned(text, needs)
@@ -157,6 +162,18 @@ def _more(text: str, needs: Needs) -> Iterator[str]:
             parts = [part for part in tokens(name) if len(part) > 1]
             if any(part not in known and normal(part) not in plain and part != "json" for part in parts):
                 yield name
+
+
+def _misnamed(text: str, needs: Needs) -> Iterator[str]:
+    """Yield a field beside the one that is read, where the text names that and not this."""
+    said = set(normal(_QUOTED.sub(" ", text)).split())
+    own = set(normal(needs.field).split())
+    if not own or own <= said:
+        return
+    for other in needs.others:
+        words = set(normal(other).split())
+        if words and words <= said and not words <= own:
+            yield f"it asks for another field ({other})"
 
 
 def _turned(text: str, needs: Needs) -> Iterator[str]:

@@ -9,6 +9,7 @@ from random import Random
 
 from pydantic import JsonValue
 
+from firefly.english import words
 from firefly.knowledge import Knowledge
 from firefly.lm.formulas import Formula, FormulaError, expression_of
 from firefly.outputs import leaves
@@ -139,10 +140,27 @@ class Outcomes:
             names=names_of({call.call.server for call in calls}, self._knowledge),
             allowed=_vocabulary(calls, self.chain, self._knowledge),
             directions=directions([expression, *passed]),
+            field=_field_words(expression),
+            others=self._beside(expression, calls),
             fold=expression.op if expression.op in ("count", "sum") else "",
             ordered=bool(queries),
             english=self._english,
         )
+
+    def _beside(self, expression: Expression, calls: Sequence[ExploredCall]) -> tuple[str, ...]:
+        """Return the words of the fields beside the one that is read, but those that the question may name."""
+        path = expression.path if expression.op == "value" else (*expression.path, 0, *expression.field)
+        try:
+            holder = read(self.chain.outputs[expression.call], path[:-1])
+        except ExpressionError:
+            return ()
+        passed = [one for call in calls for one in call.references.values()]
+        told = {part for one in [expression, *passed] for part in (*one.by, *one.field, *one.path)}
+        told |= {part for one in [expression, *passed] for having in one.where for part in having.field}
+        named = {" ".join(words(str(one))) for one in told}
+        named |= {" ".join(words(name)) for call in calls for name in call.call.arguments}
+        keys = [" ".join(words(key)) for key in holder] if isinstance(holder, dict) else []
+        return tuple(key for key in keys if key and key not in named)
 
     def _value(self, expression: Expression) -> JsonValue:
         try:
@@ -187,6 +205,12 @@ class Outcomes:
             beside = [Column((*path[:-1], *one), (found,)) for one, found in fields(holder)]
             pick = replace(pick, unit=unit_of(column, beside))
         return pick
+
+
+def _field_words(expression: Expression) -> str:
+    """Return the words of the field that is read; "" where items are counted."""
+    keys = [part for part in (*expression.path, *expression.field) if isinstance(part, str)]
+    return " ".join(words(keys[-1])) if keys and expression.op != "count" else ""
 
 
 def names_of(servers: set[str], knowledge: Knowledge) -> tuple[str, ...]:

@@ -59,7 +59,11 @@ def formulas(call: str, output: Any) -> Iterator[tuple[dict[str, Any], str, str]
             if isinstance(other, str) and 2 < len(other) < 40 and alone and (name,) != field:
                 where = [{"field": [name], "compare": "equals", "value": other}]
                 listed = {"op": "where", "call": call, "path": list(path[: places[0]])}
-                yield {**listed, "field": list(field), "where": where}, label, f' where the {spoken(name)} is "{other}"'
+                yield (
+                    {**listed, "field": list(field), "where": where},
+                    label,
+                    f' where the {spoken(name)} is "{other}"',
+                )
                 break
 
 
@@ -107,7 +111,12 @@ def tasks(chat: Chat) -> list[dict[str, Any]]:
         if name not in passed and isinstance(value, str | int | float) and not isinstance(value, bool)
     ]
     stated += conditions(chat)
-    known = {str(value) for name, (arguments, output, _) in made.items() if name != last for _, value in paths(output)}
+    known = {
+        str(value)
+        for name, (arguments, output, _) in made.items()
+        if name != last
+        for _, value in paths(output)
+    }
     known |= {str(value) for arguments, _, _ in made.values() for value in arguments.values()}
     found = []
     for formula, label, which in formulas(last, made[last][1]):
@@ -127,7 +136,9 @@ def tasks(chat: Chat) -> list[dict[str, Any]]:
 def conditions(chat: Chat) -> list[str]:
     """What singles out the values that are passed on."""
     text = chat.said_by("user")[-1]
-    found = [f"the {spoken(name)} {value}" for name, value in re.findall(r"(\S+) = (\"[^\"]*\"|[\d.]+)", text)]
+    found = [
+        f"the {spoken(name)} {value}" for name, value in re.findall(r"(\S+) = (\"[^\"]*\"|[\d.]+)", text)
+    ]
     found += [f"the {end} {spoken(by)}" for end, by in re.findall(r"item with the (\w+) (\S+) in", text)]
     return list(dict.fromkeys(found))
 
@@ -207,7 +218,9 @@ def known_arguments(
         values = [said.group(1)] if said else seen
         if not values:
             return None
-        given[name] = next(iter(fitting(values[0], types((schema.get("properties") or {}).get(name, {})))), None)
+        given[name] = next(
+            iter(fitting(values[0], types((schema.get("properties") or {}).get(name, {})))), None
+        )
         if given[name] is None:
             return None
     return given
@@ -227,7 +240,9 @@ def found(chat: Chat, done: list[tuple[str, dict[str, Any], str]]) -> Any:
             label = words(keys[-1])
             near = sum(f" {word} " in f" {said} " for word in label) / max(1, len(label))
             item = value_at(output, path[:-1])
-            beside = sum(str(one) in asked for _, one in leaves(item) if isinstance(one, str) and len(one) > 2)
+            beside = sum(
+                str(one) in asked for _, one in leaves(item) if isinstance(one, str) and len(one) > 2
+            )
             if near + beside > best[0]:
                 best = (near + beside, value)
     return best[1]
