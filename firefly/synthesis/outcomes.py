@@ -148,7 +148,7 @@ class Outcomes:
         )
 
     def _beside(self, expression: Expression, calls: Sequence[ExploredCall]) -> tuple[str, ...]:
-        """Return the words of the fields beside the one that is read, but those that the question may name."""
+        """Return the words of the fields beside the one that is read, but for those a question may name."""
         path = expression.path if expression.op == "value" else (*expression.path, 0, *expression.field)
         try:
             holder = read(self.chain.outputs[expression.call], path[:-1])

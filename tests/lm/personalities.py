@@ -210,3 +210,22 @@ ALL_BAD: Mapping[str, Callable[[Personality], Personality]] = {
     "chatters": chatters,
 }
 """Name -> what it makes of a competent model; none of them may lead to a wrong label or a crash."""
+
+
+def lies_in(fields: frozenset[str], lie: Callable[[str], str]) -> Callable[[Personality], Personality]:
+    """Well-formed answers whose texts under some keys say other things than they should."""
+
+    def spoil(value: Any, key: str = "") -> Any:
+        if isinstance(value, dict):
+            return {name: spoil(one, name) for name, one in value.items()}
+        if isinstance(value, list):
+            return [spoil(one, key) for one in value]
+        return lie(value) if isinstance(value, str) and key in fields else value
+
+    def act(reply: Reply) -> Reply:
+        try:
+            return replace(reply, text=json.dumps(spoil(json.loads(reply.text or ""))))
+        except ValueError:
+            return reply
+
+    return lambda inner: _changed(inner, act)
