@@ -117,6 +117,13 @@ class Judge(Opinion):
         return self.decide([f"{name}: {marks[name]['mark']} of {_FULL}" for name in low], **evidence)
 
 
+@register("checks", "judge_only")
+class JudgeOnly(Judge):
+    """LLM check, as a baseline: a model's marks by a rubric are the only gate."""
+
+    name = "judge_only"
+
+
 @register("checks", "ambiguity")
 class Ambiguity(Opinion):
     """LLM check: independent readings of the question over the same results all come to the answer."""

@@ -67,8 +67,9 @@ def _form(task: Task) -> Iterator[str]:
             yield f"{where}: a where without a condition"
         if expression.limit is not None and (expression.op != "sort" or expression.limit < 1):
             yield f"{where}: limit {expression.limit} with {expression.op}"
-    if set(task.servers) != {gold.server for gold in task.gold_calls}:
-        yield f"servers {', '.join(task.servers)} are not those of the gold calls"
+    missing = {gold.server for gold in task.gold_calls} - set(task.servers)
+    if missing:  # further ones are distractors
+        yield f"servers {', '.join(task.servers)} lack {', '.join(sorted(missing))} of the gold calls"
     if not all(text.strip() for text in task.wordings) or not task.answer_format.strip():
         yield "the question or the sentence that fixes the answer's form is empty"
     value = task.answer.value

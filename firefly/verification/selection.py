@@ -148,7 +148,7 @@ def _candidate(task: Task, trial: Trial) -> Candidate:
     reading = [gold for gold in task.gold_calls if reads_data(trial.knowledge, (gold.server, gold.tool))]
     return Candidate(
         task=task.id,
-        servers=task.servers,
+        servers=tuple(sorted({gold.server for gold in task.gold_calls})),
         sequence=workflow(task, profiles),
         kind=task.expression.op,
         selector=(task.expression.op, task.expression.path, task.expression.field),

@@ -333,11 +333,12 @@ def test_a_corrupted_task_is_rejected_by_the_check_meant_for_it(mutation: str) -
 
     import yaml
 
-    from firefly.components import build
+    from firefly.components import build, wanting
 
     changes, intended = MUTATIONS[mutation]
     folder = Path(__file__).parents[2] / "conf" / "checks"
-    checks = [build(yaml.safe_load(file.read_text())) for file in sorted(folder.glob("*.yaml"))]
+    described = [yaml.safe_load(file.read_text()) for file in sorted(folder.glob("*.yaml"))]
+    checks = [build(one) for one in described if not wanting(one, "models")]
     knowledge = known((EXPLORATION,))
     from firefly.replay.simulator import StrictSimulator
     from firefly.simulation import freeze
@@ -362,15 +363,19 @@ def test_every_built_in_check_has_a_config_and_all_but_the_advisory_ones_are_req
     import yaml
 
     from firefly.components import build, faults
+    from firefly.lm.models import Models, Settings
+    from firefly.protocols import AsksModels
 
     folder = Path(__file__).parents[2] / "conf" / "checks"
     for file in sorted(folder.glob("*.yaml")):
         text = file.read_text()
         described = yaml.safe_load(text)
         assert text.startswith(f"# @package checks.{file.stem}\n") and not faults(described)
-        check = build(described)
+        check = build(described, {"models": Models(Settings.of({}))})
         assert isinstance(check, Check) and check.name == file.stem
-        assert check.required == (file.stem not in {"shifted_clock", "sensitivity"})
+        advisory = {"shifted_clock", "sensitivity", "judge", "ambiguity", "blind_solver", "blind_solver_live"}
+        assert check.required == (file.stem not in advisory)
+        assert isinstance(check, AsksModels) == ("LLM check" in text or file.stem == "judge_only")
 
 
 def test_replay_and_re_execution_agree_on_the_library() -> None:
