@@ -13,7 +13,7 @@ from tests.lm.endpoint import endpoint
 from tests.lm.test_runs import model
 from tests.lm.writing import competent_worker
 
-SMALL = ("+experiment=smoke", "~servers.almanac", "sampler.count=2")
+SMALL = ("+experiment=smoke", "~servers.almanac", "sampler.count=1")
 ARGUMENTS = (
     *SMALL,
     "synthesizer=backward",
@@ -66,7 +66,8 @@ def test_a_run_with_a_writer_solvers_and_judges_keeps_its_books_and_repeats_itse
 @pytest.mark.slow
 def test_the_baselines_are_one_word_each(going_on: Path) -> None:
     with endpoint(competent_worker()) as there:
-        arguments = (*SMALL, "checks=judge_only", "synthesizer=forward", *model(there.url))
+        few = ("~servers.desk", "sampling.writes=0")
+        arguments = (*SMALL, *few, "checks=judge_only", "synthesizer=forward", *model(there.url))
         done = firefly(*arguments, cwd=going_on)
     card = (printed(done)["dataset"] / "README.md").read_text()
     assert "No rule decided here" in card
