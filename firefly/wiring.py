@@ -172,8 +172,9 @@ def sampling(run: Run) -> None:
             )
         )
     found = {sub_dag.id: sub_dag for sub_dag in run.items_of(items, SubDag).all}
-    explored = {_calls_and_links(exploration.sub_dag) for exploration in run.explorations}
-    run.sub_dags = [found[name] for name in sorted(found) if _calls_and_links(found[name]) not in explored]
+    run.sub_dags = [
+        found[name] for name in sorted(found) if _calls_and_links(found[name]) not in run.explored
+    ]
 
 
 def _calls_and_links(sub_dag: SubDag) -> str:
@@ -199,6 +200,7 @@ def exploration(run: Run) -> None:
             )
         )
     run.explorations += run.items_of(items, Exploration, waits=True).all
+    run.explored |= {_calls_and_links(sub_dag) for sub_dag in run.sub_dags}
 
 
 def _explore(run: Run, explore: object, sub_dag: SubDag, known: Knowledge) -> Sequence[Exploration]:

@@ -1,0 +1,86 @@
+"""A sub-DAG in words, and the tools that whoever explores it is offered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from firefly.exploration.arguments import Known
+from firefly.knowledge import Knowledge
+from firefly.outputs import Path
+from firefly.records import Link, Node, SubDag
+from firefly.replay.records import canonical_json
+from firefly.replay.tool_set import ToolSet
+
+_EXAMPLES = 2
+"""Arguments that worked before, shown of each call."""
+_FILES = 30
+_LONG = 400
+"""Characters of an example."""
+
+
+def offered(sub_dag: SubDag, knowledge: Knowledge, most: int) -> ToolSet:
+    """Return the sub-DAG's own tools and, up to ``most`` in all, other proven reads of its servers.
+
+    Of what changes something only the sub-DAG's own tools: what others leave behind nobody has planned
+    to look at, and no check could prove what is not a proven read.
+    """
+    own = [node.tool for node in sub_dag.nodes]
+    others = [
+        key
+        for key, tool in sorted(knowledge.tools.items())
+        if key not in own
+        and tool.server in sub_dag.servers
+        and (profile := knowledge.profiles.get(key)) is not None
+        and profile.usable
+    ]
+    keys = list(dict.fromkeys([key for key in own if key in knowledge.tools] + others))
+    return ToolSet.of(knowledge.tools[key] for key in keys[: max(most, len(set(own)))])
+
+
+def plan(sub_dag: SubDag, tools: ToolSet, known: Known) -> str:
+    """Return the sub-DAG as numbered calls, with what is passed on and what is known to work."""
+    numbers = {node.id: number for number, node in enumerate(sub_dag.nodes, 1)}
+    lines = ["The calls to explore, in an order that works:"]
+    for node in sub_dag.nodes:
+        name = tools.name_of(*node.tool) if node.tool in {one.key for one in tools.tools} else node.tool[1]
+        parts = [_passed(link, numbers) for link in sub_dag.links if link.target == node.id]
+        if node in sub_dag.writes:
+            parts.append("it changes something")
+        lines.append(f"{numbers[node.id]}. {name}{': ' if parts else ''}{'; '.join(parts)}")
+    examples = [line for node in sub_dag.nodes for line in _examples(node, sub_dag, tools, known)]
+    if examples:
+        lines += ["", "Arguments that worked before, without what is passed on:", *dict.fromkeys(examples)]
+    files = [
+        file
+        for server in sub_dag.servers
+        if server in known.knowledge.listings
+        for file in known.knowledge.listings[server].files
+    ]
+    if files:
+        more = f" and {len(files) - _FILES} more" if len(files) > _FILES else ""
+        lines += ["", f"Files: {', '.join(sorted(set(files))[:_FILES])}{more}"]
+    return "\n".join(lines)
+
+
+def _passed(link: Link, numbers: dict[str, int]) -> str:
+    if not link.parameter:
+        return f"it shows what call {numbers[link.source]} changed"
+    where = f"what call {numbers[link.source]} returned at {_path(link.output_path)}"
+    if link.template:
+        return f"its {link.parameter} is {link.template!r} with {where} for {{}}"
+    return f"its {link.parameter} is {where}"
+
+
+def _path(path: Path) -> str:
+    return ".".join(map(str, path)) or "its whole text"
+
+
+def _examples(node: Node, sub_dag: SubDag, tools: ToolSet, known: Known) -> Iterator[str]:
+    if node.tool not in {tool.key for tool in tools.tools}:
+        return
+    linked = frozenset(link.parameter for link in sub_dag.links if link.target == node.id and link.parameter)
+    found: Sequence[dict[str, object]] = known.arguments(node.tool, without=linked)  # type: ignore[assignment]
+    for arguments in [one for one in found if one][:_EXAMPLES]:
+        text = canonical_json(arguments)
+        if len(text) <= _LONG:
+            yield f"{tools.name_of(*node.tool)}: {text}"
