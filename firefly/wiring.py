@@ -199,7 +199,10 @@ def exploration(run: Run) -> None:
                 make=lambda sub_dag=sub_dag, known=known: _explore(run, explore_sub_dag, sub_dag, known),  # type: ignore[misc]
             )
         )
-    run.explorations += run.items_of(items, Exploration, waits=True).all
+    found = run.items_of(items, Exploration, waits=True).all
+    known_ids = {one.id for one in run.explorations}
+    # two sub-DAGs may have been left for the same calls
+    run.explorations += [one for one in {one.id: one for one in found}.values() if one.id not in known_ids]
     run.explored |= {_calls_and_links(sub_dag) for sub_dag in run.sub_dags}
 
 
