@@ -23,8 +23,8 @@ ROLE = "explorer"
 
 INSTRUCTIONS = (
     "Make one call of the tool on offer that returns something worth asking about. What is given stays as "
-    "it is; find the other arguments from the description, the schema and what was seen so far. Read why earlier "
-    "calls failed. Make no second call once one has worked."
+    "it is; find the other arguments from the description, the schema and what was seen so far. Read why "
+    "earlier calls failed. Make no second call once one has worked."
 )
 _EARLIER = 8
 """Calls that the model is told of."""

@@ -208,7 +208,7 @@ def _models(facts: Mapping[str, Any]) -> str:
         return table
     return (
         f"{table}\n\nFor each verified task: {each['calls']} calls, {each['tokens']} tokens, "
-        f"{_dollars(each['usd'])} US dollars. Of the calls, {used['total']['uncounted']} came without a count "
+        f"{_dollars(each['usd'])} US dollars. {used['total']['uncounted']} of the calls came without a count "
         "of tokens, which is then an estimate."
     )
 

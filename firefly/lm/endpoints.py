@@ -134,14 +134,17 @@ class Endpoint(Connection):
 
     def complete(self, request: Request) -> Response:
         """Send one request."""
-        from dspy.lm15 import materialize_response
+        from dspy.lm15 import ProviderError, materialize_response
 
         target = self._opened()
-        return (
-            materialize_response(target.stream(request), request)
-            if self._stream
-            else target.complete(request)
-        )
+        try:
+            return (
+                materialize_response(target.stream(request), request)
+                if self._stream
+                else target.complete(request)
+            )
+        except (TypeError, ValueError) as error:  # what JSON does not have, such as NaN in a call's arguments
+            raise ProviderError(f"the answer can't be read: {error}") from error
 
     def close(self) -> None:
         """Close the connections that are not in use."""
