@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from firefly.exploration.arguments import Known
 from firefly.knowledge import Knowledge
 from firefly.outputs import Path
+from firefly.parameters import parameters
 from firefly.records import Link, Node, SubDag
 from firefly.replay.records import canonical_json
 from firefly.replay.tool_set import ToolSet
@@ -47,19 +48,32 @@ def plan(sub_dag: SubDag, tools: ToolSet, known: Known) -> str:
         if node in sub_dag.writes:
             parts.append("it changes something")
         lines.append(f"{numbers[node.id]}. {name}{': ' if parts else ''}{'; '.join(parts)}")
-    examples = [line for node in sub_dag.nodes for line in _examples(node, sub_dag, tools, known)]
-    if examples:
-        lines += ["", "Arguments that worked before, without what is passed on:", *dict.fromkeys(examples)]
-    files = [
-        file
-        for server in sub_dag.servers
-        if server in known.knowledge.listings
-        for file in known.knowledge.listings[server].files
+    examples = {node.id: list(_examples(node, sub_dag, tools, known)) for node in sub_dag.nodes}
+    shown = dict.fromkeys(line for found in examples.values() for line in found)
+    if shown:
+        lines += ["", "Arguments that worked before, without what is passed on:", *shown]
+    open_ends = [
+        node for node in sub_dag.nodes if not examples[node.id] and _wants_more(node, sub_dag, known)
     ]
+    files = sorted(
+        {
+            file
+            for node in open_ends
+            if node.tool[0] in known.knowledge.listings
+            for file in known.knowledge.listings[node.tool[0]].files
+        }
+    )
     if files:
         more = f" and {len(files) - _FILES} more" if len(files) > _FILES else ""
-        lines += ["", f"Files: {', '.join(sorted(set(files))[:_FILES])}{more}"]
+        lines += ["", f"Files: {', '.join(files[:_FILES])}{more}"]
     return "\n".join(lines)
+
+
+def _wants_more(node: Node, sub_dag: SubDag, known: Known) -> bool:
+    """Return whether the call needs arguments that no link passes."""
+    tool = known.tool(node.tool)
+    linked = {link.parameter for link in sub_dag.links if link.target == node.id}
+    return tool is not None and any(one.required and one.name not in linked for one in parameters(tool))
 
 
 def _passed(link: Link, numbers: dict[str, int]) -> str:
@@ -67,7 +81,7 @@ def _passed(link: Link, numbers: dict[str, int]) -> str:
         return f"it shows what call {numbers[link.source]} changed"
     where = f"what call {numbers[link.source]} returned at {_path(link.output_path)}"
     if link.template:
-        return f"its {link.parameter} is {link.template!r} with {where} for {{}}"
+        return f"its {link.parameter} is {canonical_json(link.template)} with {where} for {{}}"
     return f"its {link.parameter} is {where}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -14,6 +15,7 @@ from firefly.exploration import explore_sub_dag
 from firefly.exploration.hybrid import Hybrid
 from firefly.exploration.react import React
 from firefly.knowledge import Knowledge
+from firefly.lm import JournaledBackend
 from firefly.outputs import parsed_output
 from firefly.protocols import Backend
 from firefly.records import Exploration, Link, Node, SubDag
@@ -323,6 +325,50 @@ def test_writes_are_made_again_so_that_they_show_what_they_change(looks_first: b
     tasks = write_tasks(found, writer=Template(), knowledge=depot_probed(Depot(), [found]), rng=Random(0))
     assert tasks
     assert all(task.end_state for task in tasks)
+
+
+def test_an_interrupted_write_rebuilds_its_sandbox_and_asks_nothing_twice(tmp_path: Path) -> None:
+    sub_dag = next(one for one in sampled() if [node.tool[1] for node in one.writes] == ["send_off"])
+    turns = [
+        call("list_crates"),
+        call("send_off", code="CRT-2044"),
+        call("list_crates"),
+        Reply("One crate fewer."),
+    ]
+    broken = [True]
+
+    def breaks_once(chat: Chat) -> Reply | Fault:
+        if len(chat.said_by("assistant")) == 2 and broken:
+            broken.pop()
+            return Fault(400)
+        return in_turns(*turns)(chat)
+
+    def explored(url: str, backend: Depot) -> Exploration:
+        asked = models(url, tmp_path)
+        found = make(
+            asked,
+            sub_dag.id,
+            lambda: explore_sub_dag(
+                sub_dag,
+                explorer=React(models=asked),
+                backend=JournaledBackend(lambda: backend),
+                knowledge=depot_probed(Depot()),
+                rng=Random(0),
+                seed=0,
+            ),
+        )
+        return found[0]
+
+    with endpoint(breaks_once) as there:
+        with pytest.raises(LMError):
+            explored(there.url, Depot())
+        backend = Depot()
+        found = explored(there.url, backend)
+        assert found.completed, found.reason
+        assert [one.tool for one in backend.calls[:2]] == ["list_crates", "send_off"]  # made again
+        assert len(there.requests) == 5  # the one that failed, and each of the four once
+        answered = [str(chat.body) for chat in there.requests if chat.number != 2]
+        assert len(set(answered)) == 4
 
 
 def test_a_model_that_writes_nothing_leaves_nothing_to_ask() -> None:

@@ -137,6 +137,8 @@ def candidates(
     """Yield values for a parameter, the likeliest first."""
     kind = types(spec)
     prompt = "\n".join(chat.said_by("user"))
+    for value in told(name, str(tool["name"]), prompt, done):
+        yield from fitting(value, kind)
     for match in re.finditer(
         rf"\b{re.escape(name)}\W{{0,3}}[:=]\s*(\"[^\"]*\"|'[^']*'|[^\s,;)\]}}]+)", prompt
     ):
@@ -161,6 +163,38 @@ def candidates(
         for _, value in observed:
             if isinstance(value, str) and len(value) < 60:
                 yield value
+
+
+_STEP = re.compile(r"^(\d+)\. ([\w-]+)(?:: (.*))?$", re.M)
+_GIVEN = r'its {} is (?:("(?:[^"\\]|\\.)*") with )?what call (\d+) returned at ([^\s;]+)'
+
+
+def told(name: str, tool: str, prompt: str, done: list[tuple[str, dict[str, Any], str]]) -> Iterator[Any]:
+    """Yield what a numbered plan says that a parameter is: what an earlier call returned, or what worked."""
+    steps = {number: (called, rest or "") for number, called, rest in _STEP.findall(prompt)}
+    for called, rest in steps.values():
+        match = re.search(_GIVEN.format(re.escape(name)), rest) if called == tool else None
+        if match is not None:
+            source, path = steps.get(match[2], ("", ""))[0], match[3].split(".")
+            for _, _, result in reversed([one for one in done if one[0] == source]):
+                for value in below(parsed(result), [] if "its whole" in match[0] else path):
+                    yield json.loads(match[1]).replace("{}", str(value)) if match[1] else value
+    for line in re.findall(rf"^{re.escape(tool)}: (\{{.*\}})$", prompt, re.M):
+        worked = json.loads(line)
+        if name in worked:
+            yield worked[name]
+
+
+def below(value: Any, path: list[str]) -> Iterator[Any]:
+    """Yield the scalars at a dotted path, ``*`` for any entry of a list."""
+    if not path:
+        if not isinstance(value, (dict, list)):
+            yield value
+    elif path[0] == "*" and isinstance(value, list):
+        for inner in value:
+            yield from below(inner, path[1:])
+    elif isinstance(value, dict) and path[0] in value:
+        yield from below(value[path[0]], path[1:])
 
 
 def alike(key: str, name: str) -> int:
