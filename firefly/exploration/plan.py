@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from random import Random
 
 from firefly.exploration.arguments import Known
 from firefly.knowledge import Knowledge
@@ -14,6 +15,8 @@ from firefly.replay.tool_set import ToolSet
 
 _EXAMPLES = 2
 """Arguments that worked before, shown of each call."""
+_ENTRIES = 9
+"""The entry of a list that is taken is one of so many first ones."""
 _FILES = 30
 _LONG = 400
 """Characters of an example."""
@@ -38,8 +41,12 @@ def offered(sub_dag: SubDag, knowledge: Knowledge, most: int) -> ToolSet:
     return ToolSet.of(knowledge.tools[key] for key in keys[: max(most, len(set(own)))])
 
 
-def plan(sub_dag: SubDag, tools: ToolSet, known: Known) -> str:
-    """Return the sub-DAG as numbered calls, with what is passed on and what is known to work."""
+def plan(sub_dag: SubDag, tools: ToolSet, known: Known, rng: Random) -> str:
+    """Return the sub-DAG as numbered calls, with what is passed on and what is known to work.
+
+    Examples, and which entry of a list to take, are drawn: models take the first of everything, and so
+    would explore the same again and again.
+    """
     numbers = {node.id: number for number, node in enumerate(sub_dag.nodes, 1)}
     lines = ["The calls to explore, in an order that works:"]
     for node in sub_dag.nodes:
@@ -48,7 +55,7 @@ def plan(sub_dag: SubDag, tools: ToolSet, known: Known) -> str:
         if node in sub_dag.writes:
             parts.append("it changes something")
         lines.append(f"{numbers[node.id]}. {name}{': ' if parts else ''}{'; '.join(parts)}")
-    examples = {node.id: list(_examples(node, sub_dag, tools, known)) for node in sub_dag.nodes}
+    examples = {node.id: list(_examples(node, sub_dag, tools, known, rng)) for node in sub_dag.nodes}
     shown = dict.fromkeys(line for found in examples.values() for line in found)
     if shown:
         lines += ["", "Arguments that worked before, without what is passed on:", *shown]
@@ -66,6 +73,11 @@ def plan(sub_dag: SubDag, tools: ToolSet, known: Known) -> str:
     if files:
         more = f" and {len(files) - _FILES} more" if len(files) > _FILES else ""
         lines += ["", f"Files: {', '.join(files[:_FILES])}{more}"]
+    if any("*" in link.output_path for link in sub_dag.links):
+        lines += [
+            "",
+            f"Of a list with several entries that would do, take number {rng.randint(1, _ENTRIES)}.",
+        ]
     return "\n".join(lines)
 
 
@@ -89,12 +101,11 @@ def _path(path: Path) -> str:
     return ".".join(map(str, path)) or "its whole text"
 
 
-def _examples(node: Node, sub_dag: SubDag, tools: ToolSet, known: Known) -> Iterator[str]:
+def _examples(node: Node, sub_dag: SubDag, tools: ToolSet, known: Known, rng: Random) -> Iterator[str]:
     if node.tool not in {tool.key for tool in tools.tools}:
         return
     linked = frozenset(link.parameter for link in sub_dag.links if link.target == node.id and link.parameter)
-    found: Sequence[dict[str, object]] = known.arguments(node.tool, without=linked)  # type: ignore[assignment]
-    for arguments in [one for one in found if one][:_EXAMPLES]:
-        text = canonical_json(arguments)
-        if len(text) <= _LONG:
-            yield f"{tools.name_of(*node.tool)}: {text}"
+    found = [canonical_json(one) for one in known.arguments(node.tool, without=linked) if one]
+    short = [text for text in found if len(text) <= _LONG]
+    for text in rng.sample(short, min(_EXAMPLES, len(short))):
+        yield f"{tools.name_of(*node.tool)}: {text}"

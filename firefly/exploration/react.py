@@ -102,7 +102,7 @@ class React:
 
         with self._models.using(ROLE, TurnAdapter()):
             said = self.module()(
-                task=plan(sub_dag, tools, known),
+                task=plan(sub_dag, tools, known, rng),
                 tools=tools,
                 act=act,
                 count=lambda what: self._models.ledger.count(ROLE, what),
