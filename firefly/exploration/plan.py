@@ -105,7 +105,13 @@ def _examples(node: Node, sub_dag: SubDag, tools: ToolSet, known: Known, rng: Ra
     if node.tool not in {tool.key for tool in tools.tools}:
         return
     linked = frozenset(link.parameter for link in sub_dag.links if link.target == node.id and link.parameter)
-    found = [canonical_json(one) for one in known.arguments(node.tool, without=linked) if one]
+    kinds = {one.id: one.tool for one in sub_dag.nodes}
+    out = [(link, kinds[link.target]) for link in sub_dag.links if link.source == node.id and link.parameter]
+    # rather arguments whose results hold what later calls take
+    worked = known.arguments(node.tool, without=linked, links=out) or known.arguments(
+        node.tool, without=linked
+    )
+    found = [canonical_json(one) for one in worked if one]
     short = [text for text in found if len(text) <= _LONG]
     for text in rng.sample(short, min(_EXAMPLES, len(short))):
         yield f"{tools.name_of(*node.tool)}: {text}"
