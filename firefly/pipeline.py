@@ -74,7 +74,7 @@ STAGES = (
         ("sub_dags",),
         "explorations",
         ("explorer", "values"),
-        ("exploration", "servers", "values"),
+        ("exploration", "lm", "servers", "values"),
         live=True,
         in_rounds=True,
     ),
@@ -155,7 +155,7 @@ def run(config: RunConfig, folder: Path) -> Run:
                 state.models.check()
             else:
                 log.warning(
-                    "lm: a language model is chosen, but nothing in this run asks one (scorer=llm would)"
+                    "lm: a language model is chosen, but nothing in this run asks one (explorer=react would)"
                 )
         division = divide(config, state.specs)
         if config.mode == "plan":

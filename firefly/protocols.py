@@ -154,7 +154,11 @@ class Sampler(Protocol):
 
 
 class Explorer(Protocol):
-    """Executes a sub-DAG through an episode."""
+    """Executes a sub-DAG through an episode.
+
+    One that may leave it has an attribute ``deviates`` that is true, and names neither nodes nor references:
+    what was executed is recovered from what was observed. ``variants`` is how often it executes a sub-DAG.
+    """
 
     def explore(
         self, sub_dag: SubDag, episode: Episode, *, knowledge: Knowledge, rng: Random

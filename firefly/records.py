@@ -215,7 +215,7 @@ class ExploredCall(Record):
     sources: dict[str, str] = Field(default_factory=dict)
     """Parameter -> name of the value source, for those not referenced."""
     look: bool = False
-    """Made only to see what a write changes; no step of the sub-DAG."""
+    """No step of the sub-DAG: made to see what a write changes, or found to be of no use."""
 
     @property
     def call(self) -> ToolCall:

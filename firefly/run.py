@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from inspect import signature
+from itertools import combinations
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -71,6 +73,8 @@ class Run:
         """Before pruning."""
         self.sub_dags: list[SubDag] = []
         self.explorations: list[Exploration] = []
+        self.explored: set[str] = set()
+        """What the explored sub-DAGs asked for, whatever was executed: later rounds do not ask again."""
         self.cassette: Cassette | None = None
         self.tasks: list[Task] = []
         self.verdicts: list[Verdict] = []
@@ -212,9 +216,27 @@ class Run:
         for group in (*SINGLE_GROUPS, *PLURAL_GROUPS):
             for described in descriptions(self.config.shaping(group), "models"):
                 component = build(described, self._supplied)
-                if hasattr(component, "estimate"):
+                if not hasattr(component, "estimate"):
+                    continue
+                if "sub_dags" in signature(component.estimate).parameters:
+                    found.append(component.estimate(tools, sub_dags=self.most_sub_dags(tools)))
+                else:
                     found.append(component.estimate(tools))
         return found
+
+    def most_sub_dags(self, tools: Sequence[Tool]) -> int:
+        """Return how many sub-DAGs would be explored at most, before the graph says which servers join.
+
+        As many as are wanted of each server and each pair of servers, in every round.
+        """
+        servers = sorted({tool.server for tool in tools})
+        sampler = self.component("sampler")
+        if not hasattr(sampler, "wanted"):
+            return self.config.rounds * len(servers) * int(self.config.sampler.get("count", 1))
+        groups = [(server,) for server in servers] + list(combinations(servers, 2))
+        writes = self.config.sampling.writes * sum(self.specs[server].disposable for server in servers)
+        wanted = sum(int(sampler.wanted(group)) for group in groups)
+        return self.config.rounds * (wanted + writes)
 
     def described(self, group: str) -> str:
         """Return the JSON text of a single group's component."""

@@ -170,6 +170,7 @@ def join(run: Run, division: Division, states: Sequence[Run], failed: Mapping[st
         run.edges += _new(state.edges, run.edges)
         run.scored_edges += _new(state.scored_edges, run.scored_edges)
         run.sub_dags += _new(state.sub_dags, run.sub_dags)
+        run.explored |= state.explored
         run.explorations += _new(state.explorations, run.explorations)
         tasks = _new(state.tasks, run.tasks)
         verdicts = {verdict.task: verdict for verdict in state.verdicts}

@@ -40,9 +40,7 @@ def figures(run: Run) -> dict[str, Any]:
         "edges": len(run.edges),
         "edges_of_kind": dict(sorted(Counter(edge.kind for edge in run.edges).items())),
         "unresolved": sorted(f"{one.tool}.{one.parameter}" for one in run.unresolved),
-        "sub_dags": len(
-            {exploration.sub_dag.id for exploration in run.explorations} | {one.id for one in run.sub_dags}
-        ),
+        "sub_dags": len(run.explored) or len(run.sub_dags),
         "explorations": len(run.explorations),
         "explorations_completed": sum(exploration.completed for exploration in run.explorations),
         "candidates": len(run.tasks),

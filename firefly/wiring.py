@@ -173,8 +173,9 @@ def sampling(run: Run) -> None:
             )
         )
     found = {sub_dag.id: sub_dag for sub_dag in run.items_of(items, SubDag).all}
-    explored = {_calls_and_links(exploration.sub_dag) for exploration in run.explorations}
-    run.sub_dags = [found[name] for name in sorted(found) if _calls_and_links(found[name]) not in explored]
+    run.sub_dags = [
+        found[name] for name in sorted(found) if _calls_and_links(found[name]) not in run.explored
+    ]
 
 
 def _calls_and_links(sub_dag: SubDag) -> str:
@@ -199,7 +200,11 @@ def exploration(run: Run) -> None:
                 make=lambda sub_dag=sub_dag, known=known: _explore(run, explore_sub_dag, sub_dag, known),  # type: ignore[misc]
             )
         )
-    run.explorations += run.items_of(items, Exploration, waits=True).all
+    found = run.items_of(items, Exploration, waits=True).all
+    known_ids = {one.id for one in run.explorations}
+    # two sub-DAGs may have been left for the same calls
+    run.explorations += [one for one in {one.id: one for one in found}.values() if one.id not in known_ids]
+    run.explored |= {_calls_and_links(sub_dag) for sub_dag in run.sub_dags}
 
 
 def _explore(run: Run, explore: object, sub_dag: SubDag, known: Knowledge) -> Sequence[Exploration]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from random import Random
 
+from firefly.exploration.arguments import Known
+from firefly.exploration.executed import Executed, executed, made_again
 from firefly.exploration.orders import in_orders
 from firefly.exploration.references import holds
 from firefly.knowledge import Knowledge
@@ -42,10 +44,12 @@ def explore_sub_dag(
         knowledge: what is known of the servers involved.
         rng: every random choice comes from it.
         seed: recorded with the episode and passed to the backend.
-        variants: most executions.
+        variants: most executions, unless the explorer says how many.
 
     """
     servers = sub_dag.servers
+    deviates = bool(getattr(explorer, "deviates", False))
+    variants = getattr(explorer, "variants", variants)
     tool_set = ToolSet.of(tool for key, tool in sorted(knowledge.tools.items()) if key[0] in servers)
     found: list[Exploration] = []
     seen: set[str] = set()
@@ -58,7 +62,13 @@ def explore_sub_dag(
             recording = Recording(
                 purpose="exploration", servers=servers, seed=seed, steps=tuple(episode.steps)
             )
-        reason = reason or incomplete(sub_dag, calls)
+        shape = sub_dag
+        more: tuple[Recording, ...] = ()
+        if deviates:
+            done = _as_executed(sub_dag, calls, recording, backend, tool_set, knowledge, rng, seed)
+            shape, calls, recording, more = done.sub_dag, done.calls, done.recording, done.others
+            reason = f"{done.reason} ({reason})" if done.reason else ""
+        reason = reason or incomplete(shape, calls)
         last = last_successes(calls)
         way = digest([[node, last[node].call.arguments] for node in sorted(last)])
         if way in seen:
@@ -66,23 +76,41 @@ def explore_sub_dag(
             continue
         seen.add(way)
         orders: tuple[Recording, ...] = ()
-        if sub_dag.writes and not reason:
-            orders, steady = in_orders(sub_dag, last, backend=backend, tools=tool_set, seed=seed)
-            calls = [_as_look(call) if _is_unsteady(call, sub_dag, steady) else call for call in calls]
+        if shape.writes and not reason:
+            orders, steady = in_orders(shape, last, backend=backend, tools=tool_set, seed=seed)
+            calls = [_as_look(call) if _is_unsteady(call, shape, steady) else call for call in calls]
             reason = "" if steady else "what the writes leave depends on their order, or on more than them"
         found.append(
             Exploration(
-                sub_dag=sub_dag,
+                sub_dag=shape,
                 calls=tuple(calls),
                 recording=recording,
                 completed=not reason,
                 reason=reason,
-                orders=orders,
+                orders=(*more, *orders),
             )
         )
         if reason:
             break
     return found
+
+
+def _as_executed(
+    asked: SubDag,
+    calls: Sequence[ExploredCall],
+    recording: Recording,
+    backend: Backend,
+    tool_set: ToolSet,
+    knowledge: Knowledge,
+    rng: Random,
+    seed: int,
+) -> Executed:
+    """Return what an explorer that goes its own ways executed."""
+    known = Known(knowledge)
+    if not asked.writes:
+        return executed(asked, calls, recording, known, rng)
+    first = Executed(asked, tuple(calls), recording)
+    return made_again(asked, first, known, rng, backend=backend, tools=tool_set, seed=seed)
 
 
 def _is_unsteady(call: ExploredCall, sub_dag: SubDag, steady: Collection[str]) -> bool:

@@ -101,37 +101,53 @@ class Symbolic:
             known = all_parameters(tool, walk.known.knowledge)
             missing = [one.name for one in known if one.required and one.name not in draft.arguments]
             if missing:
-                return f"no value found for parameter {missing[0]} of {tool.name}"
+                reason = f"no value found for parameter {missing[0]} of {tool.name}"
+                break
             call = ToolCall(server=tool.server, tool=tool.name, arguments=draft.arguments)
             if call.digest in tried:
                 continue
             tried.add(call.digest)
-            observation = walk.episode.call(call)
-            made = ExploredCall(
-                id=f"c{len(walk.calls) + 1}",
-                node=node.id,
-                step=walk.episode.steps[-1],
-                references=draft.references,
-                templates=draft.templates,
-                sources=draft.sources,
-            )
-            walk.calls.append(made)
-            reason = _useless(observation, call, walk.out_of(node)) or _repeats(walk, node, observation)
-            walk.in_vain += bool(reason)
+            reason = self._made(walk, node, draft)
             if not reason:
-                walk.done[node.id] = made
-                walk.pick(node, draft)
                 return ""
-        return f"{tool.name} {reason}"
+        return self._stuck(walk, node, tool, self._linked(walk, node, choices, 0), reason)
 
-    def _draft(
-        self,
-        walk: Walk,
-        node: Node,
-        tool: Tool,
-        choices: Sequence[Sequence[Choice]],
-        attempt: int,
-    ) -> Draft:
+    def _made(self, walk: Walk, node: Node, draft: Draft) -> str:
+        """Make a call of the node; return why it is of no use, "" where the node is done."""
+        call = ToolCall(server=node.tool[0], tool=node.tool[1], arguments=draft.arguments)
+        observation = walk.episode.call(call)
+        made = ExploredCall(
+            id=f"c{len(walk.calls) + 1}",
+            node=node.id,
+            step=walk.episode.steps[-1],
+            references=draft.references,
+            templates=draft.templates,
+            sources=draft.sources,
+        )
+        walk.calls.append(made)
+        reason = _useless(observation, call, walk.out_of(node)) or _repeats(walk, node, observation)
+        walk.in_vain += bool(reason)
+        if reason:
+            return f"{node.tool[1]} {reason}"
+        walk.done[node.id] = made
+        walk.pick(node, draft)
+        return ""
+
+    def _stuck(self, walk: Walk, node: Node, tool: Tool, fixed: Draft, reason: str) -> str:
+        """Do what is left to do where rules find no arguments that work; return why that is not enough.
+
+        Args:
+            walk: the execution.
+            node: the call to be made.
+            tool: its tool.
+            fixed: the arguments that links pass, with their references.
+            reason: why the last attempt was of no use.
+
+        """
+        return reason
+
+    def _linked(self, walk: Walk, node: Node, choices: Sequence[Sequence[Choice]], attempt: int) -> Draft:
+        """Return the arguments that links pass, and nothing else."""
         draft = Draft()
         templates = {link.parameter: link.template for link in walk.into(node)}
         for options in choices:
@@ -143,6 +159,17 @@ class Symbolic:
                 if template:
                     draft.templates[name] = template
                 draft.selectors[name] = chosen.selector
+        return draft
+
+    def _draft(
+        self,
+        walk: Walk,
+        node: Node,
+        tool: Tool,
+        choices: Sequence[Sequence[Choice]],
+        attempt: int,
+    ) -> Draft:
+        draft = self._linked(walk, node, choices, attempt)
         self._inherit(walk, node, tool, draft)
         known = all_parameters(tool, walk.known.knowledge)
         free = [one for one in known if one.name not in draft.arguments]

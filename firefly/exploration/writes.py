@@ -65,7 +65,7 @@ def explore_writes(
 
 
 def _once(walk: Walk, values: Sequence[ValueSource], *, careful: bool) -> tuple[str, bool]:
-    """Look, write and look again; return why it did not complete, and whether something was written."""
+    """Find arguments, look, write and look again."""
     sub_dag = walk.sub_dag
     wanted: dict[str, Draft] = {}
     for node in sub_dag.writes:
@@ -74,13 +74,32 @@ def _once(walk: Walk, values: Sequence[ValueSource], *, careful: bool) -> tuple[
             return f"no arguments that a person would give were found for {node.tool[1]}", False
         wanted[node.id] = draft
     looks, seen = _look_before(walk, list(wanted.values()))
+    return write_and_look(walk, wanted, looks, seen)
+
+
+def write_and_look(
+    walk: Walk,
+    writes: Mapping[str, Draft],
+    looks: Sequence[tuple[Node, Draft]],
+    seen: Sequence[list[Observation]],
+) -> tuple[str, bool]:
+    """Write and look again; return why it did not complete, and whether something was written.
+
+    Args:
+        walk: the execution; the reads before the writes are made.
+        writes: node -> arguments of each write.
+        looks: reads, any number through one node; the one whose answer changed most becomes its step.
+        seen: what each look showed so far.
+
+    """
+    sub_dag = walk.sub_dag
     for place, node in enumerate(sub_dag.writes):
-        reason = _write(walk, node, wanted[node.id])
+        reason = _write(walk, node, writes[node.id])
         if reason:
             return reason, place > 0
         if place < len(sub_dag.writes) - 1:
             for (one, draft), earlier in zip(looks, seen, strict=True):
-                earlier.append(_call(walk, one, draft, look=True).step.observation)
+                earlier.append(make_call(walk, one, draft, look=True).step.observation)
     changed = 0
     for node in sub_dag.looks:
         mine = [(draft, earlier) for (one, draft), earlier in zip(looks, seen, strict=True) if one is node]
@@ -97,7 +116,7 @@ def _look_before(
     for node in walk.sub_dag.looks:
         room = {True: _LOOKS, False: _BLIND}
         for draft in _looks(walk, node, writes)[: _LOOKS + 2 * _BLIND]:
-            observation = _call(walk, node, draft, look=True).step.observation
+            observation = make_call(walk, node, draft, look=True).step.observation
             shows = observation.outcome == "success"
             if room[shows]:
                 room[shows] -= 1
@@ -277,7 +296,7 @@ def _tokens(all_arguments: Sequence[Mapping[str, JsonValue]]) -> set[str]:
 
 def _write(walk: Walk, node: Node, draft: Draft) -> str:
     """Make the write and return why it failed; "" when it did not."""
-    made = _call(walk, node, draft)
+    made = make_call(walk, node, draft)
     if made.step.observation.outcome == "success":
         walk.done[node.id] = made
         return ""
@@ -299,7 +318,7 @@ def _look_again(walk: Walk, node: Node, looks: Sequence[tuple[Draft, Sequence[Ob
     }
     told: list[tuple[int, int, float, int]] = []
     for draft, earlier in looks:
-        made = _call(walk, node, draft, look=True)
+        made = make_call(walk, node, draft, look=True)
         after = made.step.observation
         if useful_output(made.call, after) is not None and all(
             _differs(one, other, volatile) for one, other in pairwise([*earlier, after])
@@ -327,7 +346,8 @@ def _differs(before: Observation, after: Observation, volatile: frozenset[tuple[
     return steady(before) != steady(after)
 
 
-def _call(walk: Walk, node: Node, draft: Draft, *, look: bool = False) -> ExploredCall:
+def make_call(walk: Walk, node: Node, draft: Draft, *, look: bool = False) -> ExploredCall:
+    """Make one call and return it as explored; a look is no step of the sub-DAG."""
     walk.episode.call(ToolCall(server=node.tool[0], tool=node.tool[1], arguments=draft.arguments))
     walk.calls.append(_explored(walk, node, draft, look=look))
     return walk.calls[-1]

@@ -63,6 +63,7 @@ def card_text(content: DatasetContent, rows: Rows) -> str:
         tables=_table(("config", "split", "rows", "what it holds"), _tables(rows)),
         splits=_splits(content),
         facts="\n".join(_facts(content.facts)) or "No facts of the run were recorded.",
+        models=_models(content.facts),
         candidates=_plural(found["tasks"] + found["rejected"], "candidate"),
         verified=found["tasks"],
         rejected=found["rejected"],
@@ -217,6 +218,35 @@ def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
             "- distinct tool sequences and verified tasks against live calls, in the order of explorations: "
             "![curve](curve.svg)"
         )
+
+
+def _models(facts: Mapping[str, Any]) -> str:
+    """Return the ledger: what the items of the data set took of language models, whenever they were made."""
+    asked = facts.get("lm")
+    used = asked.get("used") if isinstance(asked, Mapping) else None
+    rows = used.get("rows") if isinstance(used, Mapping) else None
+    if not isinstance(used, Mapping) or not rows:
+        return "None was asked."
+    counts = ("calls", "input_tokens", "output_tokens")
+    table = _table(
+        ("stage", "role", "model", "calls", "input tokens", "output tokens", "US dollars"),
+        (
+            (row["stage"], row["role"], row["model"], *(row[one] for one in counts), _dollars(row["usd"]))
+            for row in [*rows, {"stage": "all", "role": "", "model": "", **used["total"]}]
+        ),
+    )
+    each = used.get("per_verified_task", {})
+    if each.get("calls") is None:
+        return table
+    return (
+        f"{table}\n\nFor each verified task: {each['calls']} calls, {each['tokens']} tokens, "
+        f"{_dollars(each['usd'])} US dollars. {used['total']['uncounted']} of the calls came without a count "
+        "of tokens, which is then an estimate."
+    )
+
+
+def _dollars(usd: float | None) -> str:
+    return "unknown" if usd is None else f"{usd:.4f}"
 
 
 def curve_of(facts: Mapping[str, Any]) -> list[list[int]]:

@@ -21,6 +21,7 @@ PACING = (
     "headers",
     "base_url",
     "timeout",
+    "deadline",
     "retries",
     "give_up",
     "concurrency",

@@ -19,6 +19,7 @@ from pydantic import JsonValue
 from firefly.errors import EndpointError
 from firefly.lm.connection import Connection
 from firefly.lm.engine import KEYLESS
+from firefly.lm.wire import deadlined
 from firefly.plugins import register
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Endpoint(Connection):
         json_schema: bool = True,
         stream: bool = False,
         timeout: float = 120.0,
+        deadline: float = 900.0,
         retries: int = 4,
         give_up: int = 20,
         concurrency: int = 64,
@@ -77,6 +79,7 @@ class Endpoint(Connection):
             json_schema: whether it can be held to a JSON schema.
             stream: whether answers are asked for piece by piece: a slow one then shows that it lives.
             timeout: seconds without a byte after which a request counts as failed.
+            deadline: seconds after which it counts as failed however many bytes still come.
             retries: most times that one request is sent again.
             give_up: failed requests in a row that end the run.
             concurrency: most requests under way at once.
@@ -92,12 +95,13 @@ class Endpoint(Connection):
             raise ValueError("key_variable is the name of an environment variable, never the key itself")
         if urlsplit(self.where).scheme not in ("http", "https"):
             raise ValueError(f"base_url={self.where!r} does not begin with http:// or https://")
-        if min(timeout, concurrency, give_up) <= 0 or retries < 0:
-            raise ValueError("timeout, concurrency and give_up must be above 0, and retries not below")
+        if min(timeout, deadline, concurrency, give_up) <= 0 or retries < 0:
+            raise ValueError("timeout, deadline, concurrency and give_up must be above 0, retries not below")
         self._headers = dict(headers or {})
         self.temperature, self.max_tokens, self.reasoning = temperature, max_tokens, reasoning
         self.extra_body = dict(extra_body or {})
         self.tools, self.json_schema, self._stream, self._timeout = tools, json_schema, stream, timeout
+        self._deadline = deadline
         self.retries, self.give_up, self.concurrency = retries, give_up, concurrency
         self.requests_per_minute, self.tokens_per_minute = requests_per_minute, tokens_per_minute
         self.price = _price(price) or (known_price(model) if self.public_prices else self.own_price)
@@ -130,14 +134,17 @@ class Endpoint(Connection):
 
     def complete(self, request: Request) -> Response:
         """Send one request."""
-        from dspy.lm15 import materialize_response
+        from dspy.lm15 import ProviderError, materialize_response
 
         target = self._opened()
-        return (
-            materialize_response(target.stream(request), request)
-            if self._stream
-            else target.complete(request)
-        )
+        try:
+            return (
+                materialize_response(target.stream(request), request)
+                if self._stream
+                else target.complete(request)
+            )
+        except (TypeError, ValueError) as error:  # what JSON does not have, such as NaN in a call's arguments
+            raise ProviderError(f"the answer can't be read: {error}") from error
 
     def close(self) -> None:
         """Close the connections that are not in use."""
@@ -149,11 +156,8 @@ class Endpoint(Connection):
     def _opened(self) -> Any:
         with self._lock:
             if self._target is None:
-                from dspy.lm15 import LMRouter, RouterConfig, Timeouts
+                from dspy.lm15 import LMRouter, RouterConfig
 
-                timeouts = Timeouts(
-                    connect=min(10.0, self._timeout), read=self._timeout, write=self._timeout, pool=None
-                )
                 definition = self._definition()
                 key = os.environ.get(self.key_variable or "") or "none"
                 self._router = LMRouter(
@@ -161,8 +165,9 @@ class Endpoint(Connection):
                         env={},
                         providers=(definition,),
                         api_keys={definition.id: key},
-                        timeouts=timeouts,
-                        max_connections=self.concurrency,
+                        transport=deadlined(
+                            timeout=self._timeout, deadline=self._deadline, connections=self.concurrency
+                        ),
                         adaptations="silent",
                     )
                 )

@@ -20,7 +20,7 @@ from typing import Any, Literal
 from filelock import FileLock
 
 from firefly.errors import StoreError
-from firefly.replay.records import Step, canonical_json, digest
+from firefly.replay.records import Step, digest
 
 __all__ = ["ItemLog", "Mode", "Transcript", "unwritable"]
 
@@ -218,8 +218,10 @@ class ItemLog:
             size = os.lseek(self._file, 0, os.SEEK_END)
             if size and os.pread(self._file, 1, size - 1) != b"\n":
                 os.write(self._file, b"\n")  # the line that a killed process was writing stays unread
-        line = canonical_json(entry).encode("utf-8", "surrogatepass") + b"\n"
+        # keys stay in their order: what reads an answer or a result may go by it
+        line = _ENCODER.encode(entry).encode("utf-8", "surrogatepass") + b"\n"
         os.write(self._file, line)
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 _HEADS = ("--", "++", "@@")

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
 
-__all__ = ["prompt_letters", "read_response", "the_dspy", "write_request", "write_response"]
+__all__ = ["deadlined", "prompt_letters", "read_response", "the_dspy", "write_request", "write_response"]
 
 
 def the_dspy() -> Any:
@@ -48,6 +50,47 @@ def read_response(plain: dict[str, Any]) -> Response:
 
     found: Response = response_from_dict(plain)
     return found
+
+
+def deadlined(*, timeout: float, deadline: float, connections: int) -> Any:
+    """Return a transport whose answers have to be complete in time: lm15's own only limits silences.
+
+    Args:
+        timeout: seconds without a byte.
+        deadline: seconds for one request in all, from when it is sent.
+        connections: most at once.
+
+    """
+    # dspy.lm15 does not export its transports; DSPy is pinned below its next minor version
+    from dspy._vendor.lm15.transports import ReadTimeout, StdlibTransport, TransportResponse
+
+    class Deadlined(StdlibTransport):  # type: ignore[misc]
+        def stream(self, request: Any) -> Any:
+            until = time.monotonic() + deadline
+            response = super().stream(request)
+
+            def chunks() -> Iterator[bytes]:
+                for chunk in response:
+                    if time.monotonic() > until:
+                        raise ReadTimeout(f"the answer was not complete after {deadline:g} s (lm.deadline)")
+                    yield chunk
+
+            return TransportResponse(
+                status=response.status,
+                reason=response.reason,
+                headers=response.headers,
+                http_version=response.http_version,
+                chunks=chunks(),
+                release=lambda consumed: response._release_once(body_consumed=consumed),
+            )
+
+    return Deadlined(
+        connect_timeout=min(10.0, timeout),
+        read_timeout=timeout,
+        write_timeout=timeout,
+        pool_timeout=None,
+        max_connections=connections,
+    )
 
 
 def prompt_letters(plain: Any) -> int:

@@ -40,7 +40,11 @@ def chains(exploration: Exploration, knowledge: Knowledge) -> Iterator[Chain]:
     if not exploration.completed:
         return
     # A node may have been called again; only its last success belongs to the completed execution.
-    last = {call.node: call for call in exploration.calls if call.step.observation.outcome == "success"}
+    last = {
+        call.node: call
+        for call in exploration.calls
+        if call.step.observation.outcome == "success" and not call.look
+    }
     calls = {call.id: call for call in exploration.calls if last.get(call.node) is call}
     used = {reference.call for call in calls.values() for reference in call.references.values()}
     for final in reversed(list(calls.values())):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -57,28 +58,37 @@ class Agent:
     def act(self, chat: Chat) -> Reply:
         offered = {tool["name"]: tool for tool in chat.tools}
         done = list(history(chat))
-        worked = {name for name, _, result in done if not failed(result)}
-        for name in goals(chat, list(offered)):
-            tries = [arguments for other, arguments, _ in done if other == name]
-            if name in worked or len(tries) >= _TRIES:
+        steps = planned(chat, offered) or [(name, "") for name in goals(chat, list(offered))]
+        before: Counter[str] = Counter()
+        for name, said in steps:
+            mine = [(arguments, failed(result)) for other, arguments, result in done if other == name]
+            worked = [place for place, (_, bad) in enumerate(mine) if not bad]
+            before[name] += 1
+            first = worked[before[name] - 2] + 1 if 1 < before[name] <= len(worked) + 1 else 0
+            if len(worked) >= before[name] or len(mine) - first >= _TRIES:
                 continue
             for attempt in range(_TRIES):
-                arguments = self.arguments(offered[name], chat, done, attempt)
-                if arguments not in tries:
+                arguments = self.arguments(offered[name], chat, done, attempt, said)
+                if arguments not in [one for one, _ in mine]:
                     return Reply("", (ToolUse(name, arguments),))
         seen = "; ".join(result[:200] for _, _, result in done[-2:])
         return Reply(f"Done. {seen}")
 
     def arguments(
-        self, tool: Mapping[str, Any], chat: Chat, done: list[tuple[str, dict[str, Any], str]], attempt: int
+        self,
+        tool: Mapping[str, Any],
+        chat: Chat,
+        done: list[tuple[str, dict[str, Any], str]],
+        attempt: int,
+        said: str = "",
     ) -> dict[str, Any]:
         schema = tool.get("parameters") or {}
         required = schema.get("required") or []
         found = {}
         for name, one in (schema.get("properties") or {}).items():
             spec = resolved(one, schema)
-            options = list(unique(candidates(name, spec, tool, chat, done)))
-            if name in required:
+            options = list(unique(candidates(name, spec, tool, chat, done, said)))
+            if name in required or (f"its {name} is " in said and options):
                 found[name] = options[attempt % len(options)] if options else plainest(spec, schema)
         return found
 
@@ -133,10 +143,13 @@ def candidates(
     tool: Mapping[str, Any],
     chat: Chat,
     done: list[tuple[str, dict[str, Any], str]],
+    said: str = "",
 ) -> Iterator[Any]:
     """Yield values for a parameter, the likeliest first."""
     kind = types(spec)
     prompt = "\n".join(chat.said_by("user"))
+    for value in told(name, str(tool["name"]), said, prompt, done):
+        yield from fitting(value, kind)
     for match in re.finditer(
         rf"\b{re.escape(name)}\W{{0,3}}[:=]\s*(\"[^\"]*\"|'[^']*'|[^\s,;)\]}}]+)", prompt
     ):
@@ -161,6 +174,48 @@ def candidates(
         for _, value in observed:
             if isinstance(value, str) and len(value) < 60:
                 yield value
+
+
+_STEP = re.compile(r"^(\d+)\. ([\w-]+)(?:: (.*))?$", re.M)
+_GIVEN = r'its {} is (?:("(?:[^"\\]|\\.)*") with )?what call (\d+) returned at ([^\s;]+)'
+
+
+def planned(chat: Chat, offered: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return (tool, what is said of it) of each step of a numbered plan."""
+    steps = _STEP.findall("\n".join(chat.said_by("user")))
+    return [(name, said) for _, name, said in steps if name in offered]
+
+
+def told(
+    name: str, tool: str, said: str, prompt: str, done: list[tuple[str, dict[str, Any], str]]
+) -> Iterator[Any]:
+    """Yield what a plan's step says that a parameter is: what an earlier call returned, or what worked."""
+    steps = {number: called for number, called, _ in _STEP.findall(prompt)}
+    number = re.search(r"take number (\d+)", prompt)
+    match = re.search(_GIVEN.format(re.escape(name)), said)
+    if match is not None:
+        path = [] if "its whole" in match[0] else match[3].split(".")
+        for _, _, result in reversed([one for one in done if one[0] == steps.get(match[2])]):
+            values = list(below(parsed(result), path))
+            start = (int(number[1]) - 1) % len(values) if number and values else 0
+            for value in (*values[start:], *values[:start]):
+                yield json.loads(match[1]).replace("{}", str(value)) if match[1] else value
+    for line in re.findall(rf"^{re.escape(tool)}: (\{{.*\}})$", prompt, re.M):
+        worked = json.loads(line)
+        if name in worked:
+            yield worked[name]
+
+
+def below(value: Any, path: list[str]) -> Iterator[Any]:
+    """Yield the scalars at a dotted path, ``*`` for any entry of a list."""
+    if not path:
+        if not isinstance(value, (dict, list)):
+            yield value
+    elif path[0] == "*" and isinstance(value, list):
+        for inner in value:
+            yield from below(inner, path[1:])
+    elif isinstance(value, dict) and path[0] in value:
+        yield from below(value[path[0]], path[1:])
 
 
 def alike(key: str, name: str) -> int:

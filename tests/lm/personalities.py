@@ -26,6 +26,16 @@ def says(text: str, **more: Any) -> Personality:
     return lambda chat: Reply(text, **more)
 
 
+def in_turns(*replies: Reply) -> Personality:
+    """Says one thing after the other in each conversation, the last one again and again."""
+
+    def act(chat: Chat) -> Reply:
+        said = len(chat.said_by("assistant"))
+        return replies[min(said, len(replies) - 1)]
+
+    return act
+
+
 def fails(fault: Fault) -> Personality:
     """Never answers."""
     return lambda chat: fault

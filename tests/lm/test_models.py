@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -424,3 +425,34 @@ def test_a_model_of_anthropic_is_asked_in_its_own_form(monkeypatch: pytest.Monke
     assert [(call.name, call.input) for call in response.tool_calls] == [("count", {"n": 3})]
     assert (asked["path"], asked["key"]) == ("/v1/messages", "sesame-123")
     assert claude.ledger.sent()["total"]["usd"] == pytest.approx((9 * 3 + 4 * 15) / 1e6)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_that_trickles_is_given_up_in_the_end(stream: bool) -> None:
+    class Trickling(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.send_header("content-type", "text/event-stream" if stream else "application/json")
+            self.send_header("content-length", "100000")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while True:
+                    self.wfile.write(b": \n\n" if stream else b" ")
+                    time.sleep(0.02)
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Trickling) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+        asked = models(url, stream=stream, deadline=0.2, retries=0)
+        with pytest.raises(dspy.LMError, match=r"not complete after 0.2 s \(lm.deadline\)"):
+            make(asked, "one", lambda: ask(asked, "hi"))
+        server.shutdown()

@@ -25,6 +25,7 @@ SMALL = (
     "sampler.count=1",
     "scorer=llm",
 )
+FULL = (*SMALL, "explorer=react")
 
 
 def model(url: str) -> tuple[str, ...]:
@@ -68,17 +69,23 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Endpoint, 
     """A folder with a finished run, the endpoint it asked (gone by now), and its data set."""
     folder = tmp_path_factory.mktemp("recorded")
     with endpoint(competent()) as there:
-        done = firefly(*SMALL, *model(there.url), cwd=folder)
+        done = firefly(*FULL, *model(there.url), cwd=folder)
         return folder, there, content_of(printed(done)["dataset"])
 
 
 def test_a_run_keeps_complete_books(recorded: tuple[Path, Endpoint, dict[str, bytes]]) -> None:
     folder, there, dataset = recorded
-    done = firefly(*SMALL, *model(there.url), "lm.mode=replay", cwd=folder)
+    done = firefly(*FULL, *model(there.url), "lm.mode=replay", cwd=folder)
     books = summary_of(done)["lm"]
-    (row,) = books["used"]["rows"]
-    assert (row["stage"], row["role"], row["model"]) == ("graph", "scorer", "agent")
-    assert row["calls"] == len(there.requests) == summary_of(done)["tools"]
+    rows = books["used"]["rows"]
+    assert [(row["stage"], row["role"], row["model"]) for row in rows] == [
+        ("exploration", "explorer", "agent"),
+        ("graph", "scorer", "agent"),
+    ]
+    assert rows[1]["calls"] == summary_of(done)["tools"]
+    assert sum(row["calls"] for row in rows) == len(there.requests)
+    card = dataset["README.md"].decode()
+    assert f"| exploration | explorer | agent | {rows[0]['calls']} | {rows[0]['input_tokens']} |" in card
     assert books["used"]["per_verified_task"]["calls"] > 0
     assert books["sent"]["total"]["calls"] == 0
     assert content_of(printed(done)["dataset"]) == dataset
@@ -90,34 +97,35 @@ def test_a_replayed_run_makes_its_items_anew_and_gives_the_same_bytes_without_th
 ) -> None:
     folder, _, dataset = recorded
     transcript = folder / "multirun" / "store" / "transcript"
-    kept = shutil.ignore_patterns("graph*", "export*", "transcript")
+    kept = shutil.ignore_patterns("graph*", "exploration*", "export*", "transcript")
     shutil.copytree(folder / "multirun" / "store", tmp_path / "multirun" / "store", ignore=kept)
     there = ("lm=openai_compatible", "lm.base_url=http://127.0.0.1:9/v1", "lm.model=agent", "lm.mode=replay")
-    done = firefly(*SMALL, *there, f"lm.transcript={transcript}", cwd=tmp_path)
+    done = firefly(*FULL, *there, f"lm.transcript={transcript}", cwd=tmp_path)
     assert content_of(printed(done)["dataset"]) == dataset
     missing = tmp_path / "none"
     done = firefly(*SMALL, *there, f"lm.transcript={missing}", "redo=graph", "until=graph", cwd=tmp_path)
     assert_one_message(done, "lm.mode=replay: the transcript has no answer", "lm.mode=record")
 
 
-def test_a_run_killed_while_it_asks_sends_nothing_twice(
+def test_a_run_killed_while_it_explores_sends_nothing_twice(
     recorded: tuple[Path, Endpoint, dict[str, bytes]], tmp_path: Path
 ) -> None:
+    enough = 10  # more than the scorer asks
     shutil.copytree(recorded[0] / "multirun" / "store", tmp_path / "multirun" / "store")
     shutil.rmtree(tmp_path / "multirun" / "store" / "transcript")
     agent = competent()
 
     def slow(chat: Chat) -> Reply | Fault:
-        time.sleep(0.15)
+        time.sleep(0.1)
         return agent(chat)
 
     with endpoint(slow) as there:
-        command = (*SMALL, *model(there.url), "until=graph", "parallel.in_flight=1")
+        command = (*FULL, *model(there.url), "until=exploration", "parallel.in_flight=1")
         process = subprocess.Popen(
             [sys.executable, "-m", "firefly", *command], cwd=tmp_path, stdout=subprocess.DEVNULL
         )
         deadline = time.monotonic() + 60
-        while len(there.requests) < 3 and process.poll() is None and time.monotonic() < deadline:
+        while len(there.requests) < enough and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
         os.kill(process.pid, signal.SIGKILL)
         process.wait(10)
@@ -128,7 +136,8 @@ def test_a_run_killed_while_it_asks_sends_nothing_twice(
         bodies = [str(chat.body) for chat in there.requests]
         repeated = len(bodies) - len(set(bodies))
         assert repeated <= before - kept.count('"entry":"answer"')  # what the kill left unanswered
-        assert len(set(bodies)) == summary["tools"]
+        assert len(set(bodies)) == summary["lm"]["used"]["total"]["calls"]
+        assert summary["lm"]["sent"]["restarted_items"] == 0
 
 
 def test_a_budget_ends_the_run_cleanly_and_the_same_command_goes_on(
@@ -147,8 +156,12 @@ def test_a_budget_ends_the_run_cleanly_and_the_same_command_goes_on(
 def test_a_plan_says_what_asking_would_take_and_asks_nothing(tmp_path: Path) -> None:
     with endpoint(competent()) as there:
         price = "lm.price={input: 1, output: 2}"
-        done = firefly(*SMALL, *model(there.url), price, "mode=plan", cwd=tmp_path)
-        (row,) = plan_of(done)["lm"]["estimates"]
-        assert (row["role"], row["calls"]) == ("scorer", 6)
-        assert row["usd"] == pytest.approx((row["input_tokens"] + 2 * row["output_tokens"]) / 1e6)
+        done = firefly(*FULL, *model(there.url), price, "mode=plan", cwd=tmp_path)
+        scoring, exploring = plan_of(done)["lm"]["estimates"]
+        assert (scoring["role"], scoring["calls"]) == ("scorer", 6)
+        assert exploring["role"] == "explorer"
+        assert exploring["calls"] % (1 + 6) == 0  # one sub-DAG of the sampler and six that write
+        assert exploring["calls"] > 0
+        for row in (scoring, exploring):
+            assert row["usd"] == pytest.approx((row["input_tokens"] + 2 * row["output_tokens"]) / 1e6)
         assert there.requests == []

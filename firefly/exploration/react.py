@@ -1,0 +1,139 @@
+"""The explorer that is a language model: guided by the sub-DAG, and free to leave it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from firefly.exploration.arguments import Known
+from firefly.exploration.plan import offered, plan
+from firefly.knowledge import Knowledge
+from firefly.lm import Estimate, Models
+from firefly.plugins import register
+from firefly.protocols import Episode
+from firefly.records import ExploredCall, SubDag
+from firefly.replay.records import Observation, Tool, ToolCall, canonical_json
+
+if TYPE_CHECKING:
+    from firefly.lm.using_tools import ToolUser
+
+ROLE = "explorer"
+
+INSTRUCTIONS = (
+    "You try out tools, so that a question can be written from what they return. Make the calls that are "
+    "listed. You may leave some out or make others where the results lead elsewhere. Pass on what earlier "
+    "calls returned, exactly as they returned it, and make nothing up: a value that only one entry of a list "
+    "has, or the entry that is the largest, the latest or the only one, is best. When a call fails, read why "
+    "and correct it. Calls that need nothing from each other can be made at once. When the last call has "
+    "returned something worth asking about, make no more calls and say in one sentence what was found."
+)
+_REASONS = {
+    "done": "the model stopped",
+    "no call": "the model made no call",
+    "calls": "the model used up its calls",
+    "turns": "the model used up its turns",
+    "tokens": "the model used up its tokens",
+}
+_CALL_TOKENS = 120
+"""Tokens of an answer with a call, for estimates."""
+_RESULT_TOKENS = 400
+"""Tokens of a tool's result, for estimates."""
+
+
+@register("explorer", "react")
+class React:
+    """Lets a language model make the calls of a sub-DAG, and others where the results lead elsewhere.
+
+    What counts is what was executed: which value came from where is recovered from the results, never
+    from what the model says.
+    """
+
+    deviates = True
+
+    def __init__(
+        self,
+        *,
+        models: Models,
+        variants: int = 1,
+        tools: int = 24,
+        turns: int = 16,
+        calls: int = 24,
+        tokens: int = 100_000,
+        shown: int = 6_000,
+        instructions: str = INSTRUCTIONS,
+    ) -> None:
+        """Set the limits of one exploration.
+
+        Args:
+            models: the models of the run; the role is ``explorer``.
+            variants: explorations of one sub-DAG.
+            tools: most tools that the model is offered.
+            turns: most requests.
+            calls: most calls.
+            tokens: most tokens, input and output.
+            shown: characters of a result that the model is shown.
+            instructions: what the model is told.
+
+        """
+        if min(variants, tools, turns, calls, tokens, shown) < 1:
+            raise ValueError("variants, tools, turns, calls, tokens and shown must be at least 1")
+        self.variants = variants
+        self._models, self._tools, self._instructions = models, tools, instructions
+        self._limits = {"turns": turns, "calls": calls, "tokens": tokens, "shown": shown}
+        self._known: WeakKeyDictionary[Knowledge, Known] = WeakKeyDictionary()
+        self._module: ToolUser | None = None
+
+    def explore(
+        self, sub_dag: SubDag, episode: Episode, *, knowledge: Knowledge, rng: Random
+    ) -> tuple[Sequence[ExploredCall], str]:
+        """Return every call made, and why the model stopped."""
+        from firefly.lm.using_tools import TurnAdapter
+
+        known = self._known.setdefault(knowledge, Known(knowledge))
+        tools = offered(sub_dag, knowledge, self._tools)
+        made: list[ExploredCall] = []
+
+        def act(call: ToolCall) -> Observation:
+            seen = episode.call(call)
+            made.append(ExploredCall(id=f"c{len(made) + 1}", node="", step=episode.steps[-1]))
+            return seen
+
+        with self._models.using(ROLE, TurnAdapter()):
+            said = self.module()(
+                task=plan(sub_dag, tools, known, rng),
+                tools=tools,
+                act=act,
+                count=lambda what: self._models.ledger.count(ROLE, what),
+            )
+        return made, _REASONS[said.ended]
+
+    def module(self) -> ToolUser:
+        """Return the DSPy module, for optimisers: its one prompt is ``turn``."""
+        if self._module is None:
+            from firefly.lm.using_tools import Limits, ToolUser
+
+            self._module = ToolUser(self._instructions, Limits(**self._limits))
+        return self._module
+
+    def estimate(self, tools: Sequence[Tool], *, sub_dags: int) -> Estimate:
+        """Return what exploring ``sub_dags`` would take if each took the four calls of a usual one."""
+        count = sub_dags * self.variants
+        turns = min(self._limits["turns"], _USUAL + 1)
+        letters = sorted(len(canonical_json(tool.input_schema)) + len(tool.description) for tool in tools)
+        mean = sum(letters) / max(1, len(letters))
+        shown = min(self._tools, max(1, len(tools))) * mean / 4
+        fixed = shown + len(self._instructions) / 4 + _PLAN_TOKENS
+        grown = (_CALL_TOKENS + _RESULT_TOKENS) * turns * (turns - 1) / 2
+        return Estimate(
+            ROLE,
+            calls=count * turns,
+            input_tokens=round(count * (turns * fixed + grown)),
+            output_tokens=count * turns * _CALL_TOKENS,
+        )
+
+
+_USUAL = 4
+"""Calls of one exploration, for estimates."""
+_PLAN_TOKENS = 250
