@@ -148,7 +148,7 @@ def _one_of(sentence: str, told: Mapping[str, JsonValue]) -> tuple[str, dict[str
     """Say which one is meant where a tool is said to do something to things of a kind.
 
     >>> _one_of("Switch branches", {"branch_name": "fix/7"})
-    ('Switch to the branch "fix/7"', {})
+    ('Switch to the branch fix/7', {})
     """
     verb, _, things = sentence.partition(" ")
     if " " in things or not is_plural(things):
