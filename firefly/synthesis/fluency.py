@@ -23,6 +23,8 @@ _UNCLEAR = re.compile(
     r"|\bthat has the [^.?]* in [\w ]*units\b"  # the extreme, or what was asked for?
     r"|\bof\b[^.?]*\bof\b[^.?]*\bthat (?:has|was|is)\b"  # which of them has?
     r"|\b[Ww]hat is the (?:most|fewest)\b|\bwith the\s{2,}value\b"
+    r"|\b[A-Z]{6,}\b(?![-.\w])"  # a stressed word of a description
+    r"|\bdescribed by\b|\btimestamps?\b"
     r"|\bentry\b|\bentries\b|\bat index \d"
 )
 _SHORT = 5

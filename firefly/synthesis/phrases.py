@@ -118,12 +118,12 @@ def phrase_of(tool: Tool) -> Phrase:
     >>> phrase_of(Tool(server="s", name="x", description="Search for notes based on a query")).text
     'the notes'
     """
-    name = words(tool.name)
+    name = words(tool.name.rpartition("__")[2] or tool.name)
     for text, known in ((tool.description, name), (tool.title, name), (" ".join(name), ())):
         found = _from_sentence(text, known)
         if found is not None:
             return replace(found, text=_without_container(found.text, tool), name=name)
-    return Phrase(f"the {spoken(tool.name)}", name=name)
+    return Phrase(f"the {' '.join(name)}", name=name)
 
 
 def _without_container(text: str, tool: Tool) -> str:
@@ -139,6 +139,7 @@ def _without_container(text: str, tool: Tool) -> str:
 def _from_sentence(text: str, parts: Sequence[str]) -> Phrase | None:  # noqa: PLR0911 - one for each kind of sentence
     text = re.sub(r"[`*_#\"“”]", "", " ".join(text.strip().split("\n\n")[0].split()))
     text = re.sub(r"\bN \([^()]*\) ", "N ", text)
+    text = re.sub(r" (?:from|in|on) (?:the )?(?:local )?file ?system\b", "", text, flags=re.IGNORECASE)
     first, _, rest = text.partition(" ")
     verbs = [base_form(verb) for verb in re.split(r"[/,]", first) if verb]
     rest = (

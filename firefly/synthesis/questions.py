@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from pydantic import JsonValue
@@ -136,6 +136,14 @@ def _ways(hops: Sequence[Hop], answer: Pick) -> list[_Way]:
     return ways
 
 
+def _unowned(pick: Pick, subject: str) -> Pick:
+    """Return the pick of a field without the owner that it is asked of: no "task's title" of a task."""
+    owner, owned, label = pick.label.partition("'s ")
+    if pick.template != "field" or not owned or owner not in subject.split():
+        return pick
+    return replace(pick, label=label, noun=f"the {label}")
+
+
 class _Speaker:
     """Says one chain in one way."""
 
@@ -153,7 +161,8 @@ class _Speaker:
         data = self.data(hop)
         place, inner = self.place(hop, answer, data)
         sole = self.sole(hop) if answer.template in ("only", "find", "extreme") else ""
-        asked = Asked(answer, hop.phrase, data, place, inner, sole, subject=subject_of(data))
+        subject = subject_of(data)
+        asked = Asked(_unowned(answer, subject), hop.phrase, data, place, inner, sole, subject=subject)
         forms = [(self._once(text), name) for text, name in asking(asked)]
         if self.way.thing is not None:
             if any(not _POINTS.search(text) for text, _ in forms):

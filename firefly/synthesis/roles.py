@@ -189,6 +189,8 @@ def item_name(noun: str, columns: Sequence[Column]) -> str:
     if names & {"notnull", "nullable", "dflt_value", "data_type", "column_type"} or {"type", "pk"} <= names:
         return "column"
     key = key_column(columns, noun) or name_column(columns, noun)
+    if key is not None and key.kind == "date":
+        return "record"  # nothing but its time tells it from others
     if key is not None:
         kept = [word for word in words(key.name) if word not in KEY_WORDS | {"name", "title"}]
         if kept and not set(kept) & GENERIC:

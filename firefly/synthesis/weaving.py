@@ -115,6 +115,8 @@ def literal(
     """
     if isinstance(value, list) and len(value) == 1 and is_file(value[0]):
         value, parameter = value[0], singular(parameter)
+    if isinstance(value, str) and value.startswith("file:///"):
+        value = value.removeprefix("file://")
     title = title or title_of(phrase, parameter)
     parts = words(spoken(parameter))
 
@@ -222,6 +224,8 @@ def converted(told: Sequence[Told]) -> str:
     >>> converted([literal(Phrase(""), "from_expr", "36.5 lb"), literal(Phrase(""), "to_expr", "kg")])
     'the result of converting 36.5 lb to kg'
     """
+    if len(told) == 1 and told[0].kind == "file":
+        return told[0].phrase("", False)  # what a file says in another form is what it says
     sources = [one for one in told if set(words(one.parameter)) & {"from", "source", "src", "value"}]
     targets = [one for one in told if set(words(one.parameter)) & {"to", "target", "dst", "into"}]
     if len(sources) != 1 or len(targets) != 1 or len(told) != 2:

@@ -45,15 +45,24 @@ _TEMPLATES = {
 _INCIDENTAL = vocabulary("size bytes page")
 _PLUMBING = vocabulary("word words character characters paragraph paragraphs")
 """What a tool counts in its own way: what is a word, and is a heading a paragraph?"""
+_PLACES = vocabulary("position positions bounds bbox geometry coordinates offset offsets layout")
+"""Owners of figures that say where something stands on a page or in a text."""
+_BYTES = frozenset({"size", "bytes", "file size", "size bytes", "line", "line number"})
+"""Fields that say how long a file is, or where in it something stands."""
 _SMALL = 12
 """Counts up to this are easily guessed."""
 _DULL_ITEMS = vocabulary("column occurrence paragraph line file match hit cell setting")
 
 
 def is_plumbing(pick: Pick) -> bool:
-    """Return whether the answer counts words, paragraphs and the like: each tool does it in its own way."""
+    """Return whether the answer is of the machinery: a count of words, a place on a page, a length in bytes."""
     counted = pick.item if pick.template == "count" else ""
-    return bool(set(words(pick.column.name if pick.column is not None else counted)) & _PLUMBING)
+    if pick.column is None:
+        return bool(set(words(counted)) & _PLUMBING)
+    owners = {word for part in pick.column.keys[:-1] if isinstance(part, str) for word in words(part)}
+    named = words(pick.column.name)
+    placed = pick.column.kind == "quantity" and bool(owners & _PLACES)
+    return placed or " ".join(named) in _BYTES or bool(set(named) & _PLUMBING)
 
 
 def worth(pick: Pick, *, hops: int) -> float:
