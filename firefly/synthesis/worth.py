@@ -47,7 +47,7 @@ _PLUMBING = vocabulary("word words character characters paragraph paragraphs")
 """What a tool counts in its own way: what is a word, and is a heading a paragraph?"""
 _PLACES = vocabulary("position positions bounds bbox geometry coordinates offset offsets layout")
 """Owners of figures that say where something stands on a page or in a text."""
-_BYTES = frozenset({"size", "bytes", "file size", "size bytes", "line", "line number"})
+_BYTES = frozenset({"size", "file size", "line", "line number"})
 """Fields that say how long a file is, or where in it something stands."""
 _SMALL = 12
 """Counts up to this are easily guessed."""
@@ -55,14 +55,14 @@ _DULL_ITEMS = vocabulary("column occurrence paragraph line file match hit cell s
 
 
 def is_plumbing(pick: Pick) -> bool:
-    """Return whether the answer is of the machinery: a count of words, a place on a page, a length in bytes."""
+    """Return whether the answer is of the machinery: a count of words, a place on a page, bytes."""
     counted = pick.item if pick.template == "count" else ""
     if pick.column is None:
         return bool(set(words(counted)) & _PLUMBING)
     owners = {word for part in pick.column.keys[:-1] if isinstance(part, str) for word in words(part)}
     named = words(pick.column.name)
     placed = pick.column.kind == "quantity" and bool(owners & _PLACES)
-    return placed or " ".join(named) in _BYTES or bool(set(named) & _PLUMBING)
+    return placed or "bytes" in named or " ".join(named) in _BYTES or bool(set(named) & _PLUMBING)
 
 
 def worth(pick: Pick, *, hops: int) -> float:
