@@ -266,6 +266,8 @@ def _lists(
 ) -> Iterator[tuple[tuple[PathPart, ...], list[JsonValue]]]:
     if isinstance(value, list):
         yield path, value
+        if len(value) == 1 and isinstance(value[0], dict) and len(path) < 3:
+            yield from _lists(value[0], (*path, 0))  # the only table of a document
     elif isinstance(value, dict) and len(path) < 4:
         for key, inner in value.items():
             if named(key) or (not path and _heads(key, value)):

@@ -24,7 +24,7 @@ _UNCLEAR = re.compile(
     r"|\bof\b[^.?]*\bof\b[^.?]*\bthat (?:has|was|is)\b"  # which of them has?
     r"|\b[Ww]hat is the (?:most|fewest)\b|\bwith the\s{2,}value\b"
     r"|\b[A-Z]{6,}\b(?![-.\w])"  # a stressed word of a description
-    r"|\bdescribed by\b|\btimestamps?\b"
+    r"|\bdescribed by\b"
     r"|\bentry\b|\bentries\b|\bat index \d"
 )
 _SHORT = 5

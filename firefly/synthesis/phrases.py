@@ -215,7 +215,10 @@ def item_noun(phrase: Phrase, path: Sequence[PathPart]) -> str:
     >>> item_noun(Phrase("the report"), ("Commit history",))
     'commit'
     """
-    keys = [part for part in path if isinstance(part, str)]
+    places = [index for index, part in enumerate(path) if isinstance(part, int)]
+    keys = [part for part in path[places[-1] + 1 if places else 0 :] if isinstance(part, str)]
+    if places and all(set(words(key)) <= CONTAINERS for key in keys):
+        return "row"  # of the only table
     for key in reversed(keys):
         parts = words(key)
         if parts and not set(parts) <= CONTAINERS:

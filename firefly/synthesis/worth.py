@@ -91,7 +91,7 @@ def worth(pick: Pick, *, hops: int) -> float:
     if is_plumbing(pick):
         value *= 0.1
     nouns = pick.item.split()
-    if nouns and nouns[-1] in GENERIC:
+    if nouns and nouns[-1] in GENERIC and pick.item != "record":  # a record is told by its time
         value *= 0.3
     elif nouns and nouns[-1] in _DULL_ITEMS:
         value *= 0.4
