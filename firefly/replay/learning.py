@@ -20,6 +20,7 @@ from .indifference import Indifferences
 from .masks import Path
 from .noise import Noise
 from .records import Recording, Tool
+from .run_specific import RunSpecific
 from .state import CHANGING, QUIET_FOREIGN, QUIET_PAST, QUIET_RECENT, kept, state_id
 from .validation import missing_arguments
 from .visits import Visit, Visits, visits_of
@@ -76,9 +77,15 @@ class _Learner:
     """Tools for which a merged form was contradicted: their arguments are taken as they are."""
     evidence: dict[ToolKey, dict[str, JsonValue]] = field(default_factory=lambda: defaultdict(dict))
 
+    def __post_init__(self) -> None:
+        self.drawn = RunSpecific(self.recordings)
+
     def learn(self) -> Learnt:
         while True:
-            visits = self._visits()
+            every = self._visits()
+            if self._found_drawn(every):
+                continue
+            visits = self.drawn.usable(every, self.reads)
             if self._revised(visits):
                 continue
             noise = {
@@ -88,7 +95,7 @@ class _Learner:
             usable = {scope: noise[scope].usable(found) for scope, found in visits.stateful.items()}
             tables = {
                 scope: Indifferences(
-                    found, proven=self.proven, reads=self.reads, called=visits.stateful[scope]
+                    found, proven=self.proven, reads=self.reads, called=every.stateful[scope]
                 )
                 for scope, found in usable.items()
             }
@@ -105,7 +112,7 @@ class _Learner:
             for key, tool in self.tools.items()
         }
         return visits_of(
-            self.recordings,
+            self.drawn.recordings,
             self.tools,
             canonicalizers,
             self.independent,
@@ -115,6 +122,24 @@ class _Learner:
         )
 
     # --- contradictions ----------------------------------------------------------------------
+
+    def _found_drawn(self, visits: Visits) -> bool:
+        """Find run-specific values; return whether that changes what is claimed of the recordings."""
+        if self.drawn.learn(visits, self.given_volatile):
+            return True
+        found = {key for key in self.independent if self.drawn.draws(key)}
+        for key in sorted(found):
+            self.evidence[key]["state_independent"] = "claimed, but it draws values of each run"
+        self.independent -= found
+        explained = {
+            key
+            for key in self.given_volatile
+            if "volatile" not in self.evidence[key] and self.drawn.explained(key, visits)
+        }
+        for key in sorted(explained):
+            self.evidence[key]["volatile"] = "claimed, but all that differed are values drawn in each run"
+        self.given_volatile -= explained
+        return bool(found or explained)
 
     def _revised(self, visits: Visits) -> bool:
         """Drop the first claims that ``visits`` contradict; return whether there were any."""
@@ -263,6 +288,8 @@ class _Learner:
 
     def _evidence(self, key: ToolKey) -> dict[str, JsonValue]:
         found = dict(self.evidence.get(key, {}))
+        if self.drawn.draws(key):
+            found["run_specific"] = [list(slot) for slot in sorted(self.drawn.slots[key])]
         if self.masks.get(key):
             found["volatile_fields"] = ["/".join(map(str, path)) for path in self.masks[key]]
         return found
