@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from .canonical import Canonicalizer
+from .canonical import Canonicalizer, declared_defaults, number_parameters
 from .cassette import Entry, ErrorRule, Indifference, Scope, Start, ToolKey, ToolRule
 from .defaults import alike_defaults
 from .indifference import Indifferences
@@ -104,12 +104,7 @@ class _Learner:
 
     def _visits(self) -> Visits:
         canonicalizers = {
-            key: Canonicalizer(
-                tool.input_schema,
-                defaults=() if key in self.literal else self.defaults.get(key, ()),
-                merge_numbers=key not in self.literal,
-            )
-            for key, tool in self.tools.items()
+            key: Canonicalizer(numbers=self._numbers(key), defaults=self._defaults(key)) for key in self.tools
         }
         return visits_of(
             self.drawn.recordings,
@@ -120,6 +115,13 @@ class _Learner:
             self.by_servers,
             self.masks,
         )
+
+    def _numbers(self, key: ToolKey) -> dict[str, int]:
+        return {} if key in self.literal else number_parameters(self.tools[key].input_schema)
+
+    def _defaults(self, key: ToolKey) -> dict[str, JsonValue]:
+        names = () if key in self.literal else self.defaults.get(key, ())
+        return declared_defaults(self.tools[key].input_schema, names)
 
     # --- contradictions ----------------------------------------------------------------------
 
@@ -269,8 +271,8 @@ class _Learner:
             state_independent=key in self.independent,
             volatile=varies,
             effect_varies=scope in noise and key in noise[scope].unsettling,
-            merge_numbers=key not in self.literal,
-            defaults=() if key in self.literal else self.defaults.get(key, ()),
+            numbers=self._numbers(key),
+            defaults=self._defaults(key),
             indifferent_to=tuple(
                 Indifference(
                     server=tool[0],
@@ -329,7 +331,7 @@ class _Learner:
             servers=tuple(sorted({visit.key[0] for visit in visits})),
             starts=tuple(
                 Start(world=world, root=root, mark=mark, launches=dict(sorted(counts.items())))
-                for (world, root, mark), counts in sorted(launches.items())
+                for (world, root, mark), counts in sorted(_usual(name, launches).items())
             ),
             marks="none" if name in self.unmarked else "fingerprint",
             evidence=evidence,
@@ -342,6 +344,22 @@ _KINDS = {
     QUIET_FOREIGN: "foreign quiet calls",
     CHANGING: "changing calls",
 }
+
+
+def _usual(
+    scope: str, launches: Mapping[tuple[str, str, str], Counter[str]]
+) -> Mapping[tuple[str, str, str], Counter[str]]:
+    """Return the launches of each start; of a remote scope, which nobody resets, the usual one's only."""
+    if not scope.startswith("remote:"):
+        return launches
+    best: dict[str, tuple[int, str, tuple[str, str, str]]] = {}
+    for place, counts in launches.items():
+        for servers, count in counts.items():
+            best[servers] = max(best.get(servers, (0, "", place)), (count, place[1], place))
+    return {
+        place: Counter({servers: n for servers, n in counts.items() if best[servers][2] == place})
+        for place, counts in launches.items()
+    }
 
 
 def _settled_by_servers(group: Sequence[Visit]) -> bool:

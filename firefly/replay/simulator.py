@@ -28,7 +28,7 @@ class _Answerer:
         one = cassette.tools[key]
         self.key = key
         self.tool = one.tool
-        self.schema_digest = one.tool.schema_digest
+        self.schema_digest = one.schema_digest
         self.canonical = cassette.canonicalizer(key)
         self.answers = cassette.answers(key)
         self.scope = one.rule.scope
@@ -95,9 +95,6 @@ class StrictSimulator:
     def _start(self, scope: Scope, servers: str) -> Start | str:
         fitting = [one for one in scope.starts if self._world in ("", one.world)]
         launched = [one for one in fitting if servers in one.launches]
-        if scope.name.startswith("remote:") and launched:
-            # A remote server is never reset: the state met most often stands for the usual one.
-            return max(launched, key=lambda one: (one.launches[servers], one.root))
         if len({(one.root, one.mark) for one in launched}) > 1:
             worlds = ", ".join(sorted({one.world for one in launched}))
             return f"recordings begin in several worlds ({worlds}); say which: StrictSimulator(..., world=)"
