@@ -9,9 +9,9 @@ gets an error only where the server was seen to give that very error to every su
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
+from .backend import Closing
 from .canonical import letter
 from .cassette import Cassette, ErrorRule, Scope, Start, ToolKey
 from .nearest import miss_of
@@ -140,7 +140,7 @@ class _Made(NamedTuple):
     tier: str
 
 
-class SimulatedEpisode:
+class SimulatedEpisode(Closing):
     """One episode over a cassette; see `StrictSimulator`."""
 
     def __init__(
@@ -204,20 +204,6 @@ class SimulatedEpisode:
         answerer = self._answerers.get(key)
         state = None if answerer is None or answerer.stateless else self._states.get(answerer.scope)
         return "" if answerer is None or state is None else state.id_for(answerer.levels)
-
-    def close(self) -> None:
-        """Do nothing: an episode holds nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _advance(
         self,
