@@ -120,7 +120,11 @@ def normal_text(text: str) -> str:
 
 
 def _bare(text: str) -> str:
-    return pattern("ends").sub("", pattern("spaces").sub(" ", text))
+    return pattern("ends").sub("", _spaced(text))
+
+
+def _spaced(text: str) -> str:
+    return pattern("spaces").sub(" ", text)
 
 
 def _unfenced(text: str) -> str:
@@ -174,7 +178,7 @@ def _list(text: str, expected: Answer) -> JsonValue:
         raise NoAnswerError("an object, not a list")
     inner = pattern("brackets").search(text)
     lines = (inner[1] if inner else text).split("\n")
-    lines = [pattern("bullet").sub("", line) for line in lines if _bare(line)]
+    lines = [pattern("bullet").sub("", _spaced(line)) for line in lines if _bare(line)]
     if not lines:
         raise NoAnswerError("no list")
     if len(lines) > 1:

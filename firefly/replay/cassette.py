@@ -31,6 +31,7 @@ from .folder import (
     PLAIN,
     TOOLS,
     FileSeal,
+    alone,
     read_lines,
     read_manifest,
     write_file,
@@ -261,7 +262,7 @@ class Cassette:
     def save(self, folder: Path, *, compress: bool = False) -> None:
         """Write the folder; each file appears whole or not at all, the manifest last.
 
-        Equal cassettes give equal bytes.
+        Equal cassettes give equal bytes. Of several writers at one time the last one's stands, whole.
         """
         folder.mkdir(parents=True, exist_ok=True)
         entries = "".join(entry.to_json() + "\n" for entry in self.entries).encode("utf-8", "surrogatepass")
@@ -277,10 +278,11 @@ class Cassette:
             scopes=tuple(self.scopes.values()),
         )
         text = json.dumps(manifest.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False)
-        write_file(folder / entries_name, stored)
-        write_file(folder / TOOLS, tools)
-        write_file(folder / MANIFEST, (text + "\n").encode())
-        (folder / (ENTRIES if compress else PACKED[0])).unlink(missing_ok=True)
+        with alone(folder):
+            write_file(folder / entries_name, stored)
+            write_file(folder / TOOLS, tools)
+            write_file(folder / MANIFEST, (text + "\n").encode())
+            (folder / (ENTRIES if compress else PACKED[0])).unlink(missing_ok=True)
 
     @classmethod
     def load(cls, folder: Path) -> Cassette:

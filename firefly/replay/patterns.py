@@ -38,8 +38,8 @@ WORDED: dict[str, str] = {
 PATTERNS: dict[str, str] = {
     # every match becomes one space
     "spaces": f"{_SPACE}+",
-    # every match is removed: what surrounds a value, and a period at its end
-    "ends": rf"^[{_WHITE}{_WRAPPING}]+|[{_WHITE}{_WRAPPING}.]+$",
+    # every match is removed: what surrounds a value, and periods at its end
+    "ends": rf"^[{_WHITE}{_WRAPPING}]+|(?<![{_WHITE}{_WRAPPING}.])[{_WHITE}{_WRAPPING}.]+$",
     # group 1 is the content of a message that is one fenced block
     "fence": rf"^{_SPACE}*```[^\n]*\n([\s\S]*?)\n?```{_SPACE}*$",
     # i; group 1 is what follows the last mark

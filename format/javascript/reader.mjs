@@ -132,7 +132,8 @@ export class Cassette {
 
 const pattern = (name, flags, word = "") =>
   new RegExp(PATTERNS[name].replaceAll("WORD", word.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&")), flags);
-const bare = (text) => text.replace(pattern("spaces", "gu"), " ").replace(pattern("ends", "gu"), "");
+const spaced = (text) => text.replace(pattern("spaces", "gu"), " ");
+const bare = (text) => spaced(text).replace(pattern("ends", "gu"), "");
 const normal = (text) => bare(text.normalize("NFC")).toLowerCase().toUpperCase().toLowerCase();
 const unfenced = (text) => pattern("fence", "u").exec(text)?.[1] ?? text;
 const READERS = { number, date: moment, list: listed, object: json, string: (text) => text };
@@ -166,7 +167,7 @@ function listed(text) {
   const value = json(text);
   if (Array.isArray(value) || isObject(value)) return value;
   const inner = pattern("brackets", "u").exec(text)?.[1] ?? text;
-  const lines = inner.split("\n").filter(bare).map((line) => line.replace(pattern("bullet", "u"), ""));
+  const lines = inner.split("\n").filter(bare).map((line) => spaced(line).replace(pattern("bullet", "u"), ""));
   if (lines.length !== 1) return lines.length > 0 ? lines : null;
   const separator = [";", ", ", ","].find((one) => lines[0].includes(one)) ?? "\n";
   return Array.from(lines[0].matchAll(pattern("item", "gu", separator)), (match) => match[1]);

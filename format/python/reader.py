@@ -109,7 +109,10 @@ def pattern(name, word=""):
     return re.compile(PATTERNS[name].replace("WORD", re.escape(word)), re.I)
 
 def bare(text):
-    return pattern("ends").sub("", pattern("spaces").sub(" ", text))
+    return pattern("ends").sub("", spaced(text))
+
+def spaced(text):
+    return pattern("spaces").sub(" ", text)
 
 def normal(text):
     return bare(normalize("NFC", text)).lower().upper().lower()
@@ -145,7 +148,7 @@ def listed(text, unit=""):
         return value
     inner = pattern("brackets").search(text)
     lines = [line for line in (inner[1] if inner else text).split("\n") if bare(line)]
-    lines = [pattern("bullet").sub("", line) for line in lines]
+    lines = [pattern("bullet").sub("", spaced(line)) for line in lines]
     if len(lines) != 1:
         return lines or None
     separator = next((one for one in (";", ", ", ",") if one in lines[0]), "\n")
