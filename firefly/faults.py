@@ -12,14 +12,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from random import Random
-from types import TracebackType
-from typing import Self
 
 from pydantic import JsonValue
 
 from firefly.plugins import register
 from firefly.protocols import Backend, Episode, Fault
-from firefly.replay.backend import DAMAGED, FAULT
+from firefly.replay.backend import DAMAGED, FAULT, Closing
 from firefly.replay.records import Observation, State, Step, ToolCall
 from firefly.replay.tool_set import ToolSet
 
@@ -48,7 +46,7 @@ class FaultyBackend:
         return FaultyEpisode(self.inner.episode(tool_set, seed), self._faults, f"{self._seed}:{seed}")
 
 
-class FaultyEpisode:
+class FaultyEpisode(Closing):
     """One episode; see `FaultyBackend`."""
 
     def __init__(self, inner: Episode, faults: Mapping[str, Fault], seed: str) -> None:
@@ -113,14 +111,6 @@ class FaultyEpisode:
     def close(self) -> None:
         """End the inner episode."""
         self._inner.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _strikes(fault: Fault, call: ToolCall) -> bool:

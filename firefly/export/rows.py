@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from firefly.export.tables import exact_text
 from firefly.protocols import DatasetContent
 from firefly.records import Listing, Verdict
+from firefly.replay.end_state import probe_answers
 from firefly.replay.records import Task, Tool
 from firefly.replay.tool_set import ToolSet
 
@@ -72,6 +73,7 @@ def task_row(task: Task, split: str, content: DatasetContent) -> Row:
         "synthesis": task.provenance.synthesizer,
         "split": split,
         "checks": _checks(verdict),
+        "probes": [_plain(probe_answers(probe, content.cassette_of(split))) for probe in task.end_state],
         "record": exact_text(_plain(task)),
     }
 

@@ -56,6 +56,7 @@ FEATURES: dict[str, dict[str, Feature]] = {
         "synthesis": TEXT,
         "split": TEXT,
         "checks": JSONS,
+        "probes": JSONS,
         "record": TEXT,
     },
     "sft": {

@@ -10,14 +10,12 @@ first difference the item begins again. A replayed run never goes further than t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
-from typing import Self
 
 from firefly.errors import TranscriptError
 from firefly.lm.transcript import ItemLog
 from firefly.lm.work import RestartItem, StopRun, Work, current_work
 from firefly.records import ToolKey, ToolProfile
-from firefly.replay.backend import Backend, Episode
+from firefly.replay.backend import Backend, Closing, Episode
 from firefly.replay.masks import answer_digest
 from firefly.replay.records import Observation, Step, ToolCall
 from firefly.replay.tool_set import ToolSet
@@ -48,7 +46,7 @@ class JournaledBackend:
         return _Journaled(lambda: self._backend().episode(tool_set, seed), work, work.log, self._profiles)
 
 
-class _Journaled:
+class _Journaled(Closing):
     def __init__(
         self,
         begin: Callable[[], Episode],
@@ -88,14 +86,6 @@ class _Journaled:
     def close(self) -> None:
         if self._live is not None:
             self._live.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _caught_up(self) -> Episode:
         if self._live is None:

@@ -6,10 +6,14 @@ library is loaded, no cache answers for another address, and unknown models can 
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,12 +23,35 @@ __all__ = ["deadlined", "prompt_letters", "read_response", "the_dspy", "write_re
 
 
 def the_dspy() -> Any:
-    """Return the module ``dspy``, imported without a cache in the user's home and without downloads."""
+    """Return the module ``dspy``, imported without downloads.
+
+    DSPy makes a folder for its disk cache, though no cache of it is used here, and would unpickle what lies
+    there: the folder is the user's own and closed to others.
+    """
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    os.environ.setdefault("DSPY_CACHEDIR", os.path.join(tempfile.gettempdir(), "firefly-dspy"))  # noqa: PTH118
+    if not os.environ.get("DSPY_CACHEDIR"):
+        os.environ["DSPY_CACHEDIR"] = str(private_folder())
     import dspy
 
     return dspy
+
+
+def private_folder() -> Path:
+    """Return a folder that only the user can read or write: in the user's cache, or else for this process."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    path = (Path(base) if base else Path.home() / ".cache") / "firefly" / "dspy"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
+        found = path.lstat()
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+            path.chmod(0o700)
+            return path
+    except OSError:
+        pass
+    made = Path(tempfile.mkdtemp(prefix="firefly-dspy-"))  # with mode 0700
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
 
 
 def write_request(request: Request) -> dict[str, Any]:

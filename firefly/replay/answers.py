@@ -3,37 +3,36 @@
 **The convention.** What counts as an agent's answer is decided by the message alone, never by the
 reference value, in this order:
 
-1. the text after the last line that begins with ``Answer:`` (any case; leading ``*`` and ``#`` and a
-   leading ``Final`` are ignored): for numbers, strings and dates the rest of that line, or the next
-   line that isn't empty; for lists and objects everything that follows;
+1. what follows the last line that begins with ``Answer:`` (any case; leading ``*`` and ``#`` and a
+   leading ``Final`` are ignored): for lists and objects all of it, for the others its first line;
 2. else the whole message, if it reads as the type: a number with its unit, a date, a JSON list or
    a list separated by line ends or commas, a JSON object; for strings always;
 3. else, for numbers (with their unit) and dates, the only such value in the message.
 
 A message that lists candidates therefore has no answer. A fenced code block counts as its content.
 
-**Comparison.** Numbers: decimal value within the tolerance; thousands separators (``1,234``) and the
-unit are accepted. Strings: Unicode NFC, runs of white space made one space, surrounding quotes,
-backticks, ``*`` and a final period removed, case ignored. Dates: ISO 8601 and forms that name the
-month; one without a time equals midnight; offsets count only if both sides have one. Lists: item by
-item, or as multisets where the order doesn't count. Objects: the same keys, equal values. Inside
-lists and objects a number may be written as text, and booleans are compared as such.
+**Comparison.** Numbers: within the tolerance; thousands separators (``1,234``) and the unit are
+accepted. Strings: Unicode NFC, runs of white space made one space, surrounding quotes, backticks, ``*``
+and final periods removed, case ignored. Dates: ISO 8601, or a day with the name of its month; one
+without a time equals midnight; offsets count only if both sides have one. Lists: item by item, or as
+multisets where the order doesn't count. Objects: the same keys, equal values. Inside lists and objects
+a number may be written as text, and booleans are compared as such.
+
+The patterns are those of ``patterns.py``; ``docs/format.md`` says the same in other words.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import unicodedata
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from pydantic import JsonValue
 
 from .expressions import is_number
-from .parsers import OpaqueError, parse_json, parse_python
+from .patterns import pattern, with_iso_dates
 from .records import Answer
 
 
@@ -41,25 +40,8 @@ class NoAnswerError(ValueError):
     """A message has no answer of the expected type; the text says what was looked for."""
 
 
-_ANSWER = re.compile(r"^[\s*_#>`]*(?:final\s+)?answer\**\s*:\**[ \t]*(.*)$", re.IGNORECASE)
-_FENCE = re.compile(r"\A```[\w-]*[ \t]*\n(.*?)\n?```\Z", re.DOTALL)
-_BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
-_DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][+-]?\d{1,3})?"
-_NUMBER = re.compile(rf"[-+−]?{_DIGITS}|[-+−]?\.\d+")
-_WITHIN = rf"(?<![\w.,$€£¥])[-+−]?(?:{_DIGITS}|\.\d+)(?!\w|[.,]\d)"
-_ISO = re.compile(
-    r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})"
-    r"(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?)?",
-    re.IGNORECASE,
-)
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH = (
-    "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
-    "|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
-)
-_DAY_FIRST = re.compile(rf"(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_MONTH})\.?,? (\d{{4}})", re.IGNORECASE)
-_MONTH_FIRST = re.compile(rf"({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)?,? (\d{{4}})", re.IGNORECASE)
-_WRAPPING = "\"'`*“”‘’«»"
+_SLACK = 1e-12
+"""Share of a value by which doubles may have moved a difference that equals the tolerance."""
 
 
 def extract_answer(message: JsonValue, expected: Answer) -> JsonValue:
@@ -82,37 +64,38 @@ def extract_answer(message: JsonValue, expected: Answer) -> JsonValue:
     if not isinstance(message, str):
         return _typed(message, expected)
     text = _unfenced(unicodedata.normalize("NFC", message))
-    if not text:
+    if not text.strip():
         raise NoAnswerError("an empty message")
-    marked = _marked(text, expected.type)
-    if marked is not None:
-        return _READERS[expected.type](_unfenced(marked), expected)
+    if expected.type == "date":
+        text = with_iso_dates(text)
+    read = _READERS[expected.type]
+    marked = pattern("marked").search(text)
+    if marked:
+        tail = _unfenced(marked[1])
+        return read(tail if expected.type in ("list", "object") else tail.split("\n")[0], expected)
     try:
-        return _READERS[expected.type](text, expected)
+        return read(text, expected)
     except NoAnswerError:
-        if expected.type == "number":
-            return _only(_numbers_within(text, expected.unit), lambda one: _number(one, expected))
-        if expected.type == "date":
-            found = [match[0] for form in (_ISO, _DAY_FIRST, _MONTH_FIRST) for match in form.finditer(text)]
-            return _only(found, lambda one: _date(one, expected))
-        raise
+        if expected.type not in ("number", "date"):
+            raise
+    for name in (
+        ["dates"] if expected.type == "date" else ["beside", "alone"] if expected.unit else ["within"]
+    ):
+        found = [read(match[1], expected) for match in pattern(name, expected.unit).finditer(text)]
+        if found:
+            return _only(found, expected)
+    raise NoAnswerError("no value")
 
 
 def matches(given: JsonValue, expected: Answer) -> bool:
     """Return whether an extracted answer equals the reference."""
-    if expected.type == "number":
-        return is_number(given) and _close(given, expected.value, expected.tolerance)
-    if expected.type == "string":
-        return isinstance(given, str) and normal_text(given) == normal_text(str(expected.value))
     if expected.type == "date":
-        return _same_moment(str(given), str(expected.value))
-    if expected.type == "list":
-        return (
-            isinstance(given, list)
-            and isinstance(expected.value, list)
-            and _same_list(given, expected.value, expected)
-        )
-    return isinstance(expected.value, dict) and _same(given, expected.value, expected.tolerance)
+        one, other = _moment(str(given)), _moment(str(expected.value))
+        return one is not None and one == other
+    if expected.type == "list" and not expected.ordered:
+        return isinstance(given, list) and isinstance(expected.value, list) and _paired(given, expected)
+    wanted = str(expected.value) if expected.type == "string" else expected.value
+    return _same(given, wanted, expected.tolerance)
 
 
 def answer_text(answer: Answer) -> str:
@@ -129,66 +112,87 @@ def answer_text(answer: Answer) -> str:
 
 def normal_text(text: str) -> str:
     """Return ``text`` in the form in which strings are compared."""
-    text = " ".join(unicodedata.normalize("NFC", text).split())
-    before = None
-    while text != before:
-        before = text
-        text = text.strip(_WRAPPING).strip()
-        text = text.removesuffix(".").strip()
-    return unicodedata.normalize("NFC", text.casefold())
+    # small letters of capital ones: "ß" is then "ss", and a sigma has one form
+    return _bare(unicodedata.normalize("NFC", text)).lower().upper().lower()
 
 
 # --- reading -------------------------------------------------------------------------------------
 
 
+def _bare(text: str) -> str:
+    return pattern("ends").sub("", _spaced(text))
+
+
+def _spaced(text: str) -> str:
+    return pattern("spaces").sub(" ", text)
+
+
 def _unfenced(text: str) -> str:
-    text = text.strip()
-    match = _FENCE.match(text)
-    return match[1].strip() if match else text
+    match = pattern("fence").search(text)
+    return match[1] if match else text
 
 
-def _marked(text: str, kind: str) -> str | None:
-    lines = text.splitlines()
-    for number in range(len(lines) - 1, -1, -1):
-        match = _ANSWER.match(lines[number])
-        if match is None:
-            continue
-        following = lines[number + 1 :]
-        if kind in ("list", "object"):
-            return "\n".join([match[1], *following])
-        rest = match[1].strip().removesuffix("**").strip()
-        return rest or next((line for line in following if line.strip()), "")
-    return None
-
-
-def _number(text: str, expected: Answer) -> JsonValue:
-    plain = " ".join(text.split()).strip(_WRAPPING).strip().removesuffix(".").strip()
-    unit = " ".join(expected.unit.split())
-    if unit:
-        if plain.casefold().endswith(unit.casefold()):
-            plain = plain[: -len(unit)].strip()
-        elif plain.casefold().startswith(unit.casefold()):
-            plain = plain[len(unit) :].strip()
-    if not _NUMBER.fullmatch(plain):
+def _number(text: str, unit: str = "") -> int | float:
+    match = pattern("number", unit).search(_bare(text))
+    if match is None:
         raise NoAnswerError("no number")
-    plain = plain.replace(",", "").replace("−", "-")
-    value = Decimal(plain)
-    return int(value) if value == value.to_integral_value() else float(value)
+    plain = (match[1] or match[2]).replace(",", "").replace("−", "-")
+    return int(plain) if plain.lstrip("+-").isdigit() else float(plain)
 
 
-def _numbers_within(text: str, unit: str) -> list[str]:
-    if not unit:
-        return re.findall(rf"{_WITHIN}(?!\s?[%‰°€$£¥])", text)
-    name = re.escape(unit)
-    after = rf"{_WITHIN}\s*{name}(?!\w)"
-    before = rf"(?<!\w){name}\s*[-+−]?(?:{_DIGITS}|\.\d+)(?!\w|[.,]\d)"
-    found = re.findall(f"{after}|{before}", text, re.IGNORECASE)
-    if found:
-        return found
-    # Without any unit, a number may stand alone at the end of a phrase, if it is the only one.
-    every = re.findall(_WITHIN, text)
-    alone = re.findall(rf"{_WITHIN}(?=\s*(?:[.!?;)]|$))", text)
-    return alone if len(every) == 1 else every
+def _date(text: str, expected: Answer) -> JsonValue:
+    if _moment(text) is None:
+        raise NoAnswerError("no date")
+    return _bare(text)
+
+
+def _moment(text: str) -> datetime | None:
+    match = pattern("date").search(_bare(text))
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, fraction, zone = (part or "" for part in match.groups()[:8])
+    zone = zone.upper().replace("UTC", "Z")
+    time = f"{hour:0>2}:{minute:0>2}:{second:0>2}.{fraction:0<6}{zone}"
+    try:
+        return datetime.fromisoformat(f"{year}-{month:0>2}-{day:0>2}T{time}")
+    except ValueError:
+        return None
+
+
+def _json(text: str) -> JsonValue:
+    try:
+        return json.loads(text, parse_constant=_no_constant)  # type: ignore[no-any-return]
+    except (ValueError, RecursionError):
+        return None
+
+
+def _no_constant(text: str) -> Any:
+    raise ValueError(text)
+
+
+def _list(text: str, expected: Answer) -> JsonValue:
+    value = _json(text)
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict):
+        raise NoAnswerError("an object, not a list")
+    inner = pattern("brackets").search(text)
+    lines = (inner[1] if inner else text).split("\n")
+    lines = [pattern("bullet").sub("", _spaced(line)) for line in lines if _bare(line)]
+    if not lines:
+        raise NoAnswerError("no list")
+    if len(lines) > 1:
+        return list[JsonValue](lines)
+    # "1,234, 5" holds two numbers: where a separator is followed by a space, only that one counts.
+    separator = next((one for one in (";", ", ", ",") if one in lines[0]), "\n")
+    return [match[1] for match in pattern("item", separator).finditer(lines[0])]
+
+
+def _object(text: str, expected: Answer) -> JsonValue:
+    value = _json(text)
+    if not isinstance(value, dict):
+        raise NoAnswerError("no JSON object")
+    return value
 
 
 def _string(text: str, expected: Answer) -> JsonValue:
@@ -197,45 +201,8 @@ def _string(text: str, expected: Answer) -> JsonValue:
     return text.strip()
 
 
-def _date(text: str, expected: Answer) -> JsonValue:
-    plain = " ".join(text.split()).strip(_WRAPPING).strip().removesuffix(".").strip()
-    if _moment(plain) is None:
-        raise NoAnswerError("no date")
-    return plain
-
-
-def _list(text: str, expected: Answer) -> JsonValue:
-    for parser in (parse_json, parse_python):
-        try:
-            value = parser(text)
-        except (OpaqueError, IndexError):
-            continue
-        if isinstance(value, list):
-            return value
-        if isinstance(value, dict):
-            raise NoAnswerError("an object, not a list")
-    lines = [_BULLET.sub("", line).strip() for line in text.splitlines() if line.strip()]
-    if len(lines) == 1:
-        # "1,234, 5" holds two numbers: where a separator is followed by a space, only that one counts.
-        separator = next((one for one in ("; ", ";", ", ", ",") if one in lines[0]), None)
-        lines = [item.strip() for item in lines[0].split(separator)] if separator else lines
-    if not lines or not all(lines):
-        raise NoAnswerError("no list")
-    return list(lines)
-
-
-def _object(text: str, expected: Answer) -> JsonValue:
-    try:
-        value = parse_json(text)
-    except OpaqueError:
-        raise NoAnswerError("no JSON object") from None
-    if not isinstance(value, dict):
-        raise NoAnswerError("no JSON object")
-    return value
-
-
 _READERS: dict[str, Callable[[str, Answer], JsonValue]] = {
-    "number": _number,
+    "number": lambda text, expected: _number(text, expected.unit),
     "string": _string,
     "date": _date,
     "list": _list,
@@ -249,50 +216,45 @@ def _typed(value: JsonValue, expected: Answer) -> JsonValue:
         "number": is_number(value),
         "list": isinstance(value, list),
         "object": isinstance(value, dict),
+        "string": is_number(value),
     }.get(expected.type, False)
-    if fits:
-        return value
-    if expected.type == "string" and is_number(value):
-        return json.dumps(value)
-    raise NoAnswerError("no answer" if value is None else f"not a {expected.type}")
+    if not fits:
+        raise NoAnswerError("no answer" if value is None else f"not a {expected.type}")
+    return json.dumps(value) if expected.type == "string" else value
 
 
-def _only(found: Sequence[str], reader: Callable[[str], JsonValue]) -> JsonValue:
-    values = [reader(one) for one in found]
-    distinct = {json.dumps(value): value for value in values}
+def _only(found: list[JsonValue], expected: Answer) -> JsonValue:
+    distinct = {one if isinstance(one, int | float) else _moment(str(one)) for one in found}
     if len(distinct) != 1:
-        raise NoAnswerError("no value" if not distinct else f"{len(distinct)} values to choose from")
-    return next(iter(distinct.values()))
+        raise NoAnswerError(f"{len(distinct)} values to choose from")
+    return found[0]
 
 
 # --- comparing -----------------------------------------------------------------------------------
 
 
-def _close(one: Any, other: Any, tolerance: float) -> bool:
-    if not is_number(other):
-        return False
+def _close(one: float, other: float, tolerance: float) -> bool:
+    if one == other:
+        return True
     try:
-        return abs(Decimal(repr(one)) - Decimal(repr(other))) <= Decimal(repr(tolerance))
-    except (InvalidOperation, OverflowError):
+        apart = abs(float(one) - float(other)) - _SLACK * abs(float(other))
+    except OverflowError:
         return False
+    return tolerance > 0 and apart <= tolerance
 
 
 def _same(given: JsonValue, wanted: JsonValue, tolerance: float) -> bool:
-    """Compare values inside lists and objects."""
+    text = normal_text(given) if isinstance(given, str) else None
     if isinstance(wanted, bool) or wanted is None:
-        spelt = {True: "true", False: "false", None: "null"}[wanted]
-        return given is wanted or (isinstance(given, str) and normal_text(given) == spelt)
-    if is_number(wanted):
-        if isinstance(given, str):
-            try:
-                given = _number(given, Answer(type="number", value=0))
-            except NoAnswerError:
-                return False
-        return is_number(given) and _close(given, wanted, tolerance)
+        return given is wanted or text in {True: ("true",), False: ("false",), None: ("null", "none")}[wanted]
+    if isinstance(wanted, int | float):
+        try:
+            value = _number(given) if isinstance(given, str) else given
+        except NoAnswerError:
+            return False
+        return isinstance(value, int | float) and is_number(value) and _close(value, wanted, tolerance)
     if isinstance(wanted, str):
-        if is_number(given):
-            given = json.dumps(given)
-        return isinstance(given, str) and normal_text(given) == normal_text(wanted)
+        return (json.dumps(given) if is_number(given) else text) == normal_text(wanted)
     if isinstance(wanted, list):
         return (
             isinstance(given, list)
@@ -301,71 +263,19 @@ def _same(given: JsonValue, wanted: JsonValue, tolerance: float) -> bool:
         )
     return (
         isinstance(given, dict)
-        and isinstance(wanted, dict)
         and given.keys() == wanted.keys()
         and all(_same(given[key], value, tolerance) for key, value in wanted.items())
     )
 
 
-def _same_list(given: list[Any], wanted: list[Any], expected: Answer) -> bool:
-    if len(given) != len(wanted):
+def _paired(given: list[JsonValue], expected: Answer) -> bool:
+    """Return whether each item, in order, takes the first of the reference's items left that it equals."""
+    left = list(expected.value) if isinstance(expected.value, list) else []
+    if len(given) != len(left):
         return False
-    if expected.ordered:
-        return _same(given, wanted, expected.tolerance)
-    partner: dict[int, int] = {}
-
-    def place(index: int, tried: set[int]) -> bool:
-        for other, value in enumerate(wanted):
-            if other not in tried and _same(given[index], value, expected.tolerance):
-                tried.add(other)
-                if other not in partner or place(partner[other], tried):
-                    partner[other] = index
-                    return True
-        return False
-
-    return all(place(index, set()) for index in range(len(given)))
-
-
-def _same_moment(one: str, other: str) -> bool:
-    first, second = _moment(one), _moment(other)
-    if first is None or second is None:
-        return False
-    if (first.tzinfo is None) != (second.tzinfo is None):
-        return False
-    return first == second
-
-
-def _moment(text: str) -> datetime | None:
-    text = text.strip()
-    if match := _ISO.fullmatch(text):
-        *parts, fraction, zone = match.groups()
-        numbers = [int(part or 0) for part in parts]
-        micro = int((fraction or "0").ljust(6, "0"))
-    elif match := _DAY_FIRST.fullmatch(text):
-        numbers, micro, zone = [int(match[3]), _month(match[2]), int(match[1]), 0, 0, 0], 0, None
-    elif match := _MONTH_FIRST.fullmatch(text):
-        numbers, micro, zone = [int(match[3]), _month(match[1]), int(match[2]), 0, 0, 0], 0, None
-    else:
-        return None
-    try:
-        year, month, day, hour, minute, second = numbers
-        found = datetime(year, month, day, hour, minute, second, micro)
-    except ValueError:
-        return None
-    return found if zone is None else _in_utc(found, zone)
-
-
-def _in_utc(found: datetime, zone: str) -> datetime | None:
-    text = "+0000" if zone.upper() in ("Z", "UTC") else zone.replace(":", "")
-    try:
-        return datetime.strptime(found.isoformat() + text, _format(found) + "%z").astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _format(found: datetime) -> str:
-    return "%Y-%m-%dT%H:%M:%S" + (".%f" if found.microsecond else "")
-
-
-def _month(name: str) -> int:
-    return _MONTHS.index(name[:3].lower()) + 1
+    for one in given:
+        place = next((n for n, other in enumerate(left) if _same(one, other, expected.tolerance)), None)
+        if place is None:
+            return False
+        del left[place]
+    return True

@@ -42,6 +42,24 @@ class Episode(Protocol):
     ) -> None: ...
 
 
+class Closing:
+    """An episode that ends with a ``with`` block; it holds nothing, unless its own ``close`` says so."""
+
+    def close(self) -> None:
+        """Give back what the episode holds: nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
 class Backend(Protocol):
     """Where episodes come from."""
 

@@ -16,7 +16,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 from pydantic import Field, JsonValue, model_validator
 
@@ -31,6 +31,7 @@ from .folder import (
     PLAIN,
     TOOLS,
     FileSeal,
+    alone,
     read_lines,
     read_manifest,
     write_file,
@@ -77,10 +78,10 @@ class ToolRule(Record):
     """Kinds of answers that differed under one key; they are never replayed."""
     effect_varies: bool = False
     """After a call of it, equal calls were answered differently: its episode's state is unknown then."""
-    merge_numbers: bool = True
-    """``25.0`` equals ``25`` where the schema says plain ``number``."""
-    defaults: tuple[str, ...] = ()
-    """Parameters whose default is filled in: both forms were seen to answer alike."""
+    numbers: dict[str, int] = Field(default_factory=dict)
+    """Parameters in which ``25.0`` is ``25`` -> within how many arrays; the schema says plain ``number``."""
+    defaults: dict[str, JsonValue] = Field(default_factory=dict)
+    """Parameter -> its default, filled in where it is left out: both forms were seen to answer alike."""
     indifferent_to: tuple[Indifference, ...] = ()
     errors: tuple[ErrorRule, ...] = ()
     evidence: dict[str, JsonValue] = Field(default_factory=dict)
@@ -91,6 +92,16 @@ class CassetteTool(Record):
 
     tool: Tool
     rule: ToolRule = ToolRule()
+    schema_digest: str = ""
+    """Of the tool's input schema; filled in when left out."""
+
+    @model_validator(mode="after")
+    def _fill_digest(self) -> Self:
+        if not self.schema_digest:
+            object.__setattr__(self, "schema_digest", self.tool.schema_digest)
+        elif self.schema_digest != self.tool.schema_digest:
+            raise ValueError(f"schema_digest is not that of the input schema of {'/'.join(self.tool.key)}")
+        return self
 
 
 class Entry(Record):
@@ -216,7 +227,7 @@ class Cassette:
 
     @cached_property
     def _digests(self) -> Mapping[ToolKey, str]:
-        return {key: one.tool.schema_digest for key, one in self.tools.items()}
+        return {key: one.schema_digest for key, one in self.tools.items()}
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -245,15 +256,13 @@ class Cassette:
 
     def canonicalizer(self, key: ToolKey) -> Canonicalizer:
         """Return what brings the arguments of one tool into canonical form, by its rule."""
-        one = self.tools[key]
-        return Canonicalizer(
-            one.tool.input_schema, defaults=one.rule.defaults, merge_numbers=one.rule.merge_numbers
-        )
+        rule = self.tools[key].rule
+        return Canonicalizer(numbers=rule.numbers, defaults=rule.defaults)
 
     def save(self, folder: Path, *, compress: bool = False) -> None:
         """Write the folder; each file appears whole or not at all, the manifest last.
 
-        Equal cassettes give equal bytes.
+        Equal cassettes give equal bytes. Of several writers at one time the last one's stands, whole.
         """
         folder.mkdir(parents=True, exist_ok=True)
         entries = "".join(entry.to_json() + "\n" for entry in self.entries).encode("utf-8", "surrogatepass")
@@ -269,10 +278,11 @@ class Cassette:
             scopes=tuple(self.scopes.values()),
         )
         text = json.dumps(manifest.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False)
-        write_file(folder / entries_name, stored)
-        write_file(folder / TOOLS, tools)
-        write_file(folder / MANIFEST, (text + "\n").encode())
-        (folder / (ENTRIES if compress else PACKED[0])).unlink(missing_ok=True)
+        with alone(folder):
+            write_file(folder / entries_name, stored)
+            write_file(folder / TOOLS, tools)
+            write_file(folder / MANIFEST, (text + "\n").encode())
+            (folder / (ENTRIES if compress else PACKED[0])).unlink(missing_ok=True)
 
     @classmethod
     def load(cls, folder: Path) -> Cassette:

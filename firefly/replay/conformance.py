@@ -2,7 +2,7 @@
 
 ``format/vectors.json`` of the repository is one `Vectors`. Each case holds its inputs and the one right
 result; `faults` says where this package comes to another. ``python -m firefly.replay.conformance`` writes
-the schemas of the records anew.
+the schemas of the records anew, and, in a checkout of the repository, ``format/patterns.json``.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from typing import Any, Literal
 from pydantic import Field, JsonValue
 
 from .answers import answer_text
-from .canonical import Canonicalizer, letter
+from .canonical import Canonicalizer, declared_defaults, letter, number_parameters
 from .cassette import Cassette, CassetteTool, Entry, Indifference, Manifest, Scope
+from .end_state import ProbeAnswers, probe_answers
 from .folder import FORMAT_VERSION
 from .grading import grade
 from .parsers import parse
+from .patterns import PATTERNS, WORDED
 from .records import (
     Answer,
     EpisodeOutcome,
@@ -46,12 +48,17 @@ class CanonicalCase(Record):
     server: str = "server"
     tool: str = "tool"
     input_schema: dict[str, JsonValue]
-    defaults: tuple[str, ...] = ()
-    merge_numbers: bool = True
+    fill: tuple[str, ...] = ()
+    """Parameters whose default is to be filled in."""
+    literal: bool = False
+    """Whether ``25.0`` and ``25`` were told apart."""
     arguments: dict[str, JsonValue]
-    schema_digest: str
-    canonical: str
-    letter: str
+    schema_digest: str = ""
+    numbers: dict[str, int] = Field(default_factory=dict)
+    """As the tool's rule has them; a reader takes them from there."""
+    defaults: dict[str, JsonValue] = Field(default_factory=dict)
+    canonical: str = ""
+    letter: str = ""
 
 
 class PastCall(Record):
@@ -73,7 +80,7 @@ class StateCase(Record):
     events: tuple[PastCall, ...]
     indifferent_to: tuple[Indifference, ...] = ()
     kept: tuple[str, ...]
-    """The items of the calls that matter, oldest first."""
+    """For those who look for a mistake: the items of the calls that matter, oldest first."""
     state: str
 
 
@@ -117,6 +124,18 @@ class GradeCase(Record):
     reward: Literal[0, 1] | None
 
 
+class EndStateCase(Record):
+    """Calls of an episode, and probes after it -> the reward of a right answer."""
+
+    cassette: str
+    servers: tuple[str, ...]
+    calls: tuple[ToolCall, ...]
+    end_state: tuple[StateProbe, ...]
+    probes: tuple[ProbeAnswers, ...] = ()
+    """As a data set has them beside the task."""
+    reward: Literal[0, 1] | None = None
+
+
 class ParserCase(Record):
     """An output -> its value and the parser that read it; only for readers that check end states."""
 
@@ -136,6 +155,7 @@ class Vectors(Record):
     states: tuple[StateCase, ...] = ()
     episodes: tuple[EpisodeCase, ...] = ()
     grades: tuple[GradeCase, ...] = ()
+    end_states: tuple[EndStateCase, ...] = ()
     parsers: tuple[ParserCase, ...] = ()
 
 
@@ -147,6 +167,7 @@ def faults(vectors: Vectors) -> Iterator[str]:
         "states": [(state_case(case), case) for case in vectors.states],
         "episodes": [(episode_case(case, cassettes[case.cassette]), case) for case in vectors.episodes],
         "grades": [(grade_case(case), case) for case in vectors.grades],
+        "end_states": [(end_state_case(case, cassettes[case.cassette]), case) for case in vectors.end_states],
         "parsers": [(parser_case(case), case) for case in vectors.parsers],
     }
     for name, cases in pairs.items():
@@ -157,11 +178,19 @@ def faults(vectors: Vectors) -> Iterator[str]:
 
 def canonical_case(case: CanonicalCase) -> CanonicalCase:
     """Return the case with the results that this package comes to."""
-    canonicalizer = Canonicalizer(case.input_schema, defaults=case.defaults, merge_numbers=case.merge_numbers)
-    text = canonicalizer.text(case.arguments)
+    numbers = {} if case.literal else number_parameters(case.input_schema)
+    defaults = declared_defaults(case.input_schema, case.fill)
+    text = Canonicalizer(numbers=numbers, defaults=defaults).text(case.arguments)
     schema = digest(case.input_schema)
-    name = letter(case.server, case.tool, schema, text)
-    return case.model_copy(update={"schema_digest": schema, "canonical": text, "letter": name})
+    return case.model_copy(
+        update={
+            "schema_digest": schema,
+            "numbers": numbers,
+            "defaults": defaults,
+            "canonical": text,
+            "letter": letter(case.server, case.tool, schema, text),
+        }
+    )
 
 
 def state_case(case: StateCase) -> StateCase:
@@ -191,18 +220,39 @@ def grade_case(case: GradeCase) -> GradeCase:
     probe = StateProbe(
         call=ToolCall(server="s", tool="t"), expression=Expression(op="value", call="c"), expected=None
     )
-    task = Task(
+    task = _task(case.answer, (probe,) if case.end_state else ())
+    rollout = Rollout(answer=case.message, outcome=case.outcome)
+    return case.model_copy(update={"reward": grade(task, rollout).reward})
+
+
+def end_state_case(case: EndStateCase, cassette: Cassette) -> EndStateCase:
+    """Return the case with the probes' answers and the reward that this package comes to."""
+    simulator = StrictSimulator(cassette)
+    graded = grade(
+        _task(RIGHT, case.end_state),
+        Rollout(calls=case.calls, answer=RIGHT.value),
+        simulator,
+        tool_set=simulator.tool_set(case.servers),
+    )
+    probes = tuple(probe_answers(probe, cassette) for probe in case.end_state)
+    return case.model_copy(update={"probes": probes, "reward": graded.reward})
+
+
+RIGHT = Answer(type="number", value=1)
+"""What the tasks of end-state cases ask for, and the answer given."""
+
+
+def _task(answer: Answer, end_state: tuple[StateProbe, ...]) -> Task:
+    return Task(
         question="?",
-        answer_format=answer_text(case.answer),
-        answer=case.answer,
+        answer_format=answer_text(answer),
+        answer=answer,
         expression=Expression(op="value", call="c1"),
         gold_calls=(),
-        end_state=(probe,) if case.end_state else (),
+        end_state=end_state,
         servers=(),
         provenance=Provenance(exploration="", synthesizer=""),
     )
-    rollout = Rollout(answer=case.message, outcome=case.outcome)
-    return case.model_copy(update={"reward": grade(task, rollout).reward})
 
 
 def parser_case(case: ParserCase) -> ParserCase:
@@ -224,6 +274,8 @@ def schemas() -> dict[str, dict[str, Any]]:
         "canonical-arguments": CanonicalCase,
         "state-id": StateCase,
         "grading": GradeCase,
+        "end-state": EndStateCase,
+        "probe-answers": ProbeAnswers,
         "vectors": Vectors,
     }
     found = {f"{name}.json": model.model_json_schema() for name, model in models.items()}
@@ -240,6 +292,11 @@ def schemas() -> dict[str, dict[str, Any]]:
     return {name: {"$schema": _DIALECT, **schema} for name, schema in found.items()}
 
 
+def patterns() -> dict[str, Any]:
+    """Return what ``format/patterns.json`` holds."""
+    return {**PATTERNS, "worded": WORDED}
+
+
 def main() -> None:
     """Write the schemas into the folder ``schemas`` beside this file."""
     folder = Path(__file__).parent / "schemas"
@@ -247,6 +304,11 @@ def main() -> None:
     for name, schema in schemas().items():
         text = json.dumps(schema, indent=1, sort_keys=True, ensure_ascii=False)
         (folder / name).write_text(text + "\n", encoding="utf-8")
+    readers = Path(__file__).parents[2] / "format"
+    if readers.is_dir():
+        (readers / "patterns.json").write_text(
+            json.dumps(patterns(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

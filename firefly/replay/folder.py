@@ -8,7 +8,9 @@ import io
 import json
 import os
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
@@ -157,13 +159,31 @@ def first_fault(error: ValidationError) -> str:
     return f"{place}: {text}" if place else text
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until nobody else writes into a folder; where the file system has no locks, don't."""
+    try:
+        import fcntl
+
+        place = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        with suppress(OSError):
+            fcntl.flock(place, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(place)
+
+
 def write_file(path: Path, content: bytes) -> None:
     """Write a file that appears whole or not at all.
 
     Raises:
         CassetteError: it can't be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(content)

@@ -13,8 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from .answers import NoAnswerError, answer_text, extract_answer, matches
 from .backend import Backend, Episode
-from .expressions import ExpressionError, evaluate, same
-from .parsers import parse
+from .end_state import fault_of
 from .records import Grade, Observation, Rollout, StateProbe, Task
 from .tool_set import ToolSet
 
@@ -88,15 +87,9 @@ def _of_end_state(probes: Iterable[StateProbe], episode: Episode) -> Grade | Non
         lost = _lost(observation, place)
         if lost:
             return Grade(reward=None, reason=lost)
-        parsed = parse(observation)
-        try:
-            found = evaluate(
-                probe.expression, {} if parsed is None else {probe.expression.call: parsed.value}
-            )
-        except ExpressionError as error:
-            return Grade(reward=0, reason=f"{place}: {error}")
-        if not same(found, probe.expected):
-            return Grade(reward=0, reason=f"{place}: the state is not the expected one")
+        fault = fault_of(probe, observation)
+        if fault:
+            return Grade(reward=0, reason=f"{place}: {fault}")
     return None
 
 

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from .canonical import Canonicalizer
+from .canonical import Canonicalizer, declared_defaults, number_parameters
 from .cassette import Entry, ErrorRule, Indifference, Scope, Start, ToolKey, ToolRule
 from .defaults import alike_defaults
 from .indifference import Indifferences
 from .masks import Path
 from .noise import Noise
 from .records import Recording, Tool
+from .run_specific import RunSpecific
 from .state import CHANGING, QUIET_FOREIGN, QUIET_PAST, QUIET_RECENT, kept, state_id
 from .validation import missing_arguments
 from .visits import Visit, Visits, visits_of
@@ -76,9 +77,15 @@ class _Learner:
     """Tools for which a merged form was contradicted: their arguments are taken as they are."""
     evidence: dict[ToolKey, dict[str, JsonValue]] = field(default_factory=lambda: defaultdict(dict))
 
+    def __post_init__(self) -> None:
+        self.drawn = RunSpecific(self.recordings)
+
     def learn(self) -> Learnt:
         while True:
-            visits = self._visits()
+            every = self._visits()
+            if self._found_drawn(every):
+                continue
+            visits = self.drawn.usable(every, self.reads)
             if self._revised(visits):
                 continue
             noise = {
@@ -88,7 +95,7 @@ class _Learner:
             usable = {scope: noise[scope].usable(found) for scope, found in visits.stateful.items()}
             tables = {
                 scope: Indifferences(
-                    found, proven=self.proven, reads=self.reads, called=visits.stateful[scope]
+                    found, proven=self.proven, reads=self.reads, called=every.stateful[scope]
                 )
                 for scope, found in usable.items()
             }
@@ -97,15 +104,10 @@ class _Learner:
 
     def _visits(self) -> Visits:
         canonicalizers = {
-            key: Canonicalizer(
-                tool.input_schema,
-                defaults=() if key in self.literal else self.defaults.get(key, ()),
-                merge_numbers=key not in self.literal,
-            )
-            for key, tool in self.tools.items()
+            key: Canonicalizer(numbers=self._numbers(key), defaults=self._defaults(key)) for key in self.tools
         }
         return visits_of(
-            self.recordings,
+            self.drawn.recordings,
             self.tools,
             canonicalizers,
             self.independent,
@@ -114,7 +116,32 @@ class _Learner:
             self.masks,
         )
 
+    def _numbers(self, key: ToolKey) -> dict[str, int]:
+        return {} if key in self.literal else number_parameters(self.tools[key].input_schema)
+
+    def _defaults(self, key: ToolKey) -> dict[str, JsonValue]:
+        names = () if key in self.literal else self.defaults.get(key, ())
+        return declared_defaults(self.tools[key].input_schema, names)
+
     # --- contradictions ----------------------------------------------------------------------
+
+    def _found_drawn(self, visits: Visits) -> bool:
+        """Find run-specific values; return whether that changes what is claimed of the recordings."""
+        if self.drawn.learn(visits, self.given_volatile):
+            return True
+        found = {key for key in self.independent if self.drawn.draws(key)}
+        for key in sorted(found):
+            self.evidence[key]["state_independent"] = "claimed, but it draws values of each run"
+        self.independent -= found
+        explained = {
+            key
+            for key in self.given_volatile
+            if "volatile" not in self.evidence[key] and self.drawn.explained(key, visits)
+        }
+        for key in sorted(explained):
+            self.evidence[key]["volatile"] = "claimed, but all that differed are values drawn in each run"
+        self.given_volatile -= explained
+        return bool(found or explained)
 
     def _revised(self, visits: Visits) -> bool:
         """Drop the first claims that ``visits`` contradict; return whether there were any."""
@@ -244,8 +271,8 @@ class _Learner:
             state_independent=key in self.independent,
             volatile=varies,
             effect_varies=scope in noise and key in noise[scope].unsettling,
-            merge_numbers=key not in self.literal,
-            defaults=() if key in self.literal else self.defaults.get(key, ()),
+            numbers=self._numbers(key),
+            defaults=self._defaults(key),
             indifferent_to=tuple(
                 Indifference(
                     server=tool[0],
@@ -263,6 +290,8 @@ class _Learner:
 
     def _evidence(self, key: ToolKey) -> dict[str, JsonValue]:
         found = dict(self.evidence.get(key, {}))
+        if self.drawn.draws(key):
+            found["run_specific"] = [list(slot) for slot in sorted(self.drawn.slots[key])]
         if self.masks.get(key):
             found["volatile_fields"] = ["/".join(map(str, path)) for path in self.masks[key]]
         return found
@@ -302,7 +331,7 @@ class _Learner:
             servers=tuple(sorted({visit.key[0] for visit in visits})),
             starts=tuple(
                 Start(world=world, root=root, mark=mark, launches=dict(sorted(counts.items())))
-                for (world, root, mark), counts in sorted(launches.items())
+                for (world, root, mark), counts in sorted(_usual(name, launches).items())
             ),
             marks="none" if name in self.unmarked else "fingerprint",
             evidence=evidence,
@@ -315,6 +344,22 @@ _KINDS = {
     QUIET_FOREIGN: "foreign quiet calls",
     CHANGING: "changing calls",
 }
+
+
+def _usual(
+    scope: str, launches: Mapping[tuple[str, str, str], Counter[str]]
+) -> Mapping[tuple[str, str, str], Counter[str]]:
+    """Return the launches of each start; of a remote scope, which nobody resets, the usual one's only."""
+    if not scope.startswith("remote:"):
+        return launches
+    best: dict[str, tuple[int, str, tuple[str, str, str]]] = {}
+    for place, counts in launches.items():
+        for servers, count in counts.items():
+            best[servers] = max(best.get(servers, (0, "", place)), (count, place[1], place))
+    return {
+        place: Counter({servers: n for servers, n in counts.items() if best[servers][2] == place})
+        for place, counts in launches.items()
+    }
 
 
 def _settled_by_servers(group: Sequence[Visit]) -> bool:

@@ -9,9 +9,9 @@ gets an error only where the server was seen to give that very error to every su
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
+from .backend import Closing
 from .canonical import letter
 from .cassette import Cassette, ErrorRule, Scope, Start, ToolKey
 from .nearest import miss_of
@@ -28,7 +28,7 @@ class _Answerer:
         one = cassette.tools[key]
         self.key = key
         self.tool = one.tool
-        self.schema_digest = one.tool.schema_digest
+        self.schema_digest = one.schema_digest
         self.canonical = cassette.canonicalizer(key)
         self.answers = cassette.answers(key)
         self.scope = one.rule.scope
@@ -95,9 +95,6 @@ class StrictSimulator:
     def _start(self, scope: Scope, servers: str) -> Start | str:
         fitting = [one for one in scope.starts if self._world in ("", one.world)]
         launched = [one for one in fitting if servers in one.launches]
-        if scope.name.startswith("remote:") and launched:
-            # A remote server is never reset: the state met most often stands for the usual one.
-            return max(launched, key=lambda one: (one.launches[servers], one.root))
         if len({(one.root, one.mark) for one in launched}) > 1:
             worlds = ", ".join(sorted({one.world for one in launched}))
             return f"recordings begin in several worlds ({worlds}); say which: StrictSimulator(..., world=)"
@@ -143,7 +140,7 @@ class _Made(NamedTuple):
     tier: str
 
 
-class SimulatedEpisode:
+class SimulatedEpisode(Closing):
     """One episode over a cassette; see `StrictSimulator`."""
 
     def __init__(
@@ -207,20 +204,6 @@ class SimulatedEpisode:
         answerer = self._answerers.get(key)
         state = None if answerer is None or answerer.stateless else self._states.get(answerer.scope)
         return "" if answerer is None or state is None else state.id_for(answerer.levels)
-
-    def close(self) -> None:
-        """Do nothing: an episode holds nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _advance(
         self,

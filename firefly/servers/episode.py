@@ -6,10 +6,11 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from firefly.errors import ServerError, StartError, nearest
 from firefly.protocols import Fingerprint
+from firefly.replay.backend import Closing
 from firefly.replay.records import Observation, State, Step, Tool, ToolCall, digest
 from firefly.replay.tool_set import ToolSet
 from firefly.servers.guard import refusals
@@ -59,7 +60,7 @@ class _Seen:
     value: str | None
 
 
-class LiveEpisode:
+class LiveEpisode(Closing):
     """An episode on real servers. Not shared between threads."""
 
     def __init__(
@@ -142,9 +143,6 @@ class LiveEpisode:
         if place is not None:
             keep = self._clean and not self._fresh and place.tree() == self._base
             self._pool.release(place, keep=keep)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
 from firefly.plugins import register
 from firefly.protocols import Backend
+from firefly.replay.backend import Closing
 from firefly.replay.cassette import Cassette, ToolKey
 from firefly.replay.nearest import miss_of
 from firefly.replay.records import Observation, State, Step, ToolCall
@@ -60,7 +59,7 @@ class _NaiveBackend:
             return None
 
 
-class _NaiveEpisode:
+class _NaiveEpisode(Closing):
     def __init__(self, backend: _NaiveBackend, offered: set[ToolKey]) -> None:
         self._backend = backend
         self._offered = offered
@@ -94,14 +93,3 @@ class _NaiveEpisode:
     def steps(self) -> Sequence[Step]:
         """Return every call so far; states are not known."""
         return tuple(self._steps)
-
-    def close(self) -> None:
-        """Do nothing: an episode holds nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -9,12 +9,11 @@ that depend on it go to the tiers, too, until the episode ends.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Self
 
 from pydantic import JsonValue
 
 from firefly.protocols import Situation, Tier, TierAnswer, TierEpisode
+from firefly.replay.backend import Closing
 from firefly.replay.cassette import Cassette
 from firefly.replay.records import Miss, Observation, Step, ToolCall, digest
 from firefly.replay.simulator import SimulatedEpisode, StrictSimulator
@@ -58,7 +57,7 @@ class TieredBackend:
         )
 
 
-class TieredEpisode:
+class TieredEpisode(Closing):
     """One episode; see `TieredBackend`."""
 
     def __init__(
@@ -154,14 +153,6 @@ class TieredEpisode:
         self._inner.close()
         for tier in self._tiers.values():
             tier.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _answered(missed: Step, observation: Observation, tier: str) -> Step:

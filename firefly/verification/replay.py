@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from firefly.plugins import register
 from firefly.protocols import Trial
 from firefly.records import CheckResult
-from firefly.replay.backend import Episode
+from firefly.replay.backend import Closing, Episode
 from firefly.replay.errors import ReplayError
 from firefly.replay.expressions import ExpressionError, evaluate, resolve_references, same
 from firefly.replay.masks import Path, agree
@@ -172,7 +172,7 @@ def _differs(probe: StateProbe, again: Episode) -> str:
     return "" if same(found, probe.expected) else f"{found!r} and not {probe.expected!r}"
 
 
-class _Again:
+class _Again(Closing):
     """An episode that answers from the re-execution's own steps, in their order."""
 
     def __init__(self, steps: Sequence[Step]) -> None:
@@ -186,12 +186,3 @@ class _Again:
                 self._place = place + 1
                 return self.steps[place].observation
         return Observation(outcome="miss", reason="the call was not made in the fresh sandbox")
-
-    def close(self) -> None:
-        """Do nothing."""
-
-    def __enter__(self) -> _Again:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()

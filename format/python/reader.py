@@ -1,101 +1,64 @@
-"""A reader of Firefly data sets in standard Python alone: replays cassettes and, with ``answers.py``, grades.
+"""A reader of Firefly data sets in standard Python (3.11 or newer) alone: replays cassettes, grades answers.
 
-    python reader.py vectors vectors.json           what it comes to for each case of the conformance vectors
-    python reader.py score DATASET ANSWERS.jsonl    one line {"id", "reward"} for each line of answers
+    python reader.py CASSETTE TASKS.jsonl ANSWERS.jsonl    one line {"id", "reward"} for each line of answers
 
-``docs/format.md`` is what it follows. It has no validator of JSON Schema and no parsers of outputs: a call
-that only step 2 of the replay answers is a miss here, and a right answer to a task with an end state earns
-null, "not to be counted". Neither can turn into a wrong reward.
+``docs/format.md`` is what it follows. It has no validator of JSON Schema: a call that only step 2 of the
+replay answers is a miss here, which makes a reward null, "not to be counted", and never a wrong one.
 """
 import gzip
 import hashlib
 import json
+import re
 import sys
+from datetime import datetime
 from pathlib import Path
+from unicodedata import normalize
 
-from answers import reward
+PATTERNS = json.loads((Path(__file__).parent.parent / "patterns.json").read_text("utf-8"))
 
 
 def text_of(value):
+    """Return the one JSON text of a value: keys sorted by code point, no white space."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 def digest(text):
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
-# --- canonical arguments
+def lines_of(content):
+    return [json.loads(line) for line in content.split(b"\n") if line.strip()]
 
-def resolved(schema, root):
-    for _ in range(8):
-        if not isinstance(schema, dict) or "$ref" not in schema:
-            return schema if isinstance(schema, dict) else None
-        name = schema["$ref"]
-        further = schema.keys() - {"$ref", "title", "description", "default", "examples"}
-        if further or not isinstance(name, str) or not name.startswith("#/"):
-            return None
-        schema = root
-        for part in name[2:].split("/"):
-            key = part.replace("~1", "/").replace("~0", "~")
-            schema = schema.get(key) if isinstance(schema, dict) else None
-    return None
+def is_number(value):
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
-UNCLEAR = {"allOf", "not", "if", "enum", "const"}
-PLAIN = {"number", "string", "boolean", "null", "array", "object"}
+def merged(value, depth):
+    """Return 25.0 as 25 within ``depth`` arrays; everything else as it is."""
+    if depth:
+        return [merged(one, depth - 1) for one in value] if isinstance(value, list) else value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
-def merged(value, schema, root, depth=12):
-    """Return ``value`` with 25.0 as 25 wherever the schema says plain number."""
-    schema = resolved(schema, root)
-    if not schema or not depth or schema.keys() & {*UNCLEAR, "patternProperties"}:
-        return value
-    kind = schema.get("type")
-    kinds = set(kind if isinstance(kind, list) else [kind]) - {"null"}
-    if "anyOf" in schema or "oneOf" in schema:
-        branches = schema.get("anyOf", schema.get("oneOf"))
-        found = [resolved(one, root) or {} for one in branches] if isinstance(branches, list) else [{}]
-        kinds = {None if one.keys() & {*UNCLEAR, "anyOf", "oneOf"} else str(one.get("type")) for one in found}
-        kinds = {"number"} if kinds <= PLAIN and "number" in kinds else set()
-    if kinds == {"number"}:
-        return int(value) if isinstance(value, float) and value.is_integer() else value
-    if kinds == {"array"} and "prefixItems" not in schema and isinstance(value, list):
-        return [merged(one, schema.get("items"), root, depth - 1) for one in value]
-    known, is_object = schema.get("properties"), kinds == {"object"} or (kinds == {None} and depth == 12)
-    if is_object and isinstance(known, dict) and isinstance(value, dict):
-        return {k: merged(v, known[k], root, depth - 1) if k in known else v for k, v in value.items()}
-    return value
+def canonical(arguments, rule):
+    found = {**rule["defaults"], **arguments}
+    numbers = {key: merged(found[key], depth) for key, depth in rule["numbers"].items() if key in found}
+    return text_of({**found, **numbers})
 
-def canonical(schema, arguments, rule):
-    known = schema.get("properties")
-    for name in rule["defaults"]:
-        if isinstance(known, dict) and isinstance(known.get(name), dict) and "default" in known[name]:
-            arguments = {name: known[name]["default"], **arguments}
-    return text_of(merged(arguments, schema, schema) if rule["merge_numbers"] else arguments)
-
-# --- states and replay
-
-def items_that_matter(events, indifferent_to):
+def state_of(root, mark, events, indifferent_to):
     """``events``: (server, tool, letter, mark before, mark after), oldest first."""
     rules = {(one["server"], one["tool"]): one for one in indifferent_to}
-    found, later = [], set()
+    items, later = [], set()
     for server, tool, letter, before, after in reversed(events):
         quiet = "recent" if not later else "past" if later == {server} else "foreign"
         matters = not rules.get((server, tool), {}).get(quiet if before == after else "changing", False)
-        found += [f"{letter}@{before}"] * matters
+        items += [f"{letter}@{before}"] * matters
         if matters or before != after:
             later.add(server)
-    return found[::-1]
+    return digest("\n".join([root, mark, *items[::-1]]))
 
-def state_of(root, mark, events, indifferent_to):
-    return digest("\n".join([root, mark, *items_that_matter(events, indifferent_to)]))
 
 class Cassette:
     def __init__(self, tools, entries, scopes):
         self.tools = {(one["tool"]["server"], one["tool"]["name"]): one for one in tools}
-        self.schemas = {key: digest(text_of(one["tool"]["input_schema"])) for key, one in self.tools.items()}
-        self.scopes, self.answers = scopes, {}
-        for one in entries:
-            key = (one["server"], one["tool"], text_of(one["arguments"]), one["state"])
-            if key in self.answers or self.schemas.get(key[:2]) != one["schema_digest"]:
-                raise ValueError(f"an entry of {key[0]}/{key[1]} is of no tool, or one of two with one key")
-            self.answers[key] = one
+        keys = ((one["server"], one["tool"], text_of(one["arguments"]), one["state"]) for one in entries)
+        self.answers, self.scopes = dict(zip(keys, entries, strict=True)), scopes
 
     @classmethod
     def load(cls, folder):
@@ -106,11 +69,8 @@ class Cassette:
             content = (folder / name).read_bytes()
             if hashlib.sha256(content).hexdigest() != seal["sha256"]:
                 raise ValueError(f"{folder / name} is damaged")
-            content = gzip.decompress(content) if name.endswith(".gz") else content
-            rows[name.removesuffix(".gz")] = [json.loads(line) for line in content.split(b"\n") if line]
-            if len(rows[name.removesuffix(".gz")]) != seal["lines"]:
-                raise ValueError(f"{folder / name} has not as many lines as the manifest says")
-        return cls(rows["tools.jsonl"], rows["entries.jsonl"], manifest["scopes"])
+            rows[name.split(".")[0]] = lines_of(gzip.decompress(content) if name.endswith(".gz") else content)
+        return cls(**rows, scopes=manifest["scopes"])
 
     def replay(self, servers, calls, world=""):
         """Return the recorded observation of each call; None is a miss."""
@@ -122,8 +82,6 @@ class Cassette:
         """Return [root, mark, events] of a scope, or None: not known."""
         fitting = [one for one in scope["starts"] if world in ("", one["world"])]
         same = [one for one in fitting if launched in one["launches"]]
-        if same and scope["name"].startswith("remote:"):
-            same = [max(same, key=lambda one: (one["launches"][launched], one["root"]))]
         places = {(one["root"], one["mark"]) for one in same or fitting}
         return [*places.pop(), []] if len(places) == 1 else None
 
@@ -132,66 +90,152 @@ class Cassette:
         known = self.tools.get(key) if key[0] in servers else None
         if known is None:
             return states.update(dict.fromkeys(states))
-        rule = known["rule"]
-        text = canonical(known["tool"]["input_schema"], call["arguments"], rule)
+        rule, text = known["rule"], canonical(call["arguments"], known["rule"])
         if rule["state_independent"]:
             return self.answers.get((*key, text, ""), {}).get("observation")
         state = states.get(rule["scope"])
         found = self.answers.get((*key, text, state_of(*state, rule["indifferent_to"]))) if state else None
         if found is None:
             return states.update(dict.fromkeys([rule["scope"]] if rule["scope"] in states else states))
-        letter = digest("\0".join((*key, self.schemas[key], text)))
+        letter = digest("\0".join((*key, known["schema_digest"], text)))
         state[2].append((*key, letter, state[1], found["mark"]))
         state[1] = found["mark"]
         if rule["effect_varies"]:
             states[rule["scope"]] = None
         return found["observation"]
 
-# --- whole data sets, and the conformance vectors
 
-def results(vectors):
-    """Return what this reader comes to for each case of conformance vectors."""
-    tapes = {name: Cassette(**tape) for name, tape in vectors["cassettes"].items()}
-    found = {"canonical": [], "states": [], "episodes": [], "grades": []}
-    for one in vectors["canonical"]:
-        schema = digest(text_of(one["input_schema"]))
-        text = canonical(one["input_schema"], one["arguments"], one)
-        letter = digest("\0".join((one["server"], one["tool"], schema, text)))
-        found["canonical"].append([schema, text, letter])
-    for one in vectors["states"]:
-        past = [(e["server"], e["tool"], e["letter"], e["before"], e["after"]) for e in one["events"]]
-        items = items_that_matter(past, one["indifferent_to"])
-        found["states"].append([items, state_of(one["start"], one["mark"], past, one["indifferent_to"])])
-    for one in vectors["episodes"]:
-        tape = tapes[one["cassette"]]
-        found["episodes"].append(tape.replay(one["servers"], one["calls"], one["world"]))
-    for one in vectors["grades"]:
-        found["grades"].append(reward(one["answer"], one["message"], one["end_state"], one["outcome"]))
-    return found
+def pattern(name, word=""):
+    return re.compile(PATTERNS[name].replace("WORD", re.escape(word)), re.I)
 
-def lines_of(path):
-    return [json.loads(line) for line in path.read_bytes().split(b"\n") if line.strip()]
+def bare(text):
+    return pattern("ends").sub("", spaced(text))
 
-def score(folder, answers):
-    """Yield the id and reward of each line of answers to a data set."""
-    tasks, cassettes = {}, {}
-    for path in folder.glob("tasks*/*.jsonl"):
-        own = folder / f"cassette_{path.stem}"
-        for row in lines_of(path):
-            task = json.loads(row["record"]) if isinstance(row.get("record"), str) else row
-            tasks[task["id"]] = task, own if own.is_dir() else folder / "cassette"
-    for line in lines_of(answers):
-        task, place = tasks[line["id"]]
-        if place not in cassettes:
-            cassettes[place] = Cassette.load(place)
-        calls = line.get("calls") or []
-        replayed = cassettes[place].replay(task["servers"], calls)
-        outcome = line.get("outcome") or ("miss" if None in replayed else None)
-        yield {"id": task["id"], "reward": reward(task["answer"], line["answer"], task["end_state"], outcome)}
+def spaced(text):
+    return pattern("spaces").sub(" ", text)
+
+def normal(text):
+    return bare(normalize("NFC", text)).lower().upper().lower()
+
+def unfenced(text):
+    match = pattern("fence").search(text)
+    return match[1] if match else text
+
+def json_of(text, unit=""):
+    try:
+        return json.loads(text, parse_constant=int)  # which refuses NaN and Infinity
+    except (ValueError, RecursionError):
+        return None
+
+def number(text, unit=""):
+    match = pattern("number", unit).search(bare(text))
+    plain = (match[1] or match[2]).replace(",", "").replace("−", "-") if match else ""
+    return int(plain) if plain.lstrip("+-").isdigit() else float(plain) if plain else None
+
+def moment(text, unit=""):
+    match = pattern("date").search(bare(text))
+    parts = [one or "" for one in match.groups()] if match else [""] * 8
+    year, month, day, hour, minute, second, fraction, zone = parts[:8]
+    time = f"{hour:0>2}:{minute:0>2}:{second:0>2}.{fraction:0<6}{zone.upper().replace('UTC', 'Z')}"
+    try:
+        return datetime.fromisoformat(f"{year}-{month:0>2}-{day:0>2}T{time}")
+    except ValueError:
+        return None
+
+def listed(text, unit=""):
+    value = json_of(text)
+    if isinstance(value, list | dict):
+        return value
+    inner = pattern("brackets").search(text)
+    lines = [line for line in (inner[1] if inner else text).split("\n") if bare(line)]
+    lines = [pattern("bullet").sub("", spaced(line)) for line in lines]
+    if len(lines) != 1:
+        return lines or None
+    separator = next((one for one in (";", ", ", ",") if one in lines[0]), "\n")
+    return [match[1] for match in pattern("item", separator).finditer(lines[0])]
+
+READERS = {"number": number, "date": moment, "list": listed, "object": json_of, "string": lambda one, _: one}
+
+def extracted(message, kind, unit):
+    """Return the answer in a message, by the convention of the format; None: there is none."""
+    if not isinstance(message, str):
+        return message
+    text = unfenced(normalize("NFC", message))
+    for month, form in PATTERNS["worded"].items() if kind == "date" else ():
+        text = re.sub(form, rf"\2\4-{month}-\1\3", text, flags=re.I)
+    if marked := pattern("marked").search(text):
+        tail = unfenced(marked[1])
+        return READERS[kind](tail if kind in ("list", "object") else tail.split("\n")[0], unit)
+    found = READERS[kind](text, unit)
+    if found is not None or kind not in ("number", "date"):
+        return found
+    for name in ["dates"] if kind == "date" else ["beside", "alone"] if unit else ["within"]:
+        values = [READERS[kind](match[1], unit) for match in pattern(name, unit).finditer(text)]
+        if values:
+            return values[0] if len(set(values)) == 1 else None
+    return None
+
+def same(given, wanted, tolerance):
+    text = normal(given) if isinstance(given, str) else None
+    if wanted is None or isinstance(wanted, bool):
+        return given is wanted or text in (json.dumps(wanted), str(wanted).lower())
+    if is_number(wanted):
+        value = number(given) if isinstance(given, str) else given
+        if not is_number(value) or value == wanted or not tolerance:
+            return is_number(value) and value == wanted
+        return abs(float(value) - float(wanted)) - 1e-12 * abs(float(wanted)) <= tolerance
+    if isinstance(wanted, str):
+        return (json.dumps(given) if is_number(given) else text) == normal(wanted)
+    if type(given) is not type(wanted) or len(given) != len(wanted):
+        return False
+    if isinstance(wanted, dict):
+        equal = (same(given[key], wanted[key], tolerance) for key in wanted)
+        return given.keys() == wanted.keys() and all(equal)
+    return all(same(one, other, tolerance) for one, other in zip(given, wanted, strict=True))
+
+def right(message, answer):
+    kind, wanted, tolerance = answer["type"], answer["value"], answer.get("tolerance", 0)
+    given = extracted(message, kind, answer.get("unit", ""))
+    if kind == "date":
+        return isinstance(given, datetime) and given == moment(wanted)
+    if kind != "list" or answer.get("ordered", False):
+        return same(given, wanted, tolerance)
+    left = list(wanted)
+    for one in given if isinstance(given, list) and len(given) == len(wanted) else [None]:
+        place = next((at for at, other in enumerate(left) if same(one, other, tolerance)), None)
+        if place is None:
+            return False
+        del left[place]
+    return not left
+
+def graded(cassette, task, probes, line):
+    """Return 1, 0, or None: not to be counted."""
+    calls = line.get("calls") or []
+    found = cassette.replay(task["servers"], [*calls, *(one["call"] for one in probes)]) if cassette else []
+    outcome = line.get("outcome") or ("miss" if None in found[: len(calls)] else "")
+    if outcome in ("miss", "infra", "truncated"):
+        return None
+    if outcome == "failure" or not right(line["answer"], task["answer"]):
+        return 0
+    if not task["end_state"]:
+        return 1
+    if not cassette or line.get("calls") is None or len(probes) != len(task["end_state"]):
+        return None
+    for probe, observation in zip(probes, found[len(calls) :], strict=True):
+        seen = observation and digest(text_of(observation))
+        if seen not in probe["right"]:
+            return 0 if seen in probe["wrong"] else None
+    return 1
+
+def score(folder, tasks, answers):
+    """Yield the id and reward of each line of answers to the tasks of one table."""
+    cassette, by_id = Cassette.load(folder), {}
+    for row in lines_of(tasks.read_bytes()):
+        task = json.loads(row["record"])
+        by_id[task["id"]] = task, row.get("probes") or []
+    for line in lines_of(answers.read_bytes()):
+        yield {"id": line["id"], "reward": graded(cassette, *by_id[line["id"]], line)}
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["vectors"]:
-        print(json.dumps(results(json.loads(Path(sys.argv[2]).read_bytes())), ensure_ascii=False))
-    else:
-        for row in score(Path(sys.argv[2]), Path(sys.argv[3])):
-            print(json.dumps(row))
+    for row in score(*map(Path, sys.argv[1:4])):
+        print(json.dumps(row))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from firefly.replay.cassette import Cassette
+from firefly.replay.end_state import probe_answers
 from firefly.replay.freezing import make_cassette
 from firefly.replay.records import (
     Answer,
@@ -95,7 +96,17 @@ def tasks() -> list[Task]:
 def write_dataset(folder: Path) -> list[Task]:
     found = tasks()
     (folder / "tasks").mkdir(parents=True)
-    rows = [{**task.model_dump(mode="json"), "prompt": [], "split": "train"} for task in found]
+    tape = cassette()
+    rows = [
+        {
+            **task.model_dump(mode="json"),
+            "prompt": [],
+            "split": "train",
+            "probes": [probe_answers(one, tape).model_dump(mode="json") for one in task.end_state],
+            "record": task.to_json(),
+        }
+        for task in found
+    ]
     (folder / "tasks" / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    cassette().save(folder / "cassette")
+    tape.save(folder / "cassette")
     return found

@@ -17,6 +17,7 @@ from typing import Any
 from firefly.replay.cassette import Cassette
 from firefly.replay.conformance import (
     CanonicalCase,
+    EndStateCase,
     EpisodeCase,
     GradeCase,
     ParserCase,
@@ -24,13 +25,14 @@ from firefly.replay.conformance import (
     Tape,
     Vectors,
     canonical_case,
+    end_state_case,
     episode_case,
     grade_case,
     parser_case,
     state_case,
 )
 from firefly.replay.freezing import make_cassette
-from firefly.replay.records import Answer, Observation, Recording, State, Step, Tool, ToolCall
+from firefly.replay.records import Answer, Expression, Observation, Recording, State, Step, Tool, ToolCall
 from tests.replay import datasets, machines
 from tests.replay.toys import Toy, call
 
@@ -58,7 +60,7 @@ CANONICAL: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ({}, {"a": 1e22, "b": 12345.678e-10, "c": -2.5, "d": 100.0, "e": 1e21}, {}),
     (NUMBER, {"x": 25}, {}),
     (NUMBER, {"x": 25.0}, {}),
-    (NUMBER, {"x": 25.0}, {"merge_numbers": False}),
+    (NUMBER, {"x": 25.0}, {"literal": True}),
     (NUMBER, {"x": 25.5}, {}),
     (NUMBER, {"x": 1e22}, {}),
     (NUMBER, {"x": -0.0}, {}),
@@ -90,11 +92,11 @@ CANONICAL: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     (of({"type": "array", "prefixItems": [{"type": "number"}]}), {"x": [2.0]}, {}),
     (of({"type": "object", "patternProperties": {}, "properties": {"y": {"type": "number"}}}), {"x": {"y": 2.0}}, {}),
     (of({"properties": {"y": {"type": "number"}}}), {"x": {"y": 2.0}}, {}),
-    (of({"type": "integer", "default": 10}), {}, {"defaults": ("x",)}),
-    (of({"type": "integer", "default": 10}), {"x": None}, {"defaults": ("x",)}),
+    (of({"type": "integer", "default": 10}), {}, {"fill": ("x",)}),
+    (of({"type": "integer", "default": 10}), {"x": None}, {"fill": ("x",)}),
     (of({"type": "integer", "default": 10}), {}, {}),
-    (of({"type": "number", "default": 10.0}), {}, {"defaults": ("x",)}),
-    (of({"type": "integer"}), {}, {"defaults": ("x", "y")}),
+    (of({"type": "number", "default": 10.0}), {}, {"fill": ("x",)}),
+    (of({"type": "integer"}), {}, {"fill": ("x", "y")}),
     ({}, {"x": 1}, {"server": "a", "tool": "b/c d"}),
 ]  # fmt: skip
 
@@ -298,6 +300,26 @@ ODD: list[tuple[list[ToolCall], tuple[str, ...], str]] = [
 ]  # fmt: skip
 
 
+def _end_states() -> list[EndStateCase]:
+    """What an agent may do to the table before it gives the right answer."""
+    rows, add, amount = datasets.ROWS, datasets.ADD, datasets.AMOUNT
+    unrecorded = call("table", "amount", name="zoe")
+    (_, writing) = datasets.tasks()
+    total = writing.end_state[0]
+    more = [
+        total.model_copy(update={"expected": 29}),
+        total.model_copy(update={"expression": Expression(op="count", call="c1"), "expected": 3}),
+        total.model_copy(update={"expression": Expression(op="sum", call="c1", field=("none",))}),
+        total.model_copy(update={"call": unrecorded}),
+    ]
+    calls = [(), (rows,), (add,), (add, rows), (rows, add, rows), (amount, add), (unrecorded,), (add, add)]
+    return [
+        EndStateCase(cassette="table", servers=("table",), calls=one, end_state=probes)
+        for one in calls
+        for probes in [(total,), *((total, other) for other in more), ()]
+    ]
+
+
 def vectors() -> Vectors:
     toys = _toys()
     cassettes = {name: made for name, (_, made) in toys.items()} | {"odd": _odd()}
@@ -335,16 +357,7 @@ def vectors() -> Vectors:
             for name, one in cassettes.items()
         },
         canonical=tuple(
-            canonical_case(
-                CanonicalCase(
-                    input_schema=schema,
-                    arguments=arguments,
-                    schema_digest="",
-                    canonical="",
-                    letter="",
-                    **more,
-                )
-            )
+            canonical_case(CanonicalCase(input_schema=schema, arguments=arguments, **more))
             for schema, arguments, more in CANONICAL
         ),
         states=tuple(
@@ -364,6 +377,7 @@ def vectors() -> Vectors:
         ),
         episodes=tuple(episodes),
         grades=tuple(map(grade_case, grades)),
+        end_states=tuple(end_state_case(case, cassettes[case.cassette]) for case in _end_states()),
         parsers=tuple(
             parser_case(ParserCase(text=said, structured=structured, parser=None, value=None))
             for said, structured in PARSERS

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import gzip
 import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,9 @@ import pytest
 
 from firefly.replay.cassette import Cassette, CassetteTool, Entry
 from firefly.replay.errors import CassetteError
+from firefly.replay.freezing import make_cassette
 from firefly.replay.records import Observation, Tool
-from tests.replay.datasets import TABLE, cassette
+from tests.replay.datasets import ADD, AMOUNT, ROWS, TABLE, cassette
 
 
 @pytest.fixture
@@ -183,3 +186,29 @@ def test_text_with_any_line_break_or_surrogate_survives(tmp_path: Path) -> None:
     )  # fmt: skip
     Cassette([CassetteTool(tool=tool)], [entry]).save(tmp_path)
     assert Cassette.load(tmp_path).entries == (entry,)
+
+
+def both_cassettes() -> tuple[Cassette, Cassette]:
+    recordings = [TABLE.recording(calls) for calls in ([ROWS, AMOUNT], [ADD, ROWS], [AMOUNT, ADD, AMOUNT])]
+    return (
+        make_cassette(TABLE.tool_set.tools, recordings[:1], reads=TABLE.reads),
+        make_cassette(TABLE.tool_set.tools, recordings, reads=TABLE.reads),
+    )
+
+
+def test_of_two_writers_of_one_folder_the_last_ones_cassette_stands_whole(tmp_path: Path) -> None:
+    both = both_cassettes()
+    wanted = [one.entries for one in both]
+    with ThreadPoolExecutor(2) as pool:
+        writing = [pool.submit(lambda one=one: [one.save(tmp_path) for _ in range(12)]) for one in both]  # type: ignore[misc]
+        while not all(one.done() for one in writing):
+            # between two files of one writer a reader may meet a mixture, which it refuses
+            with suppress(CassetteError):
+                assert Cassette.load(tmp_path).entries in wanted
+    assert [one.exception() for one in writing] == [None, None]
+    assert Cassette.load(tmp_path).entries in wanted
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "entries.jsonl",
+        "manifest.json",
+        "tools.jsonl",
+    ]

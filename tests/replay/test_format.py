@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -23,6 +22,7 @@ from firefly.replay.conformance import (
     canonical_case,
     faults,
     grade_case,
+    patterns,
     schemas,
 )
 from firefly.replay.records import Answer, GoldCall
@@ -34,34 +34,49 @@ ROOT = Path(__file__).parent.parent.parent
 FORMAT = ROOT / "format"
 VECTORS = Vectors.model_validate_json((FORMAT / "vectors.json").read_bytes())
 READERS = {
-    "python": (sys.executable, "-B", "-S", str(FORMAT / "python" / "reader.py")),  # -S: no site packages
-    "javascript": ("node", str(FORMAT / "javascript" / "reader.mjs")),
+    "python": (sys.executable, "-B", "-S"),  # -S: no site packages
+    "javascript": ("node",),
 }
+PROGRAMS = {"python": "reader.py", "javascript": "reader.mjs"}
+RUNNERS = {"python": "run_vectors.py", "javascript": "run_vectors.mjs"}
 
 
-@pytest.fixture(params=READERS)
-def reader(request: pytest.FixtureRequest) -> Callable[..., str]:
-    command = READERS[request.param]
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"{command[0]} is not on this machine; install Node.js 20 or newer to run this reader")
+class Reader:
+    """One of the readers, as a program of its own and over vectors."""
 
-    def run(*arguments: object) -> str:
-        found = subprocess.run(
-            [*command, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=60
-        )
+    def __init__(self, language: str) -> None:
+        self.language = language
+
+    def score(self, *arguments: object) -> str:
+        return self._run(FORMAT / self.language / PROGRAMS[self.language], *arguments)
+
+    def vectors(self, path: Path) -> Any:
+        runner = Path(__file__).with_name(RUNNERS[self.language])
+        return json.loads(self._run(runner, FORMAT / self.language, path))
+
+    def _run(self, *arguments: object) -> str:
+        command = [*READERS[self.language], *map(str, arguments)]
+        found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         assert found.returncode == 0, found.stderr
         return found.stdout
 
-    return run
+
+@pytest.fixture(params=READERS)
+def reader(request: pytest.FixtureRequest) -> Reader:
+    command = READERS[request.param]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not on this machine; install Node.js 20.11 or newer to run this reader")
+    return Reader(request.param)
 
 
 def expected(vectors: Vectors) -> dict[str, list[Any]]:
     plain = vectors.model_dump(mode="json")
     return {
         "canonical": [[one["schema_digest"], one["canonical"], one["letter"]] for one in plain["canonical"]],
-        "states": [[one["kept"], one["state"]] for one in plain["states"]],
+        "states": [one["state"] for one in plain["states"]],
         "episodes": [one["answers"] for one in plain["episodes"]],
         "grades": [one["reward"] for one in plain["grades"]],
+        "end_states": [one["reward"] for one in plain["end_states"]],
     }
 
 
@@ -70,19 +85,20 @@ def test_the_published_vectors_still_hold() -> None:
 
 
 def test_there_are_more_than_a_hundred_and_of_every_kind() -> None:
-    every = [VECTORS.canonical, VECTORS.states, VECTORS.episodes, VECTORS.grades, VECTORS.parsers]
+    every = [VECTORS.canonical, VECTORS.states, VECTORS.episodes, VECTORS.grades, VECTORS.end_states]
     assert min(map(len, every)) > 10
     assert sum(map(len, every)) >= 100
     assert {case.reward for case in VECTORS.grades} == {0, 1, None}
+    assert {case.reward for case in VECTORS.end_states} == {0, 1, None}
     answers = [answer for case in VECTORS.episodes for answer in case.answers]
     assert {answer is None for answer in answers} == {True, False}
     assert {answer.outcome for answer in answers if answer} == {"success", "failure"}
 
 
-def test_a_reader_comes_to_every_result(reader: Callable[..., str]) -> None:
-    found = json.loads(reader("vectors", FORMAT / "vectors.json"))
+def test_a_reader_comes_to_every_result(reader: Reader) -> None:
+    found = reader.vectors(FORMAT / "vectors.json")
     wanted = expected(VECTORS)
-    for name in ("canonical", "states", "grades"):
+    for name in ("canonical", "states", "grades", "end_states"):
         assert found[name] == wanted[name]
     for case, answers in zip(VECTORS.episodes, found["episodes"], strict=True):
         plain = case.model_dump(mode="json")["answers"]
@@ -112,10 +128,9 @@ def more() -> Vectors:
             rng.choice(("at", "id", "y", "é", "\U0001f600", "\uffee")): value(depth - 1) for _ in range(3)
         }
 
-    bare = {"schema_digest": "", "canonical": "", "letter": ""}
     return Vectors(
         canonical=tuple(
-            canonical_case(CanonicalCase(input_schema=schema, arguments={"x": value(3)}, **options, **bare))
+            canonical_case(CanonicalCase(input_schema=schema, arguments={"x": value(3)}, **options))
             for schema, _, options in CANONICAL
             for _ in range(12)
         ),
@@ -127,55 +142,80 @@ def more() -> Vectors:
     )
 
 
-def test_a_reader_agrees_on_thousands_of_cases_that_nobody_wrote(
-    reader: Callable[..., str], tmp_path: Path
-) -> None:
+def test_a_reader_agrees_on_thousands_of_cases_that_nobody_wrote(reader: Reader, tmp_path: Path) -> None:
     vectors = more()
     assert len(vectors.grades) > 2000
     (tmp_path / "more.json").write_text(vectors.to_json(), encoding="utf-8")
-    found = json.loads(reader("vectors", tmp_path / "more.json"))
+    found = reader.vectors(tmp_path / "more.json")
     wanted = expected(vectors)
     for name, cases in (("canonical", vectors.canonical), ("grades", vectors.grades)):
         for case, one, other in zip(cases, found[name], wanted[name], strict=True):
             assert one == other, case
 
 
-def test_a_reader_grades_a_data_set_and_leaves_open_what_it_cannot_prove(
-    reader: Callable[..., str], tmp_path: Path
-) -> None:
+def test_a_reader_grades_a_data_set_end_states_included(reader: Reader, tmp_path: Path) -> None:
     reading, writing = write_dataset(tmp_path / "data")
+    add, rows = ADD.model_dump(), ROWS.model_dump()
     lines: list[dict[str, Any]] = [
-        {"id": reading.id, "answer": "Answer: 29", "calls": [ROWS.model_dump()]},
-        {"id": writing.id, "answer": "Answer: 3", "calls": [ADD.model_dump(), ROWS.model_dump()]},
+        {"id": reading.id, "answer": "Answer: 29", "calls": [rows]},
+        {"id": writing.id, "answer": "Answer: 3", "calls": [add, rows]},
+        {"id": writing.id, "answer": "Answer: 3", "calls": [rows]},
+        {"id": writing.id, "answer": "Answer: 3", "calls": []},
+        {"id": writing.id, "answer": "Answer: 3"},
         {"id": reading.id, "answer": "Answer: 30"},
-        {"id": reading.id, "answer": "Answer: 29", "calls": [{**ROWS.model_dump(), "arguments": {"no": 1}}]},
-        {"id": writing.id, "answer": "Answer: 4", "calls": [ADD.model_dump(), ROWS.model_dump()]},
+        {"id": reading.id, "answer": "Answer: 29", "calls": [{**rows, "arguments": {"no": 1}}]},
+        {"id": writing.id, "answer": "Answer: 4", "calls": [add, rows]},
+        {"id": reading.id, "answer": "Answer: 29", "outcome": "truncated"},
     ]
-    rewards = []
+    rewards, ours = [], []
     for number, line in enumerate(lines):
         path = tmp_path / f"{number}.jsonl"
         path.write_text(json.dumps(line) + "\n")
-        found = json.loads(reader("score", tmp_path / "data", path))
-        (ours,) = score(tmp_path / "data", path).results
-        assert found["reward"] in (ours.reward, None)
-        rewards.append(found["reward"])
-    assert rewards == [1, None, 0, None, 0]
+        ours += [one.reward for one in score(tmp_path / "data", path).results]
+        table = tmp_path / "data" / "tasks" / "train.jsonl"
+        rewards.append(json.loads(reader.score(tmp_path / "data" / "cassette", table, path))["reward"])
+    assert rewards == ours == [1, 1, 0, 0, None, 0, None, 0, None]
     with (tmp_path / "data" / "cassette" / "entries.jsonl").open("ab") as file:
         file.write(b"\n")
     with pytest.raises(AssertionError, match=r"entries\.jsonl is damaged"):
-        reader("score", tmp_path / "data", tmp_path / "0.jsonl")
+        reader.score(tmp_path / "data" / "cassette", table, path)
 
 
-@pytest.mark.parametrize("path", sorted([*FORMAT.glob("python/*.py"), *FORMAT.glob("javascript/*.mjs")]))
-def test_every_module_of_a_reader_is_short_and_imports_its_language_alone(path: Path) -> None:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    assert len(lines) < 250
-    if path.suffix == ".py":
-        imported = {line.split()[1] for line in lines if line.startswith(("import ", "from "))}
-        assert imported <= {*sys.stdlib_module_names, "answers"}
-    else:
-        sources = [line.rpartition(" from ")[2].strip('";') for line in lines if line.startswith("import ")]
-        assert all(source.startswith(("node:", "./")) for source in sources)
+def test_an_answer_to_a_probe_that_a_data_set_says_nothing_of_leaves_the_reward_open(
+    reader: Reader, tmp_path: Path
+) -> None:
+    _, writing = write_dataset(tmp_path / "data")
+    table = tmp_path / "data" / "tasks" / "train.jsonl"
+    rows = [json.loads(line) for line in table.read_text().splitlines()]
+    for row in rows:
+        row["probes"] = [{**one, "right": [], "wrong": []} for one in row["probes"]]
+    table.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path = tmp_path / "answers.jsonl"
+    path.write_text(json.dumps({"id": writing.id, "answer": "3", "calls": [ADD.model_dump()]}) + "\n")
+    assert json.loads(reader.score(tmp_path / "data" / "cassette", table, path))["reward"] is None
+
+
+def test_a_reader_is_short_and_imports_its_language_alone() -> None:
+    sizes = {}
+    for path in sorted([*FORMAT.glob("python/*.py"), *FORMAT.glob("javascript/*.mjs")]):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        sizes[path.parent.name] = sizes.get(path.parent.name, 0) + len(lines)
+        assert max(map(len, lines)) <= 120
+        if path.suffix == ".py":
+            imported = {line.split()[1] for line in lines if line.startswith(("import ", "from "))}
+            assert imported <= set(sys.stdlib_module_names)
+        else:
+            sources = [
+                line.rpartition(" from ")[2].strip('";') for line in lines if line.startswith("import ")
+            ]
+            assert all(source.startswith("node:") for source in sources)
+    assert set(sizes) == {"python", "javascript"} and max(sizes.values()) < 250
+
+
+def test_the_patterns_of_the_readers_are_those_of_the_package() -> None:
+    assert json.loads((FORMAT / "patterns.json").read_text(encoding="utf-8")) == patterns(), (
+        "run: python -m firefly.replay.conformance"
+    )
 
 
 def test_the_shipped_schemas_are_those_of_the_models() -> None:

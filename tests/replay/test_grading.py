@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import string
+import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -150,6 +152,19 @@ def test_objects_need_the_same_keys_and_values() -> None:
     assert not right('{"a": 1}', "object", {"a": 1, "b": "x"})
     assert not right('{"a": 1, "b": "x", "c": 2}', "object", {"a": 1, "b": "x"})
     assert not right("a is 1 and b is x", "object", {"a": 1, "b": "x"})
+
+
+@pytest.mark.parametrize("kind", ["number", "date", "list"])
+def test_a_long_message_is_read_in_time_that_grows_with_its_length(kind: str) -> None:
+    """Patterns that look back and forth would take minutes."""
+    values = {"number": 1, "date": "2026-05-01", "list": ["a"]}
+    expected = Answer(type=kind, value=values[kind], unit="rows")  # type: ignore[arg-type]
+    begun = time.process_time()
+    for part in (" ", ".", "1", "1,", "', ", "[", "* ", "```\n", "Answer: ", "1 may "):
+        message = f"a{part * (10**5 // len(part))}b"
+        with suppress(NoAnswerError):
+            assert not matches(extract_answer(message, expected), expected)
+    assert time.process_time() - begun < 20
 
 
 # --- rollouts --------------------------------------------------------------------------------

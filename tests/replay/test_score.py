@@ -115,7 +115,8 @@ def test_what_can_not_be_graded_at_all_is_one_message(
 def test_a_row_that_is_no_task_is_named(folder: Path) -> None:
     path = folder / "tasks" / "train.jsonl"
     lines = path.read_text().splitlines()
-    path.write_text(lines[0] + "\n" + json.dumps({**json.loads(lines[1]), "question": "another"}) + "\n")
+    changed = {**json.loads(lines[1]), "question": "another", "record": None}
+    path.write_text(lines[0] + "\n" + json.dumps(changed) + "\n")
     with pytest.raises(DatasetError, match=r"train\.jsonl, line 2 .*does not match the content"):
         load_dataset_tasks(folder)
 

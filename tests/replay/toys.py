@@ -11,6 +11,7 @@ from firefly.replay.records import Observation, Recording, State, Step, Tool, To
 from firefly.replay.tool_set import ToolSet
 
 Json = Any
+_SCHEMA = digest({"type": "object", "properties": {}})
 
 
 class Machine:
@@ -46,28 +47,30 @@ class Toy:
         """Make ``calls`` on a fresh machine, from the fixture's state on."""
         machine = Machine()
         self.setup(machine)
-        tools = {tool.key: tool for tool in self.tool_set.tools}
-        history = "fixture"
-        steps = []
-        for call in calls:
-            before = State(history=history, fingerprint=digest(machine.files))
-            try:
-                found = self.tools[call.key](machine, dict(call.arguments))
-                observation = Observation(text=str(found))
-            except ValueError as error:
-                observation = Observation(outcome="failure", reason="raised", text=f"Error: {error}")
-            history = digest([history, call.model_dump(mode="json")])
-            steps.append(
-                Step(
-                    call=call,
-                    observation=observation,
-                    schema_digest=tools[call.key].schema_digest,
-                    scope=self.scope,
-                    before=before,
-                    after=State(history=history, fingerprint=digest(machine.files)),
-                )
-            )
+        steps: list[Step] = []
+        for one in calls:
+            steps.append(self.step(machine, one, steps[-1].after if steps else None))
         return steps
+
+    def step(self, machine: Machine, call: ToolCall, before: State | None) -> Step:
+        """Make one call on ``machine``; ``before``: the state after the last one."""
+        before = before or State(history="fixture", fingerprint=digest(machine.files))
+        try:
+            found = self.tools[call.key](machine, dict(call.arguments))
+            observation = Observation(text=str(found))
+        except ValueError as error:
+            observation = Observation(outcome="failure", reason="raised", text=f"Error: {error}")
+        return Step(
+            call=call,
+            observation=observation,
+            schema_digest=_SCHEMA,
+            scope=self.scope,
+            before=before,
+            after=State(
+                history=digest([before.history, call.model_dump(mode="json")]),
+                fingerprint=digest(machine.files),
+            ),
+        )
 
     def recording(self, calls: Sequence[ToolCall]) -> Recording:
         servers = tuple(sorted({server for server, _ in self.tools}))

@@ -156,6 +156,25 @@ async def test_a_full_disk_ends_the_episode_and_never_loses_a_call_silently(
     assert score(dataset, answers, log).results[0].reward is None
 
 
+async def test_two_writers_of_one_log_tear_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+
+    def write(name: str) -> None:
+        log = EpisodeLog(path)  # each with a file of its own, as two processes have
+        for number in range(200):
+            log.write("call", episode=name, number=number, text="x" * 3_000)
+        log.close()
+
+    both = [threading.Thread(target=write, args=(name,)) for name in ("one", "two")]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    told = lines_of(path)
+    for name in ("one", "two"):
+        assert [line["number"] for line in told if line["episode"] == name] == list(range(200))
+
+
 async def test_calls_of_one_episode_are_made_in_the_order_in_which_they_came(dataset: Path) -> None:
     going = episodes(dataset)
     found: list[Any] = []

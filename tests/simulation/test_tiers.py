@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import resource
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -256,6 +257,30 @@ def test_two_processes_that_keep_answers_agree_on_them(tmp_path: Path) -> None:
         process.join()
     assert answers[0] == answers[1]
     assert len(path.read_text(encoding="utf-8").splitlines()) == 21
+
+
+def test_an_overlay_on_a_full_disk_keeps_what_it_had_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    path = tmp_path / "overlay.jsonl"
+    overlay = Overlay(path)
+    overlay.put("a", LIST, "model", {}, Observation(text="kept"))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 40, before[1]))
+    try:
+        with pytest.raises(OverlayError, match="can't be written"):
+            overlay.put("b", LIST, "model", {}, Observation(text="lost"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert overlay.get("b") is None
+    assert overlay.put("b", LIST, "model", {}, Observation(text="later")).observation.text == "later"
+    again = Overlay(path)
+    assert [one and one.observation.text for one in map(again.get, "abc")] == ["kept", "later", None]
+
+
+def test_ten_megabytes_of_arguments_get_no_answer_from_afar(recorded: Cassette) -> None:
+    long = call("notes", "read", name="x" * 10_000_000)
+    with begin(lenient(nearest=Nearest()), recorded) as episode:
+        assert episode.call(long).outcome == "miss"
+        assert episode.evidence[0]["declined"]["nearest"]["why"] == "no recorded call is near enough"
 
 
 def test_a_file_that_is_no_overlay_is_refused_and_a_cut_line_is_not_an_answer(tmp_path: Path) -> None:
