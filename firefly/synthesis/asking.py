@@ -155,6 +155,12 @@ def _whiches(asked: Asked) -> Iterator[tuple[str, str]]:
 def _values(asked: Asked) -> Iterator[tuple[str, str]]:  # noqa: PLR0911 - one return for each kind
     pick, owner = asked.pick, asked.owner
     label = pick.label
+    if pick.template == "field" and owner.startswith("the note "):
+        # what a note says of something is no property of the note
+        yield f"What is the {label} according to {owner}?", "what"
+        yield f"According to {owner}, what is the {label}?", "according"
+        yield f"Tell me the {label} according to {owner}.", "tell"
+        return
     column = pick.column
     participle = done(column) if column is not None else None
     if participle is not None and column is not None and column.kind == "date":

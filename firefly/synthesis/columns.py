@@ -177,6 +177,10 @@ def _kind_of_numbers(spoken: set[str], values: Sequence[JsonValue]) -> Kind:
     return "quantity"
 
 
+PLACEMENT = vocabulary("position positions bounds bbox geometry coordinates offset offsets layout")
+"""Owners of figures that say where something stands on a page or in a text."""
+
+
 def is_machine_field(path: Sequence[PathPart]) -> bool:
     """Return whether a field describes the answer's form rather than its subject, or is a cryptic code.
 
@@ -184,7 +188,7 @@ def is_machine_field(path: Sequence[PathPart]) -> bool:
     (True, True, False)
     """
     keys = [words(part) for part in path if isinstance(part, str)]
-    if any(set(key) & _META_WORDS for key in keys[:-1]):
+    if any(set(key) & (_META_WORDS | PLACEMENT) for key in keys[:-1]):
         return True
     last = set(keys[-1]) if keys else set()
     return bool(last) and (last <= _MACHINE_WORDS or bool(last & _META_WORDS) or all(map(_cryptic, last)))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from pathlib import PurePosixPath
 from random import Random
 
 from pydantic import JsonValue
 
+from firefly.english import is_plural, singular
 from firefly.knowledge import Knowledge
 from firefly.mentions import normal
 from firefly.outputs import leaves
@@ -17,6 +19,7 @@ from firefly.synthesis.columns import collections
 from firefly.synthesis.listed import Listed
 from firefly.synthesis.phrases import item_noun
 from firefly.synthesis.roles import key_column, name_column
+from firefly.synthesis.shown import is_file
 from firefly.synthesis.telling import Told, settled, told
 
 __all__ = ["ChainReader", "Lexicon", "may_be_one"]
@@ -86,7 +89,7 @@ class ChainReader:
             noun = told.item or item_noun(told.phrase, collection.path)
             unnamed = noun == "entry" and call.id in self.chain.tables
             if not told.item and (unnamed or any(column.title for column in collection.columns)):
-                noun = "row"
+                noun = _row_noun(call)
             yield Listed(
                 collection,
                 noun,
@@ -128,3 +131,15 @@ def may_be_one(one: JsonValue, other: JsonValue) -> bool:
     if isinstance(one, str) and isinstance(other, str):
         return one == other or one.endswith(f"/{other}") or other.endswith(f"/{one}")
     return one == other
+
+
+def _row_noun(call: ExploredCall) -> str:
+    """Return what a row of a table is called: a shift where the file is called shifts.csv, else a row."""
+    named = [
+        PurePosixPath(leaf).stem.lower()
+        for _, leaf in leaves(dict(call.call.arguments))
+        if isinstance(leaf, str) and is_file(leaf)
+    ]
+    if len(named) == 1 and named[0].isalpha() and is_plural(named[0]):
+        return singular(named[0])
+    return "row"

@@ -45,8 +45,6 @@ _TEMPLATES = {
 _INCIDENTAL = vocabulary("size bytes page")
 _PLUMBING = vocabulary("word words character characters paragraph paragraphs")
 """What a tool counts in its own way: what is a word, and is a heading a paragraph?"""
-_PLACES = vocabulary("position positions bounds bbox geometry coordinates offset offsets layout")
-"""Owners of figures that say where something stands on a page or in a text."""
 _BYTES = frozenset({"size", "file size", "line", "line number"})
 """Fields that say how long a file is, or where in it something stands."""
 _SMALL = 12
@@ -55,14 +53,12 @@ _DULL_ITEMS = vocabulary("column occurrence paragraph line file match hit cell s
 
 
 def is_plumbing(pick: Pick) -> bool:
-    """Return whether the answer is of the machinery: a count of words, a place on a page, bytes."""
+    """Return whether the answer is of the machinery: a count of words, a number of bytes."""
     counted = pick.item if pick.template == "count" else ""
     if pick.column is None:
         return bool(set(words(counted)) & _PLUMBING)
-    owners = {word for part in pick.column.keys[:-1] if isinstance(part, str) for word in words(part)}
     named = words(pick.column.name)
-    placed = pick.column.kind == "quantity" and bool(owners & _PLACES)
-    return placed or "bytes" in named or " ".join(named) in _BYTES or bool(set(named) & _PLUMBING)
+    return "bytes" in named or " ".join(named) in _BYTES or bool(set(named) & _PLUMBING)
 
 
 def worth(pick: Pick, *, hops: int) -> float:
@@ -80,6 +76,8 @@ def worth(pick: Pick, *, hops: int) -> float:
     named_so = pick.label.lower() == pick.item.lower() and pick.column is not None and bool(pick.column.path)
     if pick.own and named_so and pick.template != "extreme":
         value = 0.0  # "the SKU of the SKU"
+    if pick.label == "ID" and not pick.own:
+        value *= 0.2  # of a thing that nothing else is known by
     if pick.label.startswith('"'):
         value *= 0.1  # it has no name of its own
     if pick.column is not None and set(words(pick.column.name)) & _INCIDENTAL:

@@ -34,6 +34,7 @@ from firefly.synthesis.worth import LEAST, worth
 
 _FEW = 6
 """A count below this is too easily guessed."""
+_LEAST_IN_UNIT = 0.01
 _WAYS = 4
 """Ways to single out what an answer depends on that are tried, where more than one call leads to it."""
 _ATTEMPTS = 60
@@ -121,7 +122,11 @@ class Writer:
 
     def _is_news(self, pick: Pick) -> bool:  # noqa: PLR0911 - one for each reason
         """Return whether the answer is news: not an argument, not volatile, not a place on a disk."""
-        if answer_of(pick) is None or (pick.template not in ("count",) and trivial(pick.value)):
+        if (
+            self._is_odd_unit(pick)
+            or answer_of(pick) is None
+            or (pick.template not in ("count",) and trivial(pick.value))
+        ):
             return False
         if pick.template == "count" and isinstance(pick.value, int) and pick.value < self.fewest:
             return False
@@ -212,6 +217,12 @@ class Writer:
                 sub_dag=self.exploration.sub_dag.id,
             ),
         )
+
+    def _is_odd_unit(self, pick: Pick) -> bool:
+        """Return whether a conversion leads to a unit that nobody uses for so little: a height in km."""
+        told = self.reader.told[self.chain.final.id]
+        small = isinstance(pick.value, float) and 0 < abs(pick.value) < _LEAST_IN_UNIT
+        return small and told is not None and told.phrase.verb == "convert"
 
     def _is_pure(self, hop: Hop) -> bool:
         """Return whether the call only computes from its arguments: nobody needs the tools for it."""
