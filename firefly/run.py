@@ -18,6 +18,7 @@ from firefly.knowledge import Knowledge
 from firefly.lm import Estimate, JournaledBackend, Models
 from firefly.lm.models import Settings
 from firefly.plugins import resolve
+from firefly.recordings import Recorded
 from firefly.records import (
     Edge,
     Exploration,
@@ -83,6 +84,8 @@ class Run:
         """Task id -> its split; of a task that is not here: the first."""
         self.split_cassettes: dict[str, Cassette] = {}
         """Of the splits that have a world of their own."""
+        self.recorded: dict[str, Recorded] = {}
+        """Split, or "" -> what its cassette was frozen from, where there are several."""
         self.split_rule = ""
         self.split_report: dict[str, Any] = {}
         self.dataset: Path | None = None
@@ -293,6 +296,13 @@ class Run:
                 *(outcome for report in self.probe_reports for outcome in report.value_outcomes),
                 *of_explorations(self.explorations),
             ],
+        )
+
+    def all_recorded(self) -> Recorded:
+        """Return everything that was recorded so far."""
+        return Recorded.of(
+            (profile for report in self.probe_reports for profile in report.profiles),
+            self.knowledge().recordings,
         )
 
     @cached_property

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from firefly.protocols import DatasetContent
+from firefly.recordings import Recorded
 from firefly.replay.cassette import Cassette
 
 __all__ = ["LEFT_OUT", "publishable"]
@@ -40,15 +41,19 @@ def publishable(content: DatasetContent) -> DatasetContent:
     answers += sum(count for _, count in own.values())
     rejected = [pair for pair in content.rejected if not any(_names(one, named) for one in pair)]
     candidates = len(content.rejected) - len(rejected)
-    if not answers and not candidates:
+    recorded = {split: _unnamed(one, named) for split, one in content.recorded.items()}
+    episodes = sum(len(one.recordings) for one in content.recorded.values())
+    episodes -= sum(len(one.recordings) for one in recorded.values())
+    if not answers and not candidates and not episodes:
         return content
-    counts = {"recorded answer": answers, "rejected candidate": candidates}
+    counts = {"recorded answer": answers, "rejected candidate": candidates, "recorded episode": episodes}
     left_out: dict[str, JsonValue] = {name: count for name, count in counts.items() if count}
     return replace(
         content,
         cassette=cassette,
         split_cassettes={split: one for split, (one, _) in own.items()},
         rejected=rejected,
+        recorded=recorded,
         facts={**content.facts, LEFT_OUT: left_out},
     )
 
@@ -61,6 +66,13 @@ def _without(cassette: Cassette, named: re.Pattern[str]) -> tuple[Cassette, int]
         return cassette, 0
     kept = Cassette(cassette.tools.values(), entries, cassette.scopes.values(), cassette.versions)
     return kept, left_out
+
+
+def _unnamed(recorded: Recorded, named: re.Pattern[str]) -> Recorded:
+    """Return what was recorded without the episodes that name the folder."""
+    kept = [one for one in recorded.recordings if not _names(one, named)]
+    profiles = [one for one in recorded.profiles if not _names(one, named)]
+    return Recorded(tuple(profiles), tuple(kept))
 
 
 def _names(record: Any, named: re.Pattern[str]) -> bool:
