@@ -186,8 +186,8 @@ class _Measurement:
             name: by_backend(one.backend(dataset.cassette), tools.values())
             for name, one in simulators.items()
         }
-        if dataset.recorded is not None:
-            answerers.setdefault(HISTORY, by_history(dataset.recorded.recordings))
+        if dataset.evidence is not None:
+            answerers.setdefault(HISTORY, by_history(dataset.evidence.recordings))
         exact = {name for name, one in simulators.items() if not getattr(one, "loose", False)}
         found: dict[str, dict[str, list[list[Judged]]]] = {}
         wrong: list[Wrong] = []

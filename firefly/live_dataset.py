@@ -17,8 +17,8 @@ from firefly.catalog import list_server
 from firefly.components import TARGET, build, faults, source_digest_targets, validation_faults
 from firefly.config import CacheConfig, ComponentConfig, ParallelConfig, StoreConfig
 from firefly.errors import ConfigError, RunError, nearest
+from firefly.evidence import Evidence, folder_of
 from firefly.items import source_digest
-from firefly.recordings import Recorded, read_recorded
 from firefly.records import Listing
 from firefly.replay.cassette import Cassette
 from firefly.replay.errors import DatasetError
@@ -131,7 +131,8 @@ class LiveDataset:
         self.tasks: dict[str, Task] = {
             name: task for name, task in sorted(tasks.items()) if of_split.get(name, "") == self.split
         }
-        self.recorded: Recorded | None = read_recorded(folder, self.split)
+        kept = folder_of(folder, self.split)
+        self.evidence: Evidence | None = Evidence.load(kept) if kept.is_dir() else None
         self.store = Store(config.store.path)
         self.servers = self._servers()
         self.broken: dict[str, str] = {}
@@ -155,18 +156,16 @@ class LiveDataset:
 
     @cached_property
     def live(self) -> LiveBackend:
-        """Return the servers, told what the recordings say of their tools."""
+        """Return the servers."""
         config = self.config
         specs = {name: one for name, one in parse_specs(config.servers).items() if name in self.servers}
-        backend = LiveBackend(
+        return LiveBackend(
             specs,
             fixture=self.world,
             cache_dir=config.cache.path,
             offline=config.offline,
             max_sessions=config.sessions.live,
         )
-        backend.learn(self.recorded.profiles if self.recorded else ())
-        return backend
 
     @cached_property
     def world(self) -> Path:

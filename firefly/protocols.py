@@ -35,9 +35,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from pydantic import JsonValue
 
+from firefly.evidence import Evidence
 from firefly.knowledge import Knowledge
 from firefly.parameters import Parameter
-from firefly.recordings import Recorded
 from firefly.records import (
     CheckResult,
     Edge,
@@ -384,7 +384,7 @@ class DatasetContent:
     """Versions, seeds, config digest and figures for the manifest and the card."""
     split_cassettes: Mapping[str, Cassette] = field(default_factory=dict)
     """Split -> its cassette, for splits with a world of their own."""
-    recorded: Mapping[str, Recorded] = field(default_factory=dict)
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
     """Split with a cassette of its own, or "" -> what the cassette was frozen from."""
 
     def cassette_of(self, split: str) -> Cassette:

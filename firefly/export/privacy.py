@@ -14,8 +14,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from firefly.evidence import Evidence
 from firefly.protocols import DatasetContent
-from firefly.recordings import Recorded
 from firefly.replay.cassette import Cassette
 
 __all__ = ["LEFT_OUT", "publishable"]
@@ -41,9 +41,9 @@ def publishable(content: DatasetContent) -> DatasetContent:
     answers += sum(count for _, count in own.values())
     rejected = [pair for pair in content.rejected if not any(_names(one, named) for one in pair)]
     candidates = len(content.rejected) - len(rejected)
-    recorded = {split: _unnamed(one, named) for split, one in content.recorded.items()}
-    episodes = sum(len(one.recordings) for one in content.recorded.values())
-    episodes -= sum(len(one.recordings) for one in recorded.values())
+    evidence = {split: _unnamed(one, named) for split, one in content.evidence.items()}
+    episodes = sum(len(one.recordings) for one in content.evidence.values())
+    episodes -= sum(len(one.recordings) for one in evidence.values())
     if not answers and not candidates and not episodes:
         return content
     counts = {"recorded answer": answers, "rejected candidate": candidates, "recorded episode": episodes}
@@ -53,7 +53,7 @@ def publishable(content: DatasetContent) -> DatasetContent:
         cassette=cassette,
         split_cassettes={split: one for split, (one, _) in own.items()},
         rejected=rejected,
-        recorded=recorded,
+        evidence=evidence,
         facts={**content.facts, LEFT_OUT: left_out},
     )
 
@@ -68,11 +68,10 @@ def _without(cassette: Cassette, named: re.Pattern[str]) -> tuple[Cassette, int]
     return kept, left_out
 
 
-def _unnamed(recorded: Recorded, named: re.Pattern[str]) -> Recorded:
-    """Return what was recorded without the episodes that name the folder."""
-    kept = [one for one in recorded.recordings if not _names(one, named)]
-    profiles = [one for one in recorded.profiles if not _names(one, named)]
-    return Recorded(tuple(profiles), tuple(kept))
+def _unnamed(evidence: Evidence, named: re.Pattern[str]) -> Evidence:
+    """Return the evidence without the episodes that name the folder."""
+    kept = tuple(one for one in evidence.recordings if not _names(one, named))
+    return replace(evidence, recordings=kept)
 
 
 def _names(record: Any, named: re.Pattern[str]) -> bool:

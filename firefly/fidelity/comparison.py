@@ -130,14 +130,6 @@ def _seen(observation: Observation) -> tuple[object, ...]:
     )
 
 
-def volatile_fields(cassette: Cassette) -> dict[ToolKey, list[Path]]:
+def volatile_fields(cassette: Cassette) -> dict[ToolKey, tuple[Path, ...]]:
     """Return tool -> fields of its answers that were seen to change by themselves, where there are some."""
-    found: dict[ToolKey, list[Path]] = {}
-    for key, one in cassette.tools.items():
-        fields = one.rule.evidence.get("volatile_fields")
-        if isinstance(fields, list):
-            found[key] = [
-                tuple(int(part) if part.isdigit() else part for part in str(field).split("/"))
-                for field in fields
-            ]
-    return found
+    return {key: fields for key, one in cassette.tools.items() if (fields := one.rule.volatile_fields)}
