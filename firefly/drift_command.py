@@ -220,7 +220,7 @@ class _Look:
             return "refreshed=null"
         if not self.recordings:
             return (
-                "the data set has no recorded episodes (folder evidence), so there is nothing to make it of"
+                "the data set has no recorded episodes (folder recordings), so there is nothing to make it of"
             )
         if self._dataset.absent:
             return f"servers are missing: {', '.join(self._dataset.absent)}"

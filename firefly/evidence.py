@@ -22,7 +22,7 @@ from firefly.replay.folder import first_fault
 from firefly.replay.freezing import make_cassette
 from firefly.replay.records import PathPart, Record, Recording, Tool
 
-__all__ = ["CLAIMS", "EPISODES", "Claims", "Evidence", "Mask", "folder_of"]
+__all__ = ["CLAIMS", "EPISODES", "Claims", "Evidence", "Mask"]
 
 CLAIMS = "claims.json"
 EPISODES = "episodes.jsonl.gz"
@@ -106,11 +106,6 @@ class Evidence:
         except (OSError, EOFError, ValueError) as error:
             raise DatasetError(f"{place} can't be read: {error}. {_AGAIN}") from None
         return cls(found, tuple(recordings))
-
-
-def folder_of(dataset: Path, split: str = "") -> Path:
-    """Return where the evidence of a data set lies, or of a split with a cassette of its own."""
-    return dataset / (f"evidence_{split}" if split else "evidence")
 
 
 _AGAIN = "Copy the data set again from where it came, or make it anew."

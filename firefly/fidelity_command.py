@@ -88,6 +88,12 @@ def _supply(
             one.use_live(dataset.live.fresh)
 
 
+def _lasting(made: Sequence[Recording], *, disposable: bool) -> bool:
+    """Return whether an episode may be used again: what a shared server says today is not what it says later."""
+    steps = [step for one in made for step in one.steps]
+    return disposable and any(step.observation.outcome in ("success", "failure") for step in steps)
+
+
 class _Measurement:
     """The episodes of one data set and what simulators make of them."""
 
@@ -112,7 +118,7 @@ class _Measurement:
             "world": described["world"],
             "length": config.length,
             "seed": config.seed,
-            "cassette": digest(sorted(one.digest for one in self._dataset.cassette.entries)),
+            "recorded": digest([["/".join(key), given] for key, given in sorted(self._recorded.items())]),
             "sources": source_digest(
                 ("agents", "fidelity", "servers"), source_digest_targets(described["agents"])
             ),
@@ -140,13 +146,9 @@ class _Measurement:
                 item = f"{name}/{task.id if task else servers[0]}/{place}"
                 yield Item(
                     id=item,
-                    shaped_by=[specs[server].public() for server in servers],
+                    shaped_by=[[specs[one].public(), self._dataset.listings[one].digest] for one in servers],
                     make=partial(self._made, agent, task, servers, item, place),
-                    finished=lambda made: any(
-                        step.observation.outcome in ("success", "failure")
-                        for one in made
-                        for step in one.steps
-                    ),
+                    finished=partial(_lasting, disposable=all(specs[one].disposable for one in servers)),
                 )
 
     def _occasions(self, name: str, agent: Agent) -> list[tuple[Task | None, tuple[str, ...]]]:

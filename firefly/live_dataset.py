@@ -17,7 +17,8 @@ from firefly.catalog import list_server
 from firefly.components import TARGET, build, faults, source_digest_targets, validation_faults
 from firefly.config import CacheConfig, ComponentConfig, ParallelConfig, StoreConfig
 from firefly.errors import ConfigError, RunError, nearest
-from firefly.evidence import Evidence, folder_of
+from firefly.evidence import Evidence
+from firefly.export.reading import read_evidence
 from firefly.items import source_digest
 from firefly.records import Listing
 from firefly.replay.cassette import Cassette
@@ -131,8 +132,7 @@ class LiveDataset:
         self.tasks: dict[str, Task] = {
             name: task for name, task in sorted(tasks.items()) if of_split.get(name, "") == self.split
         }
-        kept = folder_of(folder, self.split)
-        self.evidence: Evidence | None = Evidence.load(kept) if kept.is_dir() else None
+        self.evidence: Evidence | None = read_evidence(folder, self.split)
         self.store = Store(config.store.path)
         self.servers = self._servers()
         self.broken: dict[str, str] = {}

@@ -384,8 +384,9 @@ class DatasetContent:
     """Versions, seeds, config digest and figures for the manifest and the card."""
     split_cassettes: Mapping[str, Cassette] = field(default_factory=dict)
     """Split -> its cassette, for splits with a world of their own."""
+
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
-    """Split with a cassette of its own, or "" -> what the cassette was frozen from."""
+    """What the cassettes are made from: of the common one under "", of a split's own under its name."""
 
     def cassette_of(self, split: str) -> Cassette:
         """Return the cassette that answers the tasks of a split."""

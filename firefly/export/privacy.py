@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pydantic import JsonValue
 from firefly.evidence import Evidence
 from firefly.protocols import DatasetContent
 from firefly.replay.cassette import Cassette
+from firefly.replay.records import Recording
 
 __all__ = ["LEFT_OUT", "publishable"]
 
@@ -41,19 +43,16 @@ def publishable(content: DatasetContent) -> DatasetContent:
     answers += sum(count for _, count in own.values())
     rejected = [pair for pair in content.rejected if not any(_names(one, named) for one in pair)]
     candidates = len(content.rejected) - len(rejected)
-    evidence = {split: _unnamed(one, named) for split, one in content.evidence.items()}
-    episodes = sum(len(one.recordings) for one in content.evidence.values())
-    episodes -= sum(len(one.recordings) for one in evidence.values())
-    if not answers and not candidates and not episodes:
+    if not answers and not candidates:
         return content
-    counts = {"recorded answer": answers, "rejected candidate": candidates, "recorded episode": episodes}
+    counts = {"recorded answer": answers, "rejected candidate": candidates}
     left_out: dict[str, JsonValue] = {name: count for name, count in counts.items() if count}
     return replace(
         content,
         cassette=cassette,
         split_cassettes={split: one for split, (one, _) in own.items()},
+        evidence={split: _cut(one, named) for split, one in content.evidence.items()},
         rejected=rejected,
-        evidence=evidence,
         facts={**content.facts, LEFT_OUT: left_out},
     )
 
@@ -68,10 +67,16 @@ def _without(cassette: Cassette, named: re.Pattern[str]) -> tuple[Cassette, int]
     return kept, left_out
 
 
-def _unnamed(evidence: Evidence, named: re.Pattern[str]) -> Evidence:
-    """Return the evidence without the episodes that name the folder."""
-    kept = tuple(one for one in evidence.recordings if not _names(one, named))
-    return replace(evidence, recordings=kept)
+def _cut(evidence: Evidence, named: re.Pattern[str]) -> Evidence:
+    """Return the evidence with each episode ended before the first call that names the folder."""
+    kept = []
+    for one in evidence.recordings:
+        steps = tuple(takewhile(lambda step: not _names(step, named), one.steps))
+        if len(steps) == len(one.steps):
+            kept.append(one)
+        elif steps:
+            kept.append(Recording(purpose=one.purpose, servers=one.servers, seed=one.seed, steps=steps))
+    return Evidence(evidence.claims, tuple(kept))
 
 
 def _names(record: Any, named: re.Pattern[str]) -> bool:

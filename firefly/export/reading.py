@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from firefly.errors import DatasetError
-from firefly.evidence import Evidence, folder_of
+from firefly.evidence import Evidence
 from firefly.export.dataset import MANIFEST
 from firefly.export.rows import USUAL_SPLITS
 from firefly.protocols import DatasetContent
@@ -18,7 +18,17 @@ from firefly.records import CheckResult, Listing, Verdict
 from firefly.replay.cassette import Cassette
 from firefly.replay.records import Task
 
-__all__ = ["read_dataset"]
+__all__ = ["read_dataset", "read_evidence"]
+
+
+def read_evidence(folder: Path, split: str = "") -> Evidence | None:
+    """Return what the cassette of a data set, or of one of its splits, was made from; None: it is not there.
+
+    Raises:
+        DatasetError: it is damaged.
+    """
+    path = folder / (f"recordings_{split}" if split else "recordings")
+    return Evidence.load(path) if path.is_dir() else None
 
 
 def read_dataset(folder: Path, listings: Iterable[Listing]) -> DatasetContent:
@@ -52,11 +62,7 @@ def read_dataset(folder: Path, listings: Iterable[Listing]) -> DatasetContent:
         for path in sorted(folder.glob("cassette_*"))
         if path.is_dir()
     }
-    evidence = {
-        split: Evidence.load(folder_of(folder, split))
-        for split in ("", *own)
-        if folder_of(folder, split).is_dir()
-    }
+    evidence = {split: found for split in ("", *own) if (found := read_evidence(folder, split)) is not None}
     order = [*(split for split in USUAL_SPLITS if split in tasks), *sorted(set(tasks) - set(USUAL_SPLITS))]
     return DatasetContent(
         name=name,

@@ -128,7 +128,7 @@ class Report(Record):
         if self.changed_schemas:
             notes.append(f"another input schema than recorded: {', '.join(self.changed_schemas)}")
         if not self.history:
-            notes.append("no history key: the data set has no recorded episodes (exporters.evidence)")
+            notes.append("no history key: the data set has no recorded episodes (exporters.recordings)")
         loose = [
             f"{row.server}, {row.key}, {tier}: schema-valid {_share(one.schema_valid)}, "
             f"value F1 {_share(one.value_f1)}"
