@@ -146,7 +146,6 @@ CALLS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "workbooks": [
         ("describe_workbook", {"path": "/workspace/b.xlsx"}),
         ("read_range", {"path": "/workspace/b.xlsx", "sheet": "Sheet1", "range": "A1:B2"}),
-        ("read_range", {"path": "/workspace/b.xlsx", "sheet": "Second", "range": "A1:B2"}),
         ("find_cells", {"path": "/workspace/b.xlsx", "query": "nut"}),
         ("create_workbook", {"path": "/workspace/b.xlsx"}),
         ("create_workbook", {"path": "/workspace/b.xlsx", "overwrite": True}),
@@ -154,8 +153,7 @@ CALLS: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("write_range", {"path": "/workspace/b.xlsx", "sheet": "Sheet1", "at": "A2", "rows": [["bolt", 7]]}),
         ("write_range", {"path": "/workspace/b.xlsx", "sheet": "Sheet1", "at": "B1", "rows": [["=2*B2"]]}),
         ("clear_range", {"path": "/workspace/b.xlsx", "sheet": "Sheet1", "range": "A1:B1"}),
-        ("create_sheet", {"path": "/workspace/b.xlsx", "new_name": "Second"}),
-        ("delete_sheet", {"path": "/workspace/b.xlsx", "sheet": "Second"}),
+        ("replace_cells", {"path": "/workspace/b.xlsx", "query": "nut", "replacement": "rivet"}),
     ],
     "chess": [
         ("get_turn", {}),
@@ -306,6 +304,9 @@ def _recorded(server: str, backend: LiveBackend, tool_set: ToolSet, rng: Random,
     with backend.episode(tool_set, number, fresh=True) as episode:
         for tool, arguments in chosen:
             episode.call(ToolCall(server=server, tool=tool, arguments=arguments))
+        for step in episode.steps:
+            if step.observation.outcome not in ("success", "failure"):
+                sys.exit(f"{server}/{step.call.tool}: {step.observation.outcome}: {step.observation.reason}")
         return Recording(purpose="benchmark", servers=(server,), seed=number, steps=tuple(episode.steps))
 
 

@@ -89,7 +89,7 @@ def _supply(
 
 
 def _lasting(made: Sequence[Recording], *, disposable: bool) -> bool:
-    """Return whether an episode may be used again: what a shared server says today is not what it says later."""
+    """Return whether an episode may be used again: a shared server may say something else another day."""
     steps = [step for one in made for step in one.steps]
     return disposable and any(step.observation.outcome in ("success", "failure") for step in steps)
 
