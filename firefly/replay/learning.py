@@ -21,6 +21,7 @@ from .masks import Path
 from .noise import Noise
 from .records import Recording, Tool
 from .state import CHANGING, QUIET_FOREIGN, QUIET_PAST, QUIET_RECENT, kept, state_id
+from .unrepeated import unrepeated
 from .validation import missing_arguments
 from .visits import Visit, Visits, visits_of
 
@@ -77,6 +78,7 @@ class _Learner:
     evidence: dict[ToolKey, dict[str, JsonValue]] = field(default_factory=lambda: defaultdict(dict))
 
     def learn(self) -> Learnt:
+        drawn = unrepeated(self.recordings, self.tools, self.proven | self.independent)
         while True:
             visits = self._visits()
             if self._revised(visits):
@@ -85,7 +87,10 @@ class _Learner:
                 scope: Noise(found, self.given_volatile, self.reads)
                 for scope, found in visits.stateful.items()
             }
-            usable = {scope: noise[scope].usable(found) for scope, found in visits.stateful.items()}
+            usable = {
+                scope: [one for one in noise[scope].usable(found) if (one.recording, one.place) not in drawn]
+                for scope, found in visits.stateful.items()
+            }
             tables = {
                 scope: Indifferences(
                     found, proven=self.proven, reads=self.reads, called=visits.stateful[scope]

@@ -21,6 +21,8 @@ class Visit:
     """One recorded, answered call."""
 
     recording: str
+    place: int
+    """Which step of the recording it is."""
     servers: tuple[str, ...]
     scope: str
     call: ToolCall
@@ -57,9 +59,14 @@ class Visit:
         return (self.root, *(event.item for event in self.events))
 
     @cached_property
+    def whole_answer(self) -> str:
+        """Return the digest of what came back."""
+        return self.observation.digest
+
+    @cached_property
     def answer(self) -> str:
         """Return the digest of what came back, volatile fields aside."""
-        return answer_digest(self.observation, self.volatile)
+        return answer_digest(self.observation, self.volatile) if self.volatile else self.whole_answer
 
     @cached_property
     def result(self) -> tuple[str, str]:
@@ -126,7 +133,7 @@ def visits_of(
     unsettled: set[ToolKey] = set()
     for recording in recordings:
         trails: dict[str, _Trail] = {}
-        for step in recording.steps:
+        for place, step in enumerate(recording.steps):
             if step.observation.outcome == "refused":
                 continue
             scope = scope_of(step)
@@ -142,7 +149,7 @@ def visits_of(
                 if marked and step.before.fingerprint != step.after.fingerprint:
                     unsettled.add(step.call.key)
                 if answered:
-                    stateless.append(trail.visit(recording, scope, step, str(arguments), marked, masks))
+                    stateless.append(trail.visit(recording, place, scope, str(arguments), marked, masks))
                 continue
             if trail.lost:
                 continue
@@ -151,7 +158,7 @@ def visits_of(
                 continue
             if marked and (step.before.fingerprint or "") != trail.mark:
                 reasons[scope] = "it changed between two calls"
-            visit = trail.visit(recording, scope, step, str(arguments), marked, masks)
+            visit = trail.visit(recording, place, scope, str(arguments), marked, masks)
             trail.events.append(Event.of(visit.key, visit.letter, visit.mark, visit.after))
             trail.mark = visit.after
             stateful.setdefault(scope, []).append(visit)
@@ -173,14 +180,16 @@ class _Trail:
     def visit(
         self,
         recording: Recording,
+        place: int,
         scope: str,
-        step: Step,
         arguments: str,
         marked: bool,
         masks: Mapping[ToolKey, Sequence[Path]],
     ) -> Visit:
+        step = recording.steps[place]
         return Visit(
             recording=recording.id,
+            place=place,
             servers=recording.servers,
             scope=scope,
             call=step.call,
