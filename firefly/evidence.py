@@ -20,7 +20,7 @@ from firefly.records import ToolKey
 from firefly.replay.cassette import Cassette
 from firefly.replay.folder import first_fault
 from firefly.replay.freezing import make_cassette
-from firefly.replay.records import PathPart, Record, Recording, Tool
+from firefly.replay.records import Observation, PathPart, Record, Recording, Tool, digest
 
 __all__ = ["CLAIMS", "EPISODES", "Claims", "Evidence", "Mask"]
 
@@ -77,13 +77,40 @@ class Evidence:
         )
 
     def save(self, folder: Path) -> list[Path]:
-        """Write the folder and return its files; equal evidence gives equal bytes."""
+        """Write the folder and return its files; equal evidence gives equal bytes.
+
+        So do two runs of one seed: what volatile tools answered is replaced by a text that differs as often.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         claims, episodes = folder / CLAIMS, folder / EPISODES
         claims.write_text(self.claims.to_json() + "\n", encoding="utf-8", newline="\n")
-        lines = sorted(one.to_json() + "\n" for one in {one.id: one for one in self.recordings}.values())
+        kept = {one.id: one for one in (self._settled(one) for one in self.recordings)}
+        lines = sorted(one.to_json() + "\n" for one in kept.values())
         episodes.write_bytes(gzip.compress("".join(lines).encode("utf-8", "surrogatepass"), mtime=0))
         return [claims, episodes]
+
+    def _settled(self, recording: Recording) -> Recording:
+        """Return the episode without the answers of volatile tools, which are never replayed."""
+        volatile = set(self.claims.volatile)
+        if not any(step.call.key in volatile for step in recording.steps):
+            return recording
+        calls = [step.call.model_dump(mode="json") for step in recording.steps]
+        steps = [
+            step.model_copy(
+                update={
+                    "observation": Observation(
+                        outcome=step.observation.outcome,
+                        text=f"varies: {digest([recording.purpose, recording.seed, calls, place])}",
+                    )
+                }
+            )
+            if step.call.key in volatile
+            else step
+            for place, step in enumerate(recording.steps)
+        ]
+        return Recording(
+            purpose=recording.purpose, servers=recording.servers, seed=recording.seed, steps=tuple(steps)
+        )
 
     @classmethod
     def load(cls, folder: Path) -> Evidence:

@@ -189,7 +189,9 @@ class _Measurement:
             for name, one in simulators.items()
         }
         if dataset.evidence is not None:
-            answerers.setdefault(HISTORY, by_history(dataset.evidence.recordings))
+            answerers.setdefault(
+                HISTORY, by_history(dataset.evidence.recordings, set(dataset.evidence.claims.volatile))
+            )
         exact = {name for name, one in simulators.items() if not getattr(one, "loose", False)}
         found: dict[str, dict[str, list[list[Judged]]]] = {}
         wrong: list[Wrong] = []

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from firefly.fidelity.comparison import Answered, Answerer, comparable
+from firefly.records import ToolKey
 from firefly.replay.records import Observation, Recording, Step, canonical_json
 
 __all__ = ["by_history"]
@@ -12,14 +13,21 @@ __all__ = ["by_history"]
 TIER = "history"
 
 
-def by_history(recordings: Iterable[Recording]) -> Answerer:
+def by_history(recordings: Iterable[Recording], varying: Collection[ToolKey] = ()) -> Answerer:
     """Return what answers as ``recordings`` do where the call and all earlier ones of the scope are equal.
 
     It can't be wrong but for what changes by itself, and knows nothing of a call after one call more.
+
+    Args:
+        recordings: what was recorded.
+        varying: tools whose answers vary by themselves; they are not answered for.
+
     """
     known: dict[str, Observation] = {}
     for recording in sorted(recordings, key=lambda one: one.id):
         for step in comparable(recording):
+            if step.call.key in varying:
+                continue
             known.setdefault(_key(step), step.observation)
 
     def answer(recording: Recording) -> list[Answered]:
