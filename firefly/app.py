@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -125,8 +127,15 @@ def check_collisions() -> None:
                 )
 
 
+COMMANDS = ("drift", "fidelity")
+"""Configurations (--config-name) that work on a finished data set instead of making one."""
+
+
 def job(composed: DictConfig) -> float | None:
     """Run one job; the number of verified tasks is what sweepers may optimise."""
+    if HydraConfig.get().job.config_name in COMMANDS:
+        command(composed)
+        return None
     from firefly.config import load_config
     from firefly.pipeline import require_tasks, run
     from firefly.tables import print_tables
@@ -143,6 +152,19 @@ def job(composed: DictConfig) -> float | None:
             show(error, f"job {context.job.num}")
         raise
     return float(len(state.verified))
+
+
+def command(composed: DictConfig) -> None:
+    """Run the command that the configuration is named after."""
+    context = HydraConfig.get()
+    folder = Path(context.runtime.output_dir)
+    try:
+        write_config(composed, folder)
+        import_module(f"firefly.{context.job.config_name}_command").run(composed, folder)
+    except FireflyError as error:
+        if context.mode == RunMode.MULTIRUN:
+            show(error, f"job {context.job.num}")
+        raise
 
 
 def write_config(composed: DictConfig, folder: Path) -> None:
@@ -189,6 +211,19 @@ def application(composed: DictConfig) -> float | None:
         return None
 
 
+def chosen_config(arguments: Sequence[str]) -> str:
+    """Return the name of the configuration that a command line chooses.
+
+    >>> chosen_config(["--config-name=fidelity", "seed=1"]), chosen_config(["-cn", "drift"])
+    ('fidelity', 'drift')
+    """
+    for place, one in enumerate(arguments):
+        name, equals, value = one.partition("=")
+        if name in ("--config-name", "-cn"):
+            return value if equals else "".join(arguments[place + 1 : place + 2])
+    return "config"
+
+
 _begun: list[bool] = []
 _ended_by: list[Exception] = []
 
@@ -212,7 +247,7 @@ def main() -> int:
     except (FireflyError, HydraException, OmegaConfBaseException) as error:
         if asked_for_traceback:
             raise
-        show(error, text=explained(error, sys.argv[1:], config_folder()))
+        show(error, text=explained(error, sys.argv[1:], config_folder(), chosen_config(sys.argv[1:])))
         return 1
     except OSError as error:  # Hydra makes the folder of the run before anything of ours begins
         if asked_for_traceback or _begun or isinstance(error, BrokenPipeError):

@@ -41,10 +41,13 @@ def explained(error: Exception, arguments: Sequence[str], folder: Path, name: st
             f"There is no option {error.missing_cfg_file}. {nearest(option, error.options)} "
             f"Choose one: {'+' if group in _ADDED else ''}{group}=NAME"
         )
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file == name:
+        commands = [path.stem for path in folder.glob("*.yaml") if path.stem not in ("command", "serve")]
+        return f"There is no configuration {name!r}. {nearest(name, commands)}"
     missing = _NO_SUCH_KEY.search(str(error))
     known = _known_keys(missing[1], arguments, folder, name) if missing else ()
     if missing is None or not known:
-        return str(error)
+        return str(error).split("\n\nConfig search path:")[0].split("\nConfig search path:")[0]
     parent, _, key = missing[1].rpartition(".")
     of = f" of {parent}" if parent else ""
     return f"{missing[1]}: there is no such key{of}. {nearest(key, known)}"

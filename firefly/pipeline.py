@@ -84,7 +84,7 @@ STAGES = (
         ("probe_reports", "explorations"),
         "cassette",
         (),
-        ("simulation",),
+        ("evidence.py", "simulation"),
     ),
     Stage(
         "synthesis",

@@ -28,6 +28,7 @@ GROUP = "firefly.plugins"
 DISTRIBUTION = "firefly-mcp"
 
 KINDS = (
+    "agents",
     "candidates",
     "checks",
     "explorer",

@@ -18,6 +18,7 @@ kind / config group   protocol                    one method
 ``fingerprint``       `Fingerprint`               ``digest``
 ``exporters`` (plural) `Exporter`                 ``export``
 ``lm``                `firefly.lm.Connection`     ``complete``
+``agents`` (plural)   `Agent`                     ``act``
 ====================  ==========================  ===============================
 
 `Backend` and `Episode` are the one seam between whoever acts (explorers, checks, policies,
@@ -26,7 +27,7 @@ trainers) and whoever answers (live servers, simulators).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -34,6 +35,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from pydantic import JsonValue
 
+from firefly.evidence import Evidence
 from firefly.knowledge import Knowledge
 from firefly.parameters import Parameter
 from firefly.records import (
@@ -53,6 +55,7 @@ from firefly.replay.records import Miss, Observation, Recording, Step, Task, Too
 from firefly.replay.tool_set import ToolSet
 
 __all__ = [
+    "Agent",
     "AsksModels",
     "Backend",
     "CandidateGenerator",
@@ -64,6 +67,7 @@ __all__ = [
     "Fault",
     "Fingerprint",
     "ForwardWriter",
+    "Occasion",
     "Proposal",
     "Sampler",
     "Scorer",
@@ -283,6 +287,30 @@ class Fault(Protocol):
 
 
 @dataclass(frozen=True)
+class Occasion:
+    """What an agent has to go by in one episode."""
+
+    tool_set: ToolSet
+    """The tools on offer."""
+    task: Task | None
+    """What it is asked to do; None for agents that need no task."""
+    recorded: Mapping[ToolKey, Sequence[Mapping[str, JsonValue]]]
+    """Tool -> different arguments that it was recorded with: what there is to ask about."""
+    length: int
+    """Most calls of the episode, which ends after them whatever the agent does."""
+
+
+class Agent(Protocol):
+    """Acts in episodes by rules of its own, without a model: a habit that simulators are measured with."""
+
+    needs_task: bool
+    """Whether it acts on tasks; else it gets the tools of one server."""
+
+    def act(self, occasion: Occasion, call: Callable[[ToolCall], Observation], rng: Random) -> JsonValue:
+        """Make calls with ``call`` and return the answer, None for none."""
+
+
+@dataclass(frozen=True)
 class Trial:
     """Everything a check may look at besides the task itself."""
 
@@ -356,6 +384,9 @@ class DatasetContent:
     """Versions, seeds, config digest and figures for the manifest and the card."""
     split_cassettes: Mapping[str, Cassette] = field(default_factory=dict)
     """Split -> its cassette, for splits with a world of their own."""
+
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    """What the cassettes are made from: of the common one under "", of a split's own under its name."""
 
     def cassette_of(self, split: str) -> Cassette:
         """Return the cassette that answers the tasks of a split."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from firefly.components import TARGET, build, descriptions, source_digest_targets, states_of, wanting
 from firefly.config import PLURAL_GROUPS, SINGLE_GROUPS, RunConfig
+from firefly.evidence import Evidence
 from firefly.items import Item, Results, missing_items, run_items, source_digest
 from firefly.knowledge import Knowledge
 from firefly.lm import Estimate, JournaledBackend, Models
@@ -83,6 +84,8 @@ class Run:
         """Task id -> its split; of a task that is not here: the first."""
         self.split_cassettes: dict[str, Cassette] = {}
         """Of the splits that have a world of their own."""
+        self.evidence: dict[str, Evidence] = {}
+        """Split, or "" -> what its cassette was frozen from, where there are several."""
         self.split_rule = ""
         self.split_report: dict[str, Any] = {}
         self.dataset: Path | None = None
@@ -293,6 +296,15 @@ class Run:
                 *(outcome for report in self.probe_reports for outcome in report.value_outcomes),
                 *of_explorations(self.explorations),
             ],
+        )
+
+    def all_evidence(self) -> Evidence:
+        """Return everything that was recorded so far, and what is claimed of the tools."""
+        from firefly.simulation import claims_of
+
+        knowledge = self.knowledge()
+        return Evidence(
+            claims_of(knowledge.tools.values(), knowledge.profiles.values()), knowledge.recordings
         )
 
     @cached_property

@@ -183,8 +183,10 @@ def join(run: Run, division: Division, states: Sequence[Run], failed: Mapping[st
         _add_up(run, state)
         if state.cassette is not None and run.cassette is None:
             run.cassette = state.cassette
+            run.evidence[""] = state.all_evidence()
         elif state.cassette is not None:
             run.split_cassettes[part.split] = state.cassette
+            run.evidence[part.split] = state.all_evidence()
     run.listings = [listings[name] for name in sorted(listings)]
     run.tasks.sort(key=lambda task: task.id)
     run.verdicts.sort(key=lambda verdict: verdict.task)

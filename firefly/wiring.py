@@ -359,6 +359,7 @@ def export(run: Run) -> None:
         listings=run.listings,
         cassette=run.cassette,
         split_cassettes=run.split_cassettes,
+        evidence=run.evidence or {"": run.all_evidence()},
         facts=facts(run),
     )
     run.dataset = write_dataset(content, run.config.dataset.path, run.component("exporters"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from firefly.errors import RunError, StoreError
@@ -34,6 +34,21 @@ def write_dataset(content: DatasetContent, folder: Path, exporters: Sequence[Exp
     """
     _check_splits(content)
     content = publishable(content)
+
+    def fill(partial: Path) -> None:
+        for exporter in sorted(exporters, key=_order):
+            _check_written(type(exporter).__name__, exporter.export(content, partial), partial)
+
+    return written_whole(folder, fill)
+
+
+def written_whole(folder: Path, fill: Callable[[Path], None]) -> Path:
+    """Fill a hidden folder beside ``folder`` and put it in its place; an earlier data set there is replaced.
+
+    Raises:
+        RunError: ``folder`` holds something else.
+        StoreError: the disk is full or not writable; what was there before stays.
+    """
     partial = folder.with_name(f".{folder.name}.partial")
     previous = folder.with_name(f".{folder.name}.previous")
     try:
@@ -41,8 +56,7 @@ def write_dataset(content: DatasetContent, folder: Path, exporters: Sequence[Exp
         _check_target(folder)
         _remove(partial)
         partial.mkdir(parents=True)
-        for exporter in sorted(exporters, key=_order):
-            _check_written(type(exporter).__name__, exporter.export(content, partial), partial)
+        fill(partial)
         if folder.exists():
             folder.replace(previous)
         partial.replace(folder)

@@ -9,13 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
 
+from firefly.evidence import Evidence
 from firefly.protocols import DatasetContent
 from firefly.replay.cassette import Cassette
+from firefly.replay.records import Recording
 
 __all__ = ["LEFT_OUT", "publishable"]
 
@@ -48,6 +51,7 @@ def publishable(content: DatasetContent) -> DatasetContent:
         content,
         cassette=cassette,
         split_cassettes={split: one for split, (one, _) in own.items()},
+        evidence={split: _cut(one, named) for split, one in content.evidence.items()},
         rejected=rejected,
         facts={**content.facts, LEFT_OUT: left_out},
     )
@@ -61,6 +65,18 @@ def _without(cassette: Cassette, named: re.Pattern[str]) -> tuple[Cassette, int]
         return cassette, 0
     kept = Cassette(cassette.tools.values(), entries, cassette.scopes.values(), cassette.versions)
     return kept, left_out
+
+
+def _cut(evidence: Evidence, named: re.Pattern[str]) -> Evidence:
+    """Return the evidence with each episode ended before the first call that names the folder."""
+    kept = []
+    for one in evidence.recordings:
+        steps = tuple(takewhile(lambda step: not _names(step, named), one.steps))
+        if len(steps) == len(one.steps):
+            kept.append(one)
+        elif steps:
+            kept.append(Recording(purpose=one.purpose, servers=one.servers, seed=one.seed, steps=steps))
+    return Evidence(evidence.claims, tuple(kept))
 
 
 def _names(record: Any, named: re.Pattern[str]) -> bool:

@@ -86,6 +86,15 @@ class ToolRule(Record):
     errors: tuple[ErrorRule, ...] = ()
     evidence: dict[str, JsonValue] = Field(default_factory=dict)
 
+    @property
+    def volatile_fields(self) -> tuple[tuple[str | int, ...], ...]:
+        """Return the general paths of the fields of an answer that change by themselves."""
+        fields = self.evidence.get("volatile_fields")
+        named = fields if isinstance(fields, list) else []
+        return tuple(
+            tuple(int(part) if part.isdigit() else part for part in str(field).split("/")) for field in named
+        )
+
 
 class CassetteTool(Record):
     """One line of ``tools.jsonl``."""

@@ -22,6 +22,7 @@ from .noise import Noise
 from .records import Recording, Tool
 from .run_specific import RunSpecific
 from .state import CHANGING, QUIET_FOREIGN, QUIET_PAST, QUIET_RECENT, kept, state_id
+from .unrepeated import unrepeated
 from .validation import missing_arguments
 from .visits import Visit, Visits, visits_of
 
@@ -81,6 +82,7 @@ class _Learner:
         self.drawn = RunSpecific(self.recordings)
 
     def learn(self) -> Learnt:
+        drawn = unrepeated(self.recordings, self.tools, self.proven | self.independent)
         while True:
             every = self._visits()
             if self._found_drawn(every):
@@ -92,7 +94,10 @@ class _Learner:
                 scope: Noise(found, self.given_volatile, self.reads)
                 for scope, found in visits.stateful.items()
             }
-            usable = {scope: noise[scope].usable(found) for scope, found in visits.stateful.items()}
+            usable = {
+                scope: [one for one in noise[scope].usable(found) if (one.recording, one.place) not in drawn]
+                for scope, found in visits.stateful.items()
+            }
             tables = {
                 scope: Indifferences(
                     found, proven=self.proven, reads=self.reads, called=every.stateful[scope]

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from firefly.simulation.stage import freeze
+from firefly.simulation.stage import claims_of, freeze, versions_of
 
-__all__ = ["freeze"]
+__all__ = ["claims_of", "freeze", "versions_of"]

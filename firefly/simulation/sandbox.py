@@ -5,8 +5,7 @@ from __future__ import annotations
 from firefly.plugins import register
 from firefly.protocols import Backend, Episode, Situation, TierAnswer
 from firefly.replay.cassette import Cassette
-from firefly.replay.masks import Path, agree
-from firefly.replay.records import Step
+from firefly.replay.masks import agree
 from firefly.replay.tool_set import ToolSet
 
 __all__ = ["Sandbox"]
@@ -72,7 +71,9 @@ class _SandboxEpisode:
         for step in situation.made[self._made :]:
             self._made += 1
             observation = self._episode.call(step.call)
-            if not agree(observation, step.observation, _volatile(situation.cassette, step)):
+            listed = situation.cassette.tools.get(step.call.key)
+            volatile = listed.rule.volatile_fields if listed is not None else ()
+            if not agree(observation, step.observation, volatile):
                 self._apart = (
                     f"call {self._made}, {step.call.server}/{step.call.tool}, was answered otherwise by the "
                     "servers than in the episode"
@@ -92,12 +93,3 @@ class _SandboxEpisode:
         """Give the sandbox back."""
         if self._episode is not None:
             self._episode.close()
-
-
-def _volatile(cassette: Cassette, step: Step) -> list[Path]:
-    one = cassette.tools.get(step.call.key)
-    fields = one.rule.evidence.get("volatile_fields") if one is not None else None
-    found: list[Path] = []
-    for field in fields if isinstance(fields, list) else []:
-        found.append(tuple(int(part) if part.isdigit() else part for part in str(field).split("/")))
-    return found

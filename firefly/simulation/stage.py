@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from firefly.evidence import Claims, Evidence, Mask
 from firefly.records import Listing, ToolProfile
 from firefly.replay.cassette import Cassette
-from firefly.replay.freezing import make_cassette
-from firefly.replay.records import Recording
+from firefly.replay.records import Recording, Tool
 
 
 def freeze(
@@ -28,26 +28,33 @@ def freeze(
 
     """
     usable = [listing for listing in listings if listing.health.status == "ok"]
-    tools = {tool.key: tool for listing in usable for tool in listing.callable_tools}
-    proven = [
-        profile
-        for profile in profiles
-        if profile.key in tools and profile.schema_digest == tools[profile.key].schema_digest
-    ]
-    return make_cassette(
-        tools.values(),
-        recordings,
-        independent={profile.key for profile in proven if profile.state_independent},
-        reads={profile.key for profile in proven if profile.effect == "read"},
-        volatile={profile.key for profile in proven if profile.determinism == "volatile"},
-        masks={
-            profile.key: profile.volatile_paths
-            for profile in proven
-            if profile.determinism != "volatile" and profile.volatile_paths
-        },
-        versions={
-            listing.server: listing.health.package or listing.health.server_version
-            for listing in usable
-            if listing.health.package or listing.health.server_version
-        },
+    tools = [tool for listing in usable for tool in listing.callable_tools]
+    evidence = Evidence(claims_of(tools, profiles), tuple(recordings))
+    return evidence.cassette(tools, versions_of(usable))
+
+
+def versions_of(listings: Iterable[Listing]) -> dict[str, str]:
+    """Return the package or version of each usable server that says one."""
+    return {
+        listing.server: listing.health.package or listing.health.server_version
+        for listing in listings
+        if listing.health.status == "ok" and (listing.health.package or listing.health.server_version)
+    }
+
+
+def claims_of(tools: Iterable[Tool], profiles: Iterable[ToolProfile]) -> Claims:
+    """Return what the profiles claim of ``tools``."""
+    digests = {tool.key: tool.schema_digest for tool in tools}
+    proven = sorted(
+        (one for one in profiles if digests.get(one.key) == one.schema_digest), key=lambda one: one.key
+    )
+    return Claims(
+        independent=tuple(one.key for one in proven if one.state_independent),
+        reads=tuple(one.key for one in proven if one.effect == "read"),
+        volatile=tuple(one.key for one in proven if one.determinism == "volatile"),
+        masks=tuple(
+            Mask(server=one.server, tool=one.tool, paths=one.volatile_paths)
+            for one in proven
+            if one.determinism != "volatile" and one.volatile_paths
+        ),
     )

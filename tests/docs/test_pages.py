@@ -34,9 +34,10 @@ PROTOCOLS = {
     "checks": protocols.Check,
     "exporters": protocols.Exporter,
     "faults": protocols.Fault,
+    "agents": protocols.Agent,
 }
-SERVED_GROUPS = ("faults",)
-"""Groups that only a served data set has; they hold several."""
+OTHER_GROUPS = ("agents", "faults")
+"""Groups of what works on a finished data set; they hold several."""
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -54,7 +55,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_every_extension_point_has_a_page() -> None:
-    assert set(PROTOCOLS) == {*SINGLE_GROUPS, *PLURAL_GROUPS, *SERVED_GROUPS}
+    assert set(PROTOCOLS) == {*SINGLE_GROUPS, *PLURAL_GROUPS, *OTHER_GROUPS}
     assert {*PROTOCOLS, "servers"} <= {page.stem for page in DOCS.glob("*.md")}
 
 
@@ -72,7 +73,7 @@ def test_the_example_of_a_page_registers_builds_satisfies_its_protocol_and_runs(
     component = build(described)
     registered = plugins.resolve(described["_target_"])
     assert (registered.kind, registered.summary != "") == (kind, True)
-    if kind in (*PLURAL_GROUPS, *SERVED_GROUPS):
+    if kind in (*PLURAL_GROUPS, *OTHER_GROUPS):
         assert option.startswith(f"# @package {kind}.{registered.name}\n")
     for name, method in public_methods(PROTOCOLS[kind]):
         assert list(inspect.signature(getattr(type(component), name)).parameters) == list(

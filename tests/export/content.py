@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from firefly.evidence import Claims, Evidence
 from firefly.protocols import DatasetContent
 from firefly.records import CheckResult, Listing, ServerHealth, Verdict
 from firefly.replay.cassette import Cassette, CassetteTool, Entry, ToolRule
@@ -118,6 +119,7 @@ def content(**changes: Any) -> DatasetContent:
         "explorations": {},
         "listings": listings(),
         "cassette": cassette(),
+        "evidence": {"": Evidence(Claims(), ())},
         "facts": {
             "seed": 0,
             "packages": {"mcp": "2.3.0"},

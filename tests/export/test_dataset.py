@@ -15,6 +15,7 @@ from firefly.export import write_dataset
 from firefly.export.card import Card
 from firefly.export.cassette import CassetteFolder
 from firefly.export.manifest import Manifest
+from firefly.export.recordings import Recordings
 from firefly.export.rejected import Rejected
 from firefly.export.sft import Sft
 from firefly.export.tasks import Tasks
@@ -23,7 +24,7 @@ from firefly.protocols import DatasetContent
 from firefly.replay.cassette import Cassette
 from tests.export.content import TASKS, content
 
-ALL = (Manifest(), Card(), Tasks(), Sft(), Tools(), CassetteFolder(), Rejected())
+ALL = (Manifest(), Card(), Tasks(), Sft(), Tools(), CassetteFolder(), Recordings(), Rejected())
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
@@ -38,6 +39,8 @@ def test_the_folder_holds_what_the_layout_says_and_splits_without_rows_are_left_
         "cassette/manifest.json",
         "cassette/tools.jsonl",
         "manifest.json",
+        "recordings/claims.json",
+        "recordings/episodes.jsonl.gz",
         "rejected.jsonl",
         "sft/test.jsonl",
         "sft/train.jsonl",
