@@ -82,11 +82,11 @@ class _Learner:
         self.drawn = RunSpecific(self.recordings)
 
     def learn(self) -> Learnt:
-        drawn = unrepeated(self.recordings, self.tools, self.proven | self.independent)
         while True:
             every = self._visits()
             if self._found_drawn(every):
                 continue
+            drawn = unrepeated(self.drawn.recordings, self.tools, self.proven | self.independent)
             visits = self.drawn.usable(every, self.reads)
             if self._revised(visits):
                 continue
