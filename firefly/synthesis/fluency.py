@@ -24,8 +24,8 @@ _UNCLEAR = re.compile(
     r"|\bof\b[^.?]*\bof\b[^.?]*\bthat (?:has|was|is)\b"  # which of them has?
     r"|\b[Ww]hat is the (?:most|fewest)\b|\bwith the\s{2,}value\b"
     r"|\b[A-Z]{6,}\b(?![-.\w])"  # a stressed word of a description
-    r"|\bdescribed by\b|\bdoes the \w+s\b|\b(?:of|does) the names of all\b"
-    r"|\b(?:highest|lowest) total \w+s\b|\b(\w+) with the (?:\w+ )?\1\b"
+    r"|\bdescribed by\b|\bdoes the \w+s\b|\b(?:of|does) the names\b|\bthe (\w+) of the only \1\b"
+    r"|\b(?:highest|lowest) total \w+s\b|\b(\w+) with the (?:\w+ )?\2\b"
     r"|\bentry\b|\bentries\b|\bat index \d"
 )
 _SHORT = 5

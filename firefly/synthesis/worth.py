@@ -77,7 +77,7 @@ def worth(pick: Pick, *, hops: int) -> float:
     if pick.own and named_so and pick.template != "extreme":
         value = 0.0  # "the SKU of the SKU"
     if pick.label == "ID" and not pick.own:
-        value *= 0.2  # of a thing that nothing else is known by
+        value = 0.0  # of a thing that nothing else is known by
     if pick.label.startswith('"'):
         value *= 0.1  # it has no name of its own
     if pick.column is not None and set(words(pick.column.name)) & _INCIDENTAL:
