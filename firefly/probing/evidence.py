@@ -14,7 +14,7 @@ from datetime import datetime
 from firefly.contents import is_empty
 from firefly.probing.volatility import Path, differing_paths, is_passing, measured_paths, now_paths
 from firefly.replay.parsers import parse
-from firefly.replay.records import Step, canonical_json
+from firefly.replay.records import Observation, Step, canonical_json
 
 __all__ = ["Evidence", "Seen", "Unexplained", "gather"]
 
@@ -121,7 +121,7 @@ def gather(
         differences: list[_Difference] = []
         for steps in episodes:
             differences += _compare_within(steps, tools)
-        unexplained = _explain(differences, tools, now, presumed_writes)
+        unexplained = _explain(differences, tools, now, presumed_writes, _counting(episodes, presumed_writes))
         _compare_between(episodes, tools, presumed_writes)
         found = {
             name: (seen.passing, frozenset(seen.other_sessions))
@@ -226,11 +226,33 @@ def _compare_between(
                 seen.other_sessions.update(paths)
 
 
+def _counting(episodes: Sequence[Sequence[Step]], presumed_writes: frozenset[str]) -> set[str]:
+    """Return the presumed writes that answered alike in every session whose writes had been the same so far."""
+    first: dict[tuple[Mark, tuple[Mark, ...]], tuple[int, Observation]] = {}
+    alike: set[str] = set()
+    otherwise: set[str] = set()
+    for number, steps in enumerate(episodes):
+        written: tuple[Mark, ...] = ()
+        for step in steps:
+            if step.call.tool not in presumed_writes:
+                continue
+            place = (_mark(step), written)
+            written = (*written, _mark(step))
+            if step.observation.outcome != "success":
+                continue
+            origin, observation = first.setdefault(place, (number, step.observation))
+            if origin != number:
+                same = not differing_paths(observation, step.observation)
+                (alike if same else otherwise).add(step.call.tool)
+    return alike - otherwise
+
+
 def _explain(
     differences: Sequence[_Difference],
     tools: Mapping[str, Seen],
     now: datetime,
     presumed_writes: frozenset[str],
+    counting: Set[str],
 ) -> list[Unexplained]:
     """Attribute every difference: to a seen change of state, to the witness itself, or to one other tool."""
     open_ones: list[_Difference] = []
@@ -242,7 +264,10 @@ def _explain(
         known = (
             () in aside | tools[own].other_sessions
         )  # its whole answer is known to change by itself, attachments perhaps
-        if passing or known or (alone and not any(map(_changed_state, one.between))):
+        if alone and own in counting:
+            # It counts what it makes: each time another answer, and in every new session the same ones.
+            tools[own].moved.add(own)
+        elif passing or known or (alone and not any(map(_changed_state, one.between))):
             tools[own].unstable.update(differing_paths(one.first.observation, one.second.observation, aside))
             tools[own].restless = tools[own].restless or not (passing or known)
         elif any(_changed_state(step) for step in one.between):
