@@ -227,7 +227,7 @@ def _compare_between(
 
 
 def _counting(episodes: Sequence[Sequence[Step]], presumed_writes: frozenset[str]) -> set[str]:
-    """Return the presumed writes that answered alike in every session whose writes had been the same so far."""
+    """Return the presumed writes that answered alike in all sessions in which the same was written before."""
     first: dict[tuple[Mark, tuple[Mark, ...]], tuple[int, Observation]] = {}
     alike: set[str] = set()
     otherwise: set[str] = set()
