@@ -6,21 +6,25 @@ is what an agent could have come by: values of the same kind in the answers it h
 tasks' gold calls give to the same parameter. Nothing of it looks at what is recorded. Every episode is then
 made again on the live servers, and each answer of the simulator is compared with theirs.
 
-    python benchmarks/perturbed_gold.py DATASET servers=demo [KEY=VALUE of firefly serve ...]
+    python benchmarks/perturbed_gold.py DATASET servers=demo [KEY=VALUE of fidelity ...]
 """
 
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 from pydantic import JsonValue
 
-from firefly.live_servers import live_servers
+from firefly.app import config_folder
+from firefly.live_dataset import CommandConfig, LiveDataset
 from firefly.outputs import leaves
 from firefly.parameters import parameters
 from firefly.records import ToolKey, ToolProfile
@@ -29,7 +33,6 @@ from firefly.replay.masks import agree
 from firefly.replay.parsers import parse
 from firefly.replay.records import Observation, Step, Task, Tool, ToolCall, canonical_json
 from firefly.replay.simulator import StrictSimulator
-from firefly.serve import composed
 from firefly.servers.live import LiveBackend
 from firefly.serving.dataset import Offer, ServedDataset
 from firefly.values.semantic import declared_type, semantic_type
@@ -71,12 +74,23 @@ def main() -> None:
     seen = seen_in(tasks, served)
     counts: dict[str, Counts] = defaultdict(Counts)
     missed: Counter[str] = Counter()
-    with live_servers(composed(str(dataset), overrides)) as live:
-        live.learn(reads_of(served.of_task(tasks[0].id).backend.cassette))  # type: ignore[attr-defined]
+    with LiveDataset(configuration(dataset, overrides)) as live:
+        live.live.learn(reads_of(live.cassette))
         for task in tasks:
             for kind, calls in episodes(task, served.of_task(task.id), seen):
-                measure(calls, served.of_task(task.id), live, counts[kind], missed)
+                measure(calls, served.of_task(task.id), live.live, counts[kind], missed)
     report(counts, missed)
+
+
+def configuration(dataset: Path, overrides: Sequence[str]) -> CommandConfig:
+    """Return the configuration of a command on the data set and its live servers."""
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        store = f"store.path={tempfile.gettempdir()}/firefly-benchmark"
+        found = compose("fidelity", [f"dataset={dataset.absolute()}", store, *overrides])
+    plain = OmegaConf.to_container(found, resolve=True)
+    assert isinstance(plain, dict)
+    fields = {*CommandConfig.model_fields}
+    return CommandConfig.model_validate({str(k): one for k, one in plain.items() if k in fields})
 
 
 def seen_in(tasks: Sequence[Task], served: ServedDataset) -> Seen:
@@ -226,7 +240,8 @@ def measure(
             volatile = cassette.tools[step.call.key].rule.volatile_fields
             if not agree(step.observation, observation, volatile):
                 counts.wrong += 1
-                print(f"WRONG {step.call.to_json()}\n  {step.observation.text[:300]!r}\n  {observation.text[:300]!r}")
+                print(f"WRONG {step.call.to_json()}")
+                print(f"  {step.observation.text[:300]!r}\n  {observation.text[:300]!r}")
 
 
 def report(counts: dict[str, Counts], missed: Counter[str]) -> None:

@@ -9,10 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from firefly.coverage import Plan, merged, planned, record
+from firefly.coverage import Choices, Plan, merged, planned, record
 from firefly.coverage.neighbours import Place
 from firefly.items import Item
-from firefly.knowledge import Knowledge
 from firefly.replay.cassette import Cassette
 from firefly.replay.records import Record, Recording, Task, digest
 from firefly.replay.simulator import StrictSimulator
@@ -106,9 +105,15 @@ class Neighbourhood:
         return list({one.id: one for one in found}.values())
 
     def _plans(self) -> dict[str, Plan]:
-        """Return task -> plan. A set of servers counts on what is planned for its parts, and on nothing else,
-        so that a further server changes none of them."""
-        simulator = StrictSimulator(self._before)
+        """Return task -> plan.
+
+        A set of servers counts on what is planned for its parts, and on nothing else, so that a further
+        server changes none of them.
+        """
+        run, simulator = self._run, StrictSimulator(self._before)
+        choices = Choices(
+            self._knowledge, run.component("values"), lambda key: run.rng("neighbourhood", *key)
+        )
         taken: dict[Servers, set[Place]] = defaultdict(set)
         plans: dict[str, Plan] = {}
         for servers in sorted(self._known, key=lambda one: (len(one), one)):
@@ -118,10 +123,10 @@ class Neighbourhood:
                 plans[task.id] = planned(
                     task,
                     knowledge=self._known[servers],
+                    choices=choices,
                     simulator=simulator,
-                    sources=self._run.component("values"),
-                    rng=self._run.rng("neighbourhood", task.id),
-                    budget=self._run.config.neighbourhood.calls,
+                    rng=run.rng("neighbourhood", task.id),
+                    budget=run.config.neighbourhood.calls,
                     taken=taken[servers],
                 )
         return {name: plan for name, plan in plans.items() if plan.calls}

@@ -70,8 +70,8 @@ def facts(run: Run) -> dict[str, Any]:
         "tools", "tools_usable", "calls", "edges", "sub_dags", "explorations", "explorations_completed",
         "candidates", "verified", "verified_per_server", "distinct_tool_sequences", "gold_calls",
         "three_or_more_necessary_calls", "cross_server", "write_then_read", "shapes", "sequence_entropy",
-        "largest_sequence", "largest_server", "distinct_3", "advisory_checks", "curve", "funnel", "shortcuts", "neighbourhood",
-        "live_calls_per_verified_task",
+        "largest_sequence", "largest_server", "distinct_3", "advisory_checks", "curve", "funnel", "shortcuts",
+        "neighbourhood", "live_calls_per_verified_task",
     )  # fmt: skip
     return {
         "firefly": __version__,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from firefly.coverage.choices import Choices
 from firefly.coverage.merging import Merged, merged
 from firefly.coverage.neighbours import Plan, planned
 from firefly.coverage.recording import record
 
-__all__ = ["Merged", "Plan", "merged", "planned", "record"]
+__all__ = ["Choices", "Merged", "Plan", "merged", "planned", "record"]

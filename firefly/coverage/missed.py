@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from firefly.coverage.rollouts import Attempt
-from firefly.protocols import ServerProvider
 from firefly.records import Listing, ToolProfile
 from firefly.replay.backend import Backend
 from firefly.replay.cassette import Cassette
 from firefly.replay.masks import agree
-from firefly.replay.records import Recording, Step, ToolCall
+from firefly.replay.records import Record, Recording, Step, ToolCall
 from firefly.replay.simulator import StrictSimulator
 
-__all__ = ["Executed", "Rate", "execute", "miss_rate", "missing", "reads", "unlike"]
+__all__ = ["Executed", "Rate", "executed", "miss_rate", "missing", "reads", "unlike", "within"]
 
 PURPOSE = "densify"
 
 
-@dataclass(frozen=True)
-class Executed:
+class Executed(Record):
     """What became of one attempt."""
 
     attempt: Attempt
-    recording: Recording | None
+    recording: Recording | None = None
     """None: refused."""
     new: int = 0
     """Calls in it that the recordings did not answer."""
@@ -61,7 +58,7 @@ def missing(attempts: Iterable[Attempt], cassette: Cassette) -> list[Attempt]:
         if last >= 0:
             calls = one.calls[: last + 1]
             key = (one.servers, tuple(call.digest for call in calls))
-            found.setdefault(key, Attempt(one.name, one.task, one.servers, calls))
+            found.setdefault(key, one.model_copy(update={"calls": calls}))
     beginnings = {(servers, calls[:end]) for servers, calls in found for end in range(1, len(calls))}
     rest = [(key, one) for key, one in found.items() if key not in beginnings]
     return [one for _, one in sorted(rest, key=lambda pair: (-len(pair[0][0]), pair[0]))]
@@ -75,17 +72,21 @@ def _replayed(attempt: Attempt, cassette: Cassette) -> Sequence[Step]:
         return episode.steps
 
 
-def unlike(cassette: Cassette, servers: Iterable[str], live: ServerProvider) -> dict[str, str]:
+def unlike(
+    cassette: Cassette, servers: Iterable[str], listing_of: Callable[[str], Listing | None]
+) -> dict[str, str]:
     """Return server -> how it is not the recorded one: another version, or another schema of a tool."""
     found: dict[str, str] = {}
     for server in sorted(set(servers)):
-        why = _unlike(cassette, server, live.listing(server))
+        why = _unlike(cassette, server, listing_of(server))
         if why:
             found[server] = why
     return found
 
 
-def _unlike(cassette: Cassette, server: str, listing: Listing) -> str:
+def _unlike(cassette: Cassette, server: str, listing: Listing | None) -> str:
+    if listing is None:
+        return "it is not among the given servers, or does not start"
     health = listing.health
     if health.status != "ok":
         return f"it can't be used: {health.trouble}"
@@ -110,50 +111,31 @@ def reads(cassette: Cassette, claimed: Iterable[tuple[str, str]]) -> list[ToolPr
     ]
 
 
-def execute(
-    attempts: Sequence[Attempt],
-    cassette: Cassette,
-    backend: Backend,
-    *,
-    seed: int,
-    most: int,
-    in_flight: int = 1,
-    told: Callable[[], None] = lambda: None,
-) -> list[Executed]:
-    """Make the calls of ``attempts`` live, from the first call of each on.
-
-    What is recorded already is compared: an attempt whose answered calls come out otherwise, or that
-    begins in another world, is refused as a whole, since the recorded snapshot does not hold for it. It
-    ends where the servers do not answer, or the effect guard keeps a call from being made.
-
-    Args:
-        attempts: each up to its last missed call.
-        cassette: what is recorded.
-        backend: the live servers.
-        seed: of the episodes.
-        most: calls in all; attempts beyond are left for another time.
-        in_flight: episodes at once.
-        told: called after each.
-
-    """
+def within(attempts: Sequence[Attempt], most: int) -> list[Attempt]:
+    """Return the first of ``attempts`` that take at most this many calls in all."""
     chosen: list[Attempt] = []
-    left = most
     for one in attempts:
-        left -= len(one.calls)
-        if left < 0:
+        most -= len(one.calls)
+        if most < 0:
             break
         chosen.append(one)
-
-    def work(attempt: Attempt) -> Executed:
-        found = _executed(attempt, cassette, backend, seed)
-        told()
-        return found
-
-    with ThreadPoolExecutor(in_flight, "firefly-densify") as pool:
-        return list(pool.map(work, chosen))
+    return chosen
 
 
-def _executed(attempt: Attempt, cassette: Cassette, backend: Backend, seed: int) -> Executed:
+def executed(attempt: Attempt, cassette: Cassette, backend: Backend, *, seed: int) -> Executed:
+    """Make the calls of ``attempt`` live, from its first one on.
+
+    What is recorded already is compared: where an answered call comes out otherwise, or the episode begins
+    in another world, the recorded snapshot does not hold, and nothing of the attempt is used. It ends
+    where the servers do not answer, or the effect guard keeps a call from being made.
+
+    Args:
+        attempt: up to its last missed call.
+        cassette: what is recorded.
+        backend: the live servers.
+        seed: of the episode.
+
+    """
     simulator = StrictSimulator(cassette)
     tools = simulator.tool_set(attempt.servers)
     steps: list[Step] = []
@@ -168,19 +150,18 @@ def _executed(attempt: Attempt, cassette: Cassette, backend: Backend, seed: int)
                 why = f"{_named(number, call)}: {observation.outcome}: {observation.reason}"
                 break
             if not _same_world(step, steps, cassette):
-                return Executed(attempt, None, why=_ANOTHER_WORLD)
+                return Executed(attempt=attempt, why=_ANOTHER_WORLD)
             volatile = _volatile(cassette, call)
             if recorded.outcome == "miss":
                 new += 1
             elif not agree(recorded, observation, volatile):
-                return Executed(
-                    attempt, None, why=f"{_named(number, call)}: the servers answer otherwise than recorded"
-                )
+                why = f"{_named(number, call)}: the servers answer otherwise than recorded"
+                return Executed(attempt=attempt, why=why)
             steps.append(step)
     if not new:
-        return Executed(attempt, None, why=why or "nothing of it is new")
+        return Executed(attempt=attempt, why=why or "nothing of it is new")
     recording = Recording(purpose=PURPOSE, servers=attempt.servers, seed=seed, steps=tuple(steps))
-    return Executed(attempt, recording, new, why)
+    return Executed(attempt=attempt, recording=recording, new=new, why=why)
 
 
 _ANOTHER_WORLD = (
@@ -203,13 +184,3 @@ def _volatile(cassette: Cassette, call: ToolCall) -> tuple[tuple[str | int, ...]
 
 def _named(number: int, call: ToolCall) -> str:
     return f"call {number}, {call.server}/{call.tool}"
-
-
-def refusals(executed: Iterable[Executed]) -> Mapping[str, int]:
-    """Return reason -> attempts of which nothing is used."""
-    found: dict[str, int] = {}
-    for one in executed:
-        if one.recording is None:
-            reason = one.why.partition(": ")[2] if one.why.startswith("call ") else one.why
-            found[reason] = found.get(reason, 0) + 1
-    return found

@@ -10,17 +10,14 @@ from typing import TypeVar
 
 from pydantic import JsonValue
 
+from firefly.coverage.choices import Choices
 from firefly.coverage.path import Path, path_of
 from firefly.knowledge import Knowledge
 from firefly.outputs import general, leaves
-from firefly.parameters import Parameter
-from firefly.protocols import ValueSource
 from firefly.records import ToolKey
 from firefly.replay.expressions import fill
-from firefly.replay.records import Expression, GoldCall, Record, Task, Tool, ToolCall, canonical_json
+from firefly.replay.records import Expression, GoldCall, Record, Task, ToolCall, canonical_json
 from firefly.replay.simulator import StrictSimulator
-from firefly.values import assemblies, proposals
-from firefly.values.undeclared import all_parameters
 
 __all__ = ["Detour", "Plan", "planned"]
 
@@ -28,10 +25,8 @@ T = TypeVar("T")
 
 _PER_ARGUMENT = 40
 """Values of one argument that are considered, at most."""
-_LIKELY = 0.25
-"""Weight below which a value, or a whole set of arguments, is not what anybody would take."""
-_DETOURS = 2
-"""Mistakes in a call that changes something, for one task: each takes a sandbox of its own."""
+_DETOURS = 1
+"""Mistakes in calls that change something, for one task: each takes a sandbox of its own."""
 
 Place = tuple[ToolKey, str, str]
 """Tool, canonical arguments and the state as the tool sees it: what an answer is found by."""
@@ -65,12 +60,12 @@ class _Candidate:
     call: ToolCall
 
 
-def planned(  # noqa: PLR0913 - what is known, what is recorded, and the limits
+def planned(
     task: Task,
     *,
     knowledge: Knowledge,
+    choices: Choices,
     simulator: StrictSimulator,
-    sources: Sequence[ValueSource],
     rng: Random,
     budget: int,
     taken: set[Place],
@@ -84,17 +79,17 @@ def planned(  # noqa: PLR0913 - what is known, what is recorded, and the limits
     Args:
         task: a verified one.
         knowledge: of the task's servers.
+        choices: what their tools may be given.
         simulator: what is recorded so far.
-        sources: where values come from.
         rng: of this task alone.
         budget: most calls besides the gold ones.
         taken: places that other tasks' plans hold; those of this one are added.
 
     """
     path = path_of(task, simulator)
-    mistakes = list(_turns(_mistakes(task, path, knowledge, sources, rng)))
-    extra = _turns(_extra_reads(task, path, knowledge, sources, rng))
-    reads: list[list[ToolCall]] = [[] for _ in range(len(path.states))]
+    mistakes = _turns(_mistakes(task, path, knowledge, choices, rng))
+    extra = _turns(_extra_reads(task, path, knowledge, choices, rng))
+    reads: list[list[ToolCall]] = [[] for _ in path.states]
     detours: list[Detour] = []
     for candidate in _turns([mistakes, extra]):
         if sum(map(len, reads)) + len(detours) >= budget:
@@ -124,46 +119,30 @@ def _turns(sequences: Iterable[Iterable[T]]) -> Iterator[T]:
 
 
 def _mistakes(
-    task: Task, path: Path, knowledge: Knowledge, sources: Sequence[ValueSource], rng: Random
+    task: Task, path: Path, knowledge: Knowledge, choices: Choices, rng: Random
 ) -> list[list[_Candidate]]:
     """Return, for each argument of each gold call, the call with other values of it, the likeliest first."""
     found: list[list[_Candidate]] = []
     for place, gold in enumerate(task.gold_calls):
-        tool = knowledge.tools.get(gold.call.key)
-        if tool is None:
+        if gold.call.key not in knowledge.tools:
             continue
-        for parameter in all_parameters(tool, knowledge):
-            values = _other_values(gold, parameter, path, tool, knowledge, sources, rng)
-            found.append([_Candidate(place, _with(gold, parameter.name, value)) for value in values])
+        for name in gold.arguments:
+            values = _other_values(gold, name, path, choices, rng)
+            found.append([_Candidate(place, _with(gold, name, value)) for value in values])
         found.append([_Candidate(place, _without(gold, name)) for name in sorted(gold.arguments)])
     return found
 
 
-def _other_values(
-    gold: GoldCall,
-    parameter: Parameter,
-    path: Path,
-    tool: Tool,
-    knowledge: Knowledge,
-    sources: Sequence[ValueSource],
-    rng: Random,
-) -> list[JsonValue]:
-    """Return values beside the right one in the answer it was read from, then what the sources propose."""
-    given = gold.arguments.get(parameter.name)
-    reference = gold.references.get(parameter.name)
+def _other_values(gold: GoldCall, name: str, path: Path, choices: Choices, rng: Random) -> list[JsonValue]:
+    """Return values beside the right one in the answer it was read from, then what the tool may be given."""
+    reference = gold.references.get(name)
     beside = list(_beside(reference, path)) if reference is not None else []
-    template = gold.templates.get(parameter.name)
+    template = gold.templates.get(name)
     if template is not None:
         beside = [fill(template, value) for value in beside]
     rng.shuffle(beside)
-    proposed: Iterable[JsonValue] = ()
-    if parameter.name in gold.arguments:
-        proposed = (
-            one.value
-            for one in proposals(tool, parameter, sources, knowledge, rng)
-            if one.weight >= _LIKELY
-        )
-    values = {canonical_json(value): value for value in chain(beside, proposed) if value != given}
+    every = chain(beside, choices.values(gold.call.key, name))
+    values = {canonical_json(value): value for value in every if value != gold.arguments[name]}
     return list(values.values())[:_PER_ARGUMENT]
 
 
@@ -190,7 +169,7 @@ def _without(gold: GoldCall, name: str) -> ToolCall:
 
 
 def _extra_reads(
-    task: Task, path: Path, knowledge: Knowledge, sources: Sequence[ValueSource], rng: Random
+    task: Task, path: Path, knowledge: Knowledge, choices: Choices, rng: Random
 ) -> list[Iterator[_Candidate]]:
     """Return, for each tool of the task that is a proven read, calls of it, the likeliest to work first.
 
@@ -202,26 +181,16 @@ def _extra_reads(
     rng.shuffle(tools)
     tools.sort(key=lambda key: key not in used)
     writes = [place for place, gold in enumerate(task.gold_calls) if not _is_read(knowledge, gold.call.key)]
-    states = [0, *(place + 1 for place in writes)]
-    return [_calls_of(key, states, len(path.states), knowledge, sources, rng) for key in tools]
+    states = [0, *(place + 1 for place in writes)] if writes else []
+    return [_in_states(choices.calls(key), states, len(path.states), rng) for key in tools]
 
 
-def _calls_of(
-    key: ToolKey,
-    distinct: Sequence[int],
-    count: int,
-    knowledge: Knowledge,
-    sources: Sequence[ValueSource],
-    rng: Random,
+def _in_states(
+    calls: Iterable[ToolCall], states: Sequence[int], count: int, rng: Random
 ) -> Iterator[_Candidate]:
-    for one in assemblies(knowledge.tools[key], sources, knowledge, rng):
-        if one.weight < _LIKELY:
-            return
-        call = ToolCall(server=key[0], tool=key[1], arguments=one.arguments)
-        if len(distinct) > 1:
-            yield from (_Candidate(place, call) for place in distinct)
-        else:
-            yield _Candidate(rng.randrange(count), call)
+    for call in calls:
+        for place in states or [rng.randrange(count)]:
+            yield _Candidate(place, call)
 
 
 def _is_read(knowledge: Knowledge, key: ToolKey) -> bool:

@@ -15,10 +15,11 @@ PURPOSE = "neighbourhood"
 
 
 def record(task: Task, plan: Plan, *, backend: Backend, tools: ToolSet, seed: int) -> list[Recording]:
-    """Return the episodes around ``task``: its gold calls with the planned reads between them, and one more
-    for each detour, which goes on with the gold calls from the mistake on.
+    """Return the episodes around ``task``.
 
-    An episode ends at the first call that the servers do not answer: nobody knows the state behind it.
+    One is its gold calls with the planned reads between them. Each detour has another: the mistake where it
+    belongs, then all the gold calls from there on, as of an agent that noticed. An episode ends at the first
+    call that the servers do not answer: nobody knows the state behind it.
     """
     found = [_recording(_with_reads(task, plan), task, backend, tools, seed)]
     found += [_recording(_with_detour(task, one), task, backend, tools, seed) for one in plan.detours]

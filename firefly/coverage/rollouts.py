@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from firefly.errors import DatasetError
-from firefly.replay.records import Task, ToolCall
+from firefly.replay.records import Record, Task, ToolCall
 from firefly.replay.score import call_of
 from firefly.replay.served import read_log
 from firefly.replay.tool_set import ToolSet
@@ -17,8 +16,7 @@ from firefly.replay.tool_set import ToolSet
 __all__ = ["Attempt", "attempts_of"]
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(Record):
     """The calls of one episode, answered or not."""
 
     name: str
@@ -56,9 +54,12 @@ def _logged(path: Path, tasks: dict[str, Task]) -> Iterator[Attempt]:
     for name, episode in read_log(path).items():
         servers = episode.servers
         if episode.task is not None:
-            servers = servers or _task(episode.task, tasks, f"{path}, episode {name!r}").servers
+            task = _task(episode.task, tasks, f"{path}, episode {name!r}")
+            servers = servers or task.servers
         if servers:
-            yield Attempt(name, episode.task, tuple(sorted(servers)), tuple(episode.asked))
+            yield Attempt(
+                name=name, task=episode.task, servers=tuple(sorted(servers)), calls=tuple(episode.asked)
+            )
 
 
 def _answered(
@@ -83,7 +84,7 @@ def _answered(
             given = [call_of(one, count, tools) for count, one in enumerate(calls, start=1)]
         except ValueError as error:
             raise DatasetError(f"{place}: {error}.") from None
-        yield Attempt(f"line {number}", task.id, task.servers, tuple(_known(given)))
+        yield Attempt(name=f"line {number}", task=task.id, servers=task.servers, calls=tuple(_known(given)))
 
 
 def _known(calls: Iterable[ToolCall]) -> Iterator[ToolCall]:

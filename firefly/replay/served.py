@@ -76,8 +76,9 @@ def _take(told: dict[str, Any], episode: LoggedEpisode) -> None:
     if told.get("tier") == FAULT:
         return
     arguments = told.get("arguments")
-    episode.whole = episode.whole and isinstance(arguments, dict)
-    if episode.whole:
+    if not isinstance(arguments, dict):
+        episode.whole = False
+    elif episode.whole:
         episode.asked.append(ToolCall(server=told["server"], tool=told["tool"], arguments=arguments))
     if told.get("outcome") == "miss" or not isinstance(arguments, dict):
         episode.outcome = "miss"
