@@ -127,7 +127,7 @@ def check_collisions() -> None:
                 )
 
 
-COMMANDS = ("drift", "fidelity")
+COMMANDS = ("densify", "drift", "fidelity")
 """Configurations (--config-name) that work on a finished data set instead of making one."""
 
 

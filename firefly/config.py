@@ -31,6 +31,7 @@ STAGE_NAMES = (
     "simulation",
     "synthesis",
     "verification",
+    "neighbourhood",
     "export",
 )
 
@@ -43,6 +44,7 @@ StageName = Literal[
     "simulation",
     "synthesis",
     "verification",
+    "neighbourhood",
     "export",
 ]
 
@@ -117,6 +119,14 @@ class SynthesisConfig(BaseModel):
     """Servers added to each task's own, whose tools it does not need."""
 
 
+class NeighbourhoodConfig(BaseModel):
+    """Limits of the neighbourhood stage."""
+
+    model_config = _STRICT
+    calls: int = Field(ge=0)
+    """Most calls recorded around one verified task; 0: none."""
+
+
 class SplitConfig(BaseModel):
     """One split of the data set."""
 
@@ -187,6 +197,7 @@ class RunConfig(BaseModel):
     graph: GraphConfig
     sampling: SamplingConfig
     synthesis: SynthesisConfig = SynthesisConfig()
+    neighbourhood: NeighbourhoodConfig
     splits: SplitsConfig = SplitsConfig()
     sessions: SessionsConfig
     parallel: ParallelConfig

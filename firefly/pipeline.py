@@ -104,6 +104,15 @@ STAGES = (
         live=True,
     ),
     Stage(
+        "neighbourhood",
+        wiring.neighbourhood,
+        ("tasks", "verdicts", "cassette"),
+        "cassette",
+        ("values",),
+        ("coverage", "evidence.py", "episode.py", "servers", "simulation", "values"),
+        live=True,
+    ),
+    Stage(
         "export",
         wiring.export,
         ("tasks", "verdicts", "cassette"),

@@ -80,6 +80,8 @@ class Run:
         self.tasks: list[Task] = []
         self.verdicts: list[Verdict] = []
         self.reexecutions: dict[str, Recording] = {}
+        self.neighbours: list[Recording] = []
+        """What was recorded around the gold paths; part of the cassette, of nothing before it."""
         self.split_of: dict[str, str] = {}
         """Task id -> its split; of a task that is not here: the first."""
         self.split_cassettes: dict[str, Cassette] = {}
@@ -304,7 +306,8 @@ class Run:
 
         knowledge = self.knowledge()
         return Evidence(
-            claims_of(knowledge.tools.values(), knowledge.profiles.values()), knowledge.recordings
+            claims_of(knowledge.tools.values(), knowledge.profiles.values()),
+            (*knowledge.recordings, *self.neighbours),
         )
 
     @cached_property

@@ -181,6 +181,7 @@ def join(run: Run, division: Division, states: Sequence[Run], failed: Mapping[st
         run.reexecutions |= {f"{part.split}:{name}": one for name, one in state.reexecutions.items()}
         run.failures += state.failures
         _add_up(run, state)
+        run.neighbours += _new(state.neighbours, run.neighbours)
         if state.cassette is not None and run.cassette is None:
             run.cassette = state.cassette
             run.evidence[""] = state.all_evidence()

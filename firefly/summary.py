@@ -30,6 +30,7 @@ def figures(run: Run) -> dict[str, Any]:
     verified = run.verified
     calls = call_counts(recordings(run))
     total = sum(one["total"] for one in calls.values())
+    around = sum(one["total"] for one in call_counts(run.neighbours).values())
     profiles = _profiles(run)
     return {
         "servers": [_server_row(listing, calls) for listing in run.listings],
@@ -52,7 +53,8 @@ def figures(run: Run) -> dict[str, Any]:
         **({"splits": run.split_report} if run.split_report else {}),
         "funnel": funnel(run),
         "shortcuts": shortcuts(run),
-        "live_calls_per_verified_task": round(total / len(verified), 2) if verified else None,
+        "neighbourhood": {"recordings": len(run.neighbours), "calls": around},
+        "live_calls_per_verified_task": round((total - around) / len(verified), 2) if verified else None,
         "items": run.items,
         "failures": len(run.failures),
         **({"lm": model_figures(run)} if run.models is not None else {}),
@@ -69,7 +71,7 @@ def facts(run: Run) -> dict[str, Any]:
         "candidates", "verified", "verified_per_server", "distinct_tool_sequences", "gold_calls",
         "three_or_more_necessary_calls", "cross_server", "write_then_read", "shapes", "sequence_entropy",
         "largest_sequence", "largest_server", "distinct_3", "advisory_checks", "curve", "funnel", "shortcuts",
-        "live_calls_per_verified_task",
+        "neighbourhood", "live_calls_per_verified_task",
     )  # fmt: skip
     return {
         "firefly": __version__,
@@ -124,6 +126,7 @@ def recordings(run: Run) -> list[Recording]:
         *(recording for report in run.probe_reports for recording in report.recordings),
         *(one for exploration in run.explorations for one in exploration.recordings),
         *{recording.id: recording for recording in run.reexecutions.values()}.values(),
+        *run.neighbours,
     ]
 
 
@@ -219,6 +222,7 @@ def write_plan(run: Run) -> None:
             "probing_calls_per_server": run.config.probing.budget,
             "probing_calls_at_most": run.config.probing.budget
             * sum(one.health.status == "ok" for one in run.listings),
+            "neighbourhood_calls_per_verified_task": run.config.neighbourhood.calls,
         },
     }
     if run.models is not None:

@@ -59,6 +59,7 @@ def print_tables(run: Run) -> None:
             for split, tasks in run.by_split.items()
             if run.split_report
         ),
+        ("neighbourhood", "calls recorded around them", found["neighbourhood"]["calls"]),
         ("catalog", "seconds", f"{found['seconds_total']:.1f}"),
     ]
     reached = [(name, str(value)) for stage, name, value in rows if stage in run.seconds]

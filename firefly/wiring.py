@@ -341,6 +341,14 @@ def verification(run: Run) -> None:
     run.reexecutions = again.recordings
 
 
+def neighbourhood(run: Run) -> None:
+    """Record what lies around the verified tasks' gold paths, for agents that stray from them."""
+    if run.config.neighbourhood.calls and run.verified:
+        from firefly.neighbourhood import Neighbourhood
+
+        Neighbourhood(run).extend()
+
+
 def export(run: Run) -> None:
     """Write the data set folder."""
     from firefly.export import write_dataset
@@ -379,6 +387,7 @@ __all__ = [
     "exploration",
     "export",
     "graph",
+    "neighbourhood",
     "plan",
     "probing",
     "sampling",

@@ -30,6 +30,7 @@ _FACTS = {
     "seed": "seed",
     "world": "world",
     "config_digest": "configuration digest",
+    "cassette_version": "version of the cassette, denser than the first",
     "refreshed": "made anew from an earlier data set; the figures below are of that one's run",
 }
 

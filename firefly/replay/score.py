@@ -215,7 +215,7 @@ def _answer(
     if calls is not None:
         if not isinstance(calls, list):
             raise _FaultError('"calls" is not a list')
-        fields["calls"] = [_call(one, number, tools) for number, one in enumerate(calls, start=1)]
+        fields["calls"] = [call_of(one, number, tools) for number, one in enumerate(calls, start=1)]
     elif "episode" in row:
         fields |= _logged(row["episode"], task, episodes)
     try:
@@ -235,7 +235,12 @@ def _logged(name: Any, task: Task, episodes: Mapping[str, LoggedEpisode]) -> dic
     return calls if episode.outcome is None else {**calls, "outcome": episode.outcome}
 
 
-def _call(one: Any, number: int, tools: ToolSet | None) -> ToolCall:
+def call_of(one: Any, number: int, tools: ToolSet | None) -> ToolCall:
+    """Return a call of a line of answers.
+
+    Raises:
+        ValueError: it is none; says why.
+    """
     if not isinstance(one, dict):
         raise _FaultError(f"call {number} is not a JSON object")
     arguments = one.get("arguments", {})

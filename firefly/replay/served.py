@@ -17,8 +17,14 @@ class LoggedEpisode:
     """One episode of a log."""
 
     task: str | None = None
+    servers: tuple[str, ...] = ()
+    """Whose tools were offered."""
     calls: list[ToolCall] = field(default_factory=list)
     """Those that were made; what a fault on purpose kept from being made is left out."""
+    asked: list[ToolCall] = field(default_factory=list)
+    """Every call in order, answered or not, up to one whose arguments were too long to be logged."""
+    whole: bool = True
+    """Whether ``asked`` goes on to the end of the episode."""
     outcome: EpisodeOutcome | None = None
     """Why it has no reward; None: it may have one."""
     ended: bool = False
@@ -52,7 +58,9 @@ def read_log(path: Path) -> dict[str, LoggedEpisode]:
         episode = found.setdefault(told["episode"], LoggedEpisode())
         if told.get("event") == "begin":
             # one name again is another process over the same data set: its later run counts
-            found[told["episode"]] = LoggedEpisode(task=told.get("task"))
+            found[told["episode"]] = LoggedEpisode(
+                task=told.get("task"), servers=tuple(told.get("servers") or ())
+            )
         elif told.get("event") == "call":
             _take(told, episode)
         elif told.get("event") == "end":
@@ -68,6 +76,10 @@ def _take(told: dict[str, Any], episode: LoggedEpisode) -> None:
     if told.get("tier") == FAULT:
         return
     arguments = told.get("arguments")
+    if not isinstance(arguments, dict):
+        episode.whole = False
+    elif episode.whole:
+        episode.asked.append(ToolCall(server=told["server"], tool=told["tool"], arguments=arguments))
     if told.get("outcome") == "miss" or not isinstance(arguments, dict):
         episode.outcome = "miss"
     elif told.get("outcome") in ("transient", "refused"):

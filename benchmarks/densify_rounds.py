@@ -1,0 +1,193 @@
+"""Three rounds of densify with agents of other habits: how the misses of unseen rollouts fall.
+
+Unseen rollouts are made once, on the live servers, with seeds of their own; their miss rate is taken on the
+data set as it is and after each round. In a round, agents act behind the strict simulator as behind
+``firefly serve``, each call and miss goes to a log, and densify makes the missed ones live and writes the
+next version. Every version is also asked whether all labels stand, and every answered call of the unseen
+rollouts is compared with what the servers said.
+
+    python benchmarks/densify_rounds.py DATASET servers=demo [KEY=VALUE of densify ...]
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+from pydantic import JsonValue
+
+from firefly.agents.gold import Clumsy, Perturbed, Thorough
+from firefly.agents.seeker import Seeker
+from firefly.app import config_folder
+from firefly.coverage.merging import unlabelled
+from firefly.coverage.missed import miss_rate
+from firefly.coverage.rollouts import Attempt
+from firefly.densify_command import DensifyConfig, run
+from firefly.fidelity.episodes import acted, recorded_arguments
+from firefly.live_dataset import LiveDataset, checked
+from firefly.protocols import Agent, Backend
+from firefly.records import ToolKey, ToolProfile
+from firefly.replay.cassette import Cassette
+from firefly.replay.masks import agree
+from firefly.replay.records import Recording, Step, Task
+from firefly.replay.simulator import StrictSimulator
+from firefly.serving.log import EpisodeLog, call_line
+
+TASKS, LENGTH = 24, 8
+ROUNDS: Sequence[Mapping[str, Agent]] = (
+    {"perturbed": Perturbed(), "thorough": Thorough()},
+    {"clumsy": Clumsy(rate=1.0)},
+    {"seeker": Seeker()},
+)
+"""Who acts in each round; the unseen rollouts are of all of them."""
+REPEATED = 3
+"""Rollouts of each agent for one task in a round."""
+
+Arguments = Mapping[ToolKey, Sequence[Mapping[str, JsonValue]]]
+
+
+def main() -> None:
+    """Measure and print; fails where a round does not help, an answer is wrong, or a label does not stand."""
+    dataset, overrides = Path(sys.argv[1]), sys.argv[2:]
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        config = configuration(dataset, scratch / "none.jsonl", scratch / "0", overrides)
+        with LiveDataset(checked(config, DensifyConfig)) as live:
+            tasks = Random(0).sample(list(live.tasks.values()), min(TASKS, len(live.tasks)))
+            given = recorded_arguments(
+                live.cassette
+            )  # as of the first version: what agents know stays the same
+            unseen = unseen_rollouts(live, tasks, given)
+        rates = [rate(dataset, unseen)]
+        for number, agents in enumerate(ROUNDS, start=1):
+            log = scratch / f"{number}.jsonl"
+            act(dataset, tasks, agents, given, log, number)
+            folder = scratch / str(number)
+            folder.mkdir()
+            run(configuration(dataset, log, folder / "dataset", overrides), folder)
+            dataset = folder / "dataset"
+            rates.append(rate(dataset, unseen))
+            print(f"round {number} ({', '.join(agents)}): {rates[-1]:.1%} of unseen calls missed", flush=True)
+    print("miss rate of unseen rollouts: " + " -> ".join(f"{one:.1%}" for one in rates))
+    if any(later >= earlier for earlier, later in pairwise(rates)):
+        sys.exit("a round did not make it fall")
+
+
+def configuration(dataset: Path, rollouts: Path, denser: Path, overrides: Sequence[str]) -> DictConfig:
+    """Return what Hydra composes for densify."""
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        own = [f"dataset={dataset.absolute()}", f"rollouts={rollouts}", f"denser={denser}"]
+        own.append(f"store.path={denser.parent.parent}/store")
+        found = compose("densify", [*own, *overrides])
+    OmegaConf.resolve(found)
+    return found
+
+
+def unseen_rollouts(live: LiveDataset, tasks: Sequence[Task], given: Arguments) -> list[Recording]:
+    """Return episodes of every agent on the live servers."""
+    assert live.evidence is not None
+    tools = live.cassette.tools
+    live.live.learn(
+        ToolProfile(server=key[0], tool=key[1], schema_digest=tools[key].tool.schema_digest, effect="read")
+        for key in live.evidence.claims.reads
+        if key in tools
+    )
+    agents = {name: agent for some in ROUNDS for name, agent in some.items()}
+    return [one for name, agent in agents.items() for one in acts(name, agent, live.live, live, tasks, given)]
+
+
+def acts(
+    name: str, agent: Agent, backend: Backend, live: LiveDataset, tasks: Sequence[Task], given: Arguments
+) -> list[Recording]:
+    """Return one episode for each task."""
+    simulator = StrictSimulator(live.cassette)
+    return [
+        acted(
+            agent,
+            backend,
+            simulator.tool_set(task.servers),
+            task=task,
+            recorded=given,
+            rng=Random(f"unseen/{name}/{task.id}"),
+            length=LENGTH,
+            seed=0,
+        )
+        for task in tasks
+    ]
+
+
+def act(
+    dataset: Path,
+    tasks: Sequence[Task],
+    agents: Mapping[str, Agent],
+    given: Arguments,
+    log: Path,
+    number: int,
+) -> None:
+    """Let agents act behind the simulator, and log it as ``firefly serve`` does."""
+    simulator = StrictSimulator(Cassette.load(dataset / "cassette"))
+    lines = EpisodeLog(log)
+    for name, agent in agents.items():
+        for task in tasks:
+            for time in range(REPEATED):
+                tools = simulator.tool_set(task.servers)
+                rng = Random(f"{number}/{name}/{task.id}/{time}")
+                done = acted(
+                    agent, simulator, tools, task=task, recorded=given, rng=rng, length=LENGTH, seed=0
+                )
+                episode = f"{name}/{task.id}/{time}"
+                lines.write("begin", episode=episode, task=task.id, servers=list(task.servers))
+                for place, step in enumerate(done.steps, start=1):
+                    lines.write("call", episode=episode, **call_line(place, step.call.tool, step, {}))
+                lines.write("end", episode=episode, why="done")
+    lines.close()
+
+
+def rate(dataset: Path, unseen: Sequence[Recording]) -> float:
+    """Return the share of missed calls, having made sure that the others are right and labels stand."""
+    cassette = Cassette.load(dataset / "cassette")
+    with_servers = [
+        Attempt(name=one.id, task=None, servers=one.servers, calls=tuple(step.call for step in one.steps))
+        for one in unseen
+    ]
+    wrong = sum(
+        not right(step, offline, cassette) for one in unseen for step, offline in beside(one, cassette)
+    )
+    tasks = [json.loads(line) for path in sorted(dataset.glob("tasks/*.jsonl")) for line in path.open()]
+    lost = [one for row in tasks if (one := unlabelled(Task.model_validate_json(row["record"]), cassette))]
+    found = miss_rate(with_servers, cassette)
+    print(
+        f"  {found.episodes} unseen rollouts, {found.episodes_with_miss} with a miss; {found.missed} of "
+        f"{found.calls} calls missed, {wrong} wrong; labels lost: {len(lost)}",
+        flush=True,
+    )
+    if wrong or lost:
+        sys.exit("an answer is wrong, or a label is lost")
+    return found.missed / max(1, found.calls)
+
+
+def beside(recording: Recording, cassette: Cassette) -> list[tuple[Step, Step]]:
+    """Return the live steps beside those of the strict simulator."""
+    simulator = StrictSimulator(cassette)
+    with simulator.episode(simulator.tool_set(recording.servers)) as episode:
+        for step in recording.steps:
+            episode.call(step.call)
+        return list(zip(recording.steps, episode.steps, strict=True))
+
+
+def right(step: Step, offline: Step, cassette: Cassette) -> bool:
+    """Return whether the simulator missed, or said what the servers say."""
+    if offline.observation.outcome == "miss" or step.observation.outcome not in ("success", "failure"):
+        return True
+    return agree(offline.observation, step.observation, cassette.tools[step.call.key].rule.volatile_fields)
+
+
+if __name__ == "__main__":
+    main()
