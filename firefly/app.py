@@ -138,18 +138,28 @@ def job(composed: DictConfig) -> float | None:
         return None
     from firefly.config import load_config
     from firefly.pipeline import require_tasks, run
+    from firefly.summary import figures
     from firefly.tables import print_tables
 
     context = HydraConfig.get()
     folder = Path(context.runtime.output_dir)
+    sweeping = context.mode == RunMode.MULTIRUN
+    measures = False
     try:
         write_config(composed, folder)
-        state = run(load_config(composed), folder)
+        config = load_config(composed)
+        measures = sweeping and config.measure.any
+        state = run(config, folder)
         print_tables(state)
-        require_tasks(state)
+        if measures:
+            _arm(context, figures(state))
+        else:  # for a comparison, no task at all is a result like others
+            require_tasks(state)
     except FireflyError as error:
-        if context.mode == RunMode.MULTIRUN:
+        if sweeping:
             show(error, f"job {context.job.num}")
+        if measures:
+            _arm(context, {}, failed=str(error).split("\n", 1)[0])
         raise
     return float(len(state.verified))
 
@@ -165,6 +175,23 @@ def command(composed: DictConfig) -> None:
         if context.mode == RunMode.MULTIRUN:
             show(error, f"job {context.job.num}")
         raise
+
+
+def _arm(context: Any, found: dict[str, Any], failed: str = "") -> None:
+    """Keep what a job of a sweep found, for the table at the end."""
+    from firefly.comparison import Arm
+
+    overrides = (str(one) for one in context.overrides.task)
+    _arms.append(Arm(tuple(map(_redact_override, overrides)), found, failed))
+    _sweep.append(Path(context.sweep.dir))
+
+
+def compare() -> None:
+    """Print one table for the jobs of a sweep that measured themselves, also where some of them failed."""
+    if _arms:
+        from firefly.comparison import write_comparison
+
+        write_comparison(_arms, _sweep[-1])
 
 
 def write_config(composed: DictConfig, folder: Path) -> None:
@@ -225,6 +252,8 @@ def chosen_config(arguments: Sequence[str]) -> str:
 
 
 _begun: list[bool] = []
+_arms: list[Any] = []
+_sweep: list[Path] = []
 _ended_by: list[Exception] = []
 
 
@@ -241,7 +270,10 @@ def main() -> int:
     Plugins.instance().register(FireflySearchPath)
     try:
         check_collisions()
-        application()
+        try:
+            application()
+        finally:
+            compare()
         if _ended_by:
             raise _ended_by[0]
     except (FireflyError, HydraException, OmegaConfBaseException) as error:

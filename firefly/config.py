@@ -127,6 +127,23 @@ class NeighbourhoodConfig(BaseModel):
     """Most calls recorded around one verified task; 0: none."""
 
 
+class MeasureConfig(BaseModel):
+    """What is measured of a finished run, against live servers, so that runs can be compared."""
+
+    model_config = _STRICT
+    labels: bool = False
+    """Whether kept tasks are executed once more, to count the labels that this contradicts."""
+    episodes: int = Field(default=0, ge=0)
+    """Random episodes of recorded calls that the simulator and fresh servers both answer."""
+    calls: int = Field(default=12, ge=1)
+    """Most calls of one such episode."""
+
+    @property
+    def any(self) -> bool:
+        """Return whether anything is measured."""
+        return self.labels or self.episodes > 0
+
+
 class SplitConfig(BaseModel):
     """One split of the data set."""
 
@@ -199,6 +216,9 @@ class RunConfig(BaseModel):
     synthesis: SynthesisConfig = SynthesisConfig()
     neighbourhood: NeighbourhoodConfig
     splits: SplitsConfig = SplitsConfig()
+    measure: MeasureConfig = MeasureConfig()
+    baseline: bool = False
+    """Whether a simulator may answer beyond what the recordings prove; the data set is marked then."""
     sessions: SessionsConfig
     parallel: ParallelConfig
     lm: dict[str, Any] = {}
@@ -262,14 +282,26 @@ def check_config(plain: Mapping[str, Any]) -> RunConfig:
     for group in SINGLE_GROUPS:
         if isinstance(plain.get(group), Mapping) and TARGET not in plain[group]:
             found.append(f"{group}: has no {TARGET}. Choose an option of the group, e.g. {group}=NAME")
-    if not found and getattr(resolve(str(plain["simulator"][TARGET])).cls, "loose", False):
-        found.append(
-            "simulator: it answers beyond what the recordings prove, so tasks can't be checked with it. Take "
-            "simulator=strict here; others are for a finished data set: firefly serve DATASET simulator=NAME"
-        )
+    if config is not None and not found:
+        found += _contradictions(config)
     if found or config is None:
         raise ConfigError("The configuration has faults:\n" + "\n".join(f"  {line}" for line in found))
     return config
+
+
+def _contradictions(config: RunConfig) -> list[str]:
+    """Return what does not go together."""
+    found = []
+    if not config.baseline and getattr(resolve(str(config.simulator[TARGET])).cls, "loose", False):
+        found.append(
+            "simulator: it answers beyond what the recordings prove, so tasks can't be checked with it. "
+            "Take simulator=strict here; others are for a finished data set: firefly serve DATASET "
+            "simulator=NAME. For a baseline to compare with, add baseline=true: its data set is marked as "
+            "not verified by rules"
+        )
+    if config.measure.any and len(config.splits.parts) > 1:
+        found.append("measure: only a run of one split can be measured. Take splits=none")
+    return found
 
 
 def _model_faults(plain: Mapping[str, Any]) -> list[str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from firefly import wiring
 from firefly.config import STAGE_NAMES, RunConfig
 from firefly.errors import RunError
+from firefly.measurement import measure
 from firefly.run import Run
 from firefly.splits import Division, divide, join
 
@@ -171,6 +172,7 @@ def run(config: RunConfig, folder: Path) -> Run:
             wiring.plan(state)
         elif len(division.parts) == 1:
             _walk(state, flow)
+            _measure(state)
         else:
             _run_parts(state, division, [one for one in flow if one.stage.name != "export"])
             _walk(state, [one for one in flow if one.stage.name == "export"])
@@ -187,6 +189,15 @@ def _walk(state: Run, flow: Iterable[StageInstance]) -> None:
         started = time.perf_counter()
         stage.work(state)
         state.leave(time.perf_counter() - started)
+
+
+def _measure(state: Run) -> None:
+    """Measure what a finished run is worth; not part of the data set, which is written by now."""
+    if not state.config.measure.any or state.dataset is None:
+        return
+    started = time.perf_counter()
+    measure(state)
+    state.seconds["measurement"] = round(time.perf_counter() - started, 3)
 
 
 def _run_parts(state: Run, division: Division, flow: Sequence[StageInstance]) -> None:

@@ -293,6 +293,20 @@ class Reexecution(Record):
     recording: Recording
 
 
+class Fidelity(Record):
+    """How a simulator answered one random episode, against fresh live servers."""
+
+    episode: str
+    asked: int
+    """Calls that the servers answered."""
+    answered: int
+    """Of them: those that the simulator answered, too, rightly or wrongly."""
+    wrong: int
+    """Of these: those that it answered otherwise than the servers."""
+    examples: tuple[dict[str, JsonValue], ...] = ()
+    """The first wrong answers, each beside the right one."""
+
+
 class Opinion(Record):
     """What a check that asks language models was told of one task."""
 

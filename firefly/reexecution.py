@@ -26,9 +26,18 @@ _Group = tuple[tuple[str, ...], str]
 class Again:
     """The tasks of a run as executed again, under the clock as it is and under shifted ones."""
 
-    def __init__(self, run: Run, knowledge: Knowledge) -> None:
+    def __init__(self, run: Run, knowledge: Knowledge, order: str = "reexecution") -> None:
+        """Begin; nothing is executed yet.
+
+        Args:
+            run: the run, in the stage that the items belong to.
+            knowledge: what is known of the tools.
+            order: names the random order in which tasks that share a sandbox are executed.
+
+        """
         self._run = run
         self._knowledge = knowledge
+        self._order = order
         self._done: dict[int, dict[str, Recording]] = defaultdict(dict)
 
     @property
@@ -98,7 +107,8 @@ class Again:
             groups[(task.servers, alone)].append(task)
         known = {servers: self._knowledge.restricted(servers).digest for servers, _ in groups}
         batches = {
-            group: _Batch(run, self._knowledge, group, backend, f"{days}" if days else "") for group in groups
+            group: _Batch(run, self._knowledge, group, backend, (self._order, *([f"{days}"] if days else [])))
+            for group in groups
         }
         # the first task of every group comes first, so that groups run at the same time
         order = sorted(
@@ -126,13 +136,15 @@ class Again:
 class _Batch:
     """Tasks that are executed again together, when the first is asked for."""
 
-    def __init__(self, run: Run, knowledge: Knowledge, group: _Group, backend: Backend, clock: str) -> None:
-        self._run, self._knowledge, self._group, self._backend, self._clock = (
+    def __init__(
+        self, run: Run, knowledge: Knowledge, group: _Group, backend: Backend, order: tuple[str, ...]
+    ) -> None:
+        self._run, self._knowledge, self._group, self._backend, self._order = (
             run,
             knowledge,
             group,
             backend,
-            clock,
+            order,
         )
         self._lock = Lock()
         self._done: Mapping[str, Recording] | None = None
@@ -149,7 +161,7 @@ class _Batch:
                     fresh=self._backend,
                     tool_sets={servers: tools},
                     knowledge=self._knowledge,
-                    rng=self._run.rng("reexecution", *servers, *filter(None, [self._clock])),
+                    rng=self._run.rng(self._order[0], *servers, *self._order[1:]),
                     seed=self._run.config.seed,
                 )
         return [Reexecution(task=task, recording=self._done[task])] if task in self._done else []

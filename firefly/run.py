@@ -19,6 +19,7 @@ from firefly.knowledge import Knowledge
 from firefly.lm import Estimate, JournaledBackend, Models
 from firefly.lm.models import Settings
 from firefly.plugins import resolve
+from firefly.protocols import UsesLive
 from firefly.records import (
     Edge,
     Exploration,
@@ -91,6 +92,8 @@ class Run:
         self.split_rule = ""
         self.split_report: dict[str, Any] = {}
         self.dataset: Path | None = None
+        self.measured: dict[str, Any] = {}
+        """What `firefly.measurement` found, where the configuration asks for it."""
         self.failures: list[Failure] = []
         self.seconds: dict[str, float] = {}
         self.items: dict[str, dict[str, int]] = {}
@@ -209,6 +212,14 @@ class Run:
     def asks(self) -> bool:
         """Return whether a component of the current stage asks a language model."""
         return self._asks
+
+    def offline(self, cassette: Cassette) -> Backend:
+        """Return the run's simulator over ``cassette``; one that asks live servers is given fresh ones."""
+        simulator = self.component("simulator")
+        if isinstance(simulator, UsesLive):
+            simulator.use_live(self.live.fresh)
+        backend: Backend = simulator.backend(cassette)
+        return backend
 
     def journaled(self, backend: Callable[[], Backend]) -> Backend:
         """Return the backend of items that ask models: tool results are recorded with their answers."""

@@ -7,14 +7,18 @@ import json
 import platform
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from firefly import __version__
+from firefly.components import TARGET
 from firefly.curves import svg
 from firefly.errors import RunError
 from firefly.figures import workflow_figures
+from firefly.plugins import resolve
+from firefly.protocols import AsksModels
 from firefly.reasons import reasons_without_task
 from firefly.records import Listing, ToolKey, ToolProfile
 from firefly.replay.records import Recording
@@ -57,6 +61,8 @@ def figures(run: Run) -> dict[str, Any]:
         "live_calls_per_verified_task": round((total - around) / len(verified), 2) if verified else None,
         "items": run.items,
         "failures": len(run.failures),
+        **({"unverified": why} if (why := unverified(run)) else {}),
+        **({"measured": run.measured} if run.measured else {}),
         **({"lm": model_figures(run)} if run.models is not None else {}),
         "seconds": run.seconds,
         "seconds_total": round(sum(run.seconds.values()), 3),
@@ -87,8 +93,38 @@ def facts(run: Run) -> dict[str, Any]:
             else {}
         ),
         "figures": {name: found[name] for name in kept},
+        **({"unverified": found["unverified"]} if "unverified" in found else {}),
         **({"lm": {name: found["lm"][name] for name in ("models", "used")}} if "lm" in found else {}),
     }
+
+
+def unverified(run: Run) -> list[str]:
+    """Return why what the run keeps is not verified by rules; nothing where it is."""
+    from firefly.verification.rule import SELECTION
+
+    why = []
+    simulator = resolve(run.config.simulator[TARGET])
+    if getattr(simulator.cls, "loose", False):
+        why.append(
+            f"the simulator ({simulator.name}) answers beyond what the recordings prove, so what it said "
+            "proves nothing"
+        )
+    required: dict[str, Any] = {
+        name: resolve(described[TARGET]).cls
+        for name, described in run.config.checks.items()
+        if described is not None and _is_required(described)
+    }
+    judges = [name for name, cls in required.items() if issubclass(cls, AsksModels)]
+    if not any(cls.cost != SELECTION for name, cls in required.items() if name not in judges):
+        who = f"a language model decides ({', '.join(judges)})" if judges else "nothing decides"
+        why.append(f"no rule decides which tasks are kept: {who}")
+    return why
+
+
+def _is_required(described: Mapping[str, Any]) -> bool:
+    parameter = signature(resolve(described[TARGET]).cls).parameters.get("required")
+    usual = parameter is not None and parameter.default is not parameter.empty and bool(parameter.default)
+    return bool(described.get("required", usual))
 
 
 def model_figures(run: Run) -> dict[str, Any]:

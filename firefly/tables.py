@@ -47,7 +47,7 @@ def print_tables(run: Run) -> None:
             f"{found['explorations']} ({found['explorations_completed']})",
         ),
         ("synthesis", "task candidates", found["candidates"]),
-        ("verification", "verified tasks", found["verified"]),
+        ("verification", _kept(found), found["verified"]),
         ("verification", "distinct tool sequences", found["distinct_tool_sequences"]),
         ("verification", "tasks of three or more necessary calls", found["three_or_more_necessary_calls"]),
         ("verification", "cross-server tasks", found["cross_server"]),
@@ -89,10 +89,17 @@ def print_tables(run: Run) -> None:
         print(f"\n{_spending(found['lm'])}")
     if run.failures:
         print(f"\n{len(run.failures)} items failed and were left out; see {run.folder / 'failures.jsonl'}")
+    if "verification" in run.seconds:
+        for why in found.get("unverified", ()):
+            print(f"\nnot verified by rules: {why}")
     print()
     print(f"summary: {run.folder / 'summary.json'}")
     if run.dataset is not None:
         print(f"dataset: {run.dataset}")
+
+
+def _kept(found: dict[str, Any]) -> str:
+    return "tasks kept, not verified by rules" if "unverified" in found else "verified tasks"
 
 
 def _advisory(found: dict[str, Any]) -> list[tuple[str, ...]]:

@@ -321,7 +321,7 @@ def verification(run: Run) -> None:
         verdicts = verify(
             run.tasks,
             checks=run.component("checks"),
-            simulator=run.component("simulator").backend(cassette),
+            simulator=run.offline(cassette),
             knowledge=knowledge,
             explorations=explorations,
             reexecute=again.execute,

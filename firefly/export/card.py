@@ -20,6 +20,8 @@ from firefly.export.tables import FEATURES
 from firefly.plugins import register
 from firefly.protocols import DatasetContent
 
+UNVERIFIED = "not-verified-by-rules"
+"""The tag of a data set whose tasks no rule verified."""
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
@@ -88,7 +90,11 @@ class Card:
             "license": self.license,
             "language": self.language,
             "task_categories": ["text-generation"],
-            "tags": ["mcp", "tool-calling", "function-calling", "agents", "synthetic", "firefly", *self.tags],
+            "tags": [
+                *("mcp", "tool-calling", "function-calling", "agents", "synthetic", "firefly"),
+                *([UNVERIFIED] if content.facts.get("unverified") else []),
+                *self.tags,
+            ],
             "size_categories": [size],
             "configs": [_config(name, parts, default=name == "tasks") for name, parts in tables.items()],
             "dataset_info": [

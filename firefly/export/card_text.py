@@ -55,6 +55,7 @@ def card_text(content: DatasetContent, rows: Rows) -> str:
     found: Any = figures(content)
     first = next(iter(rows), "tasks")
     return Template(Path(__file__).with_name("card.md").read_text(encoding="utf-8")).substitute(
+        unverified=_unverified(content.facts),
         tasks=_plural(found["tasks"], "task"),
         used_servers=_plural(len(found["tasks_per_server"]), "MCP server"),
         synthesis=_listed(found["synthesis"]),
@@ -67,7 +68,7 @@ def card_text(content: DatasetContent, rows: Rows) -> str:
         facts="\n".join(_facts(content.facts)) or "No facts of the run were recorded.",
         models=_models(content.facts),
         candidates=_plural(found["tasks"] + found["rejected"], "candidate"),
-        verified=found["tasks"],
+        verified=f"{found['tasks']} {'kept' if content.facts.get('unverified') else 'verified'}",
         rejected=found["rejected"],
         checks=f"{_checks(content)}\n\n{_opinions(content)}".rstrip(),
         reproducible=_reproducible(content),
@@ -76,6 +77,17 @@ def card_text(content: DatasetContent, rows: Rows) -> str:
         first_config=first,
         first_split=rows[first][0][0] if rows.get(first) else "train",
         limitations="".join(f"- {line}\n" for line in _limitations(content, rows)),
+    )
+
+
+def _unverified(facts: Mapping[str, Any]) -> str:
+    """Return the warning above everything else of a data set that is a baseline; "" for a usual one."""
+    why = _lines(facts.get("unverified"))
+    if not why:
+        return ""
+    return (
+        f"> **Not verified by rules.** {_inline('; '.join(str(one) for one in why))}. These tasks are a "
+        "baseline to compare with: where this card says verified, it means kept.\n\n"
     )
 
 

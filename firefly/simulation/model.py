@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 from pydantic import JsonValue
 
+from firefly.lm import Models
 from firefly.plugins import register
 from firefly.protocols import Situation, TierAnswer
 from firefly.replay.cassette import Cassette
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     import dspy
 
 __all__ = ["Model"]
+
+ROLE = "simulator"
 
 _INSTRUCTIONS = """\
 You stand in for a tool server. Write exactly what the server would send back for the call, in the format of
@@ -42,11 +45,14 @@ class Model:
 
     order = 30
 
-    def __init__(self, *, lm: Any = None, examples: int = 3, attempts: int = 2) -> None:
+    def __init__(
+        self, *, lm: Any = None, models: Models | None = None, examples: int = 3, attempts: int = 2
+    ) -> None:
         """Choose who writes.
 
         Args:
-            lm: a DSPy language model; None: the tier has no answers.
+            lm: a DSPy language model; None: that of ``models``, and without these the tier has no answers.
+            models: the models of a run; the role is ``simulator``.
             examples: nearest recorded calls that the model is shown, at most 3.
             attempts: how often it is asked for an answer that fits the tool's output schema.
 
@@ -56,7 +62,7 @@ class Model:
         """
         if examples < 0 or attempts < 1:
             raise ValueError("examples must be 0 or more, attempts 1 or more")
-        self._lm = lm
+        self._lm = lm or (models.lm(ROLE) if models is not None else None)
         self._examples = examples
         self._attempts = attempts
 

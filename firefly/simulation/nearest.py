@@ -22,12 +22,13 @@ class Nearest:
     order = 20
     may_block = False
 
-    def __init__(self, *, farthest: float = 0.5) -> None:
+    def __init__(self, *, farthest: float = 0.5, order: int = 20) -> None:
         """Choose how near is near enough.
 
         Args:
             farthest: the greatest distance of the arguments: 0 is equal, 1 is one argument of which
                 nothing agrees. 0 answers equal calls only, whatever the state.
+            order: when it is asked, among the other tiers.
 
         Raises:
             ValueError: it is negative.
@@ -36,6 +37,7 @@ class Nearest:
         if farthest < 0:
             raise ValueError("farthest is negative")
         self._farthest = farthest
+        self.order = order
 
     def begin(self, cassette: Cassette, tool_set: ToolSet, seed: int) -> Nearest:
         """Return itself: it knows nothing of episodes."""

@@ -25,10 +25,11 @@ from firefly.synthesis.template import Template
 from tests.exploration.test_exploration import CHAIN
 from tests.exploration.test_writes import sampled
 from tests.function_servers import FunctionServers
+from tests.lm.competent import competent
 from tests.lm.endpoint import Chat, Endpoint, Fault, Personality, Reply, ToolUse, endpoint
 from tests.lm.fixtures import make, models
 from tests.lm.personalities import ALL_BAD, in_turns
-from tests.lm.thinking import competent, in_text
+from tests.lm.thinking import in_text
 from tests.shop_servers import ORDERS, probed, shop
 from tests.writing_servers import Depot
 from tests.writing_servers import probed as depot_probed

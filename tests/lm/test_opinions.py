@@ -21,10 +21,10 @@ from firefly.verification.reexecution import Reexecuted
 from firefly.verification.solvers import BlindSolver, ClosedBook, disagreement
 from tests.library_servers import EXPLORATION, known, library, task
 from tests.lm.agent import Agent, history
+from tests.lm.competent import competent
 from tests.lm.endpoint import Chat, Personality, Reply, ToolUse, endpoint
 from tests.lm.fixtures import make, models
 from tests.lm.personalities import ALL_BAD, says
-from tests.lm.writing import competent_worker
 from tests.verification.test_checks import trial
 
 TASK = task()
@@ -176,7 +176,7 @@ def test_no_bad_model_crashes_a_check(
     import dspy
 
     try:
-        result = asked(check, ALL_BAD[name](competent_worker()))
+        result = asked(check, ALL_BAD[name](competent()))
     except dspy.LMError:  # the item fails and is counted
         return
     if name in ("empty", "refuses", "refuses formally"):

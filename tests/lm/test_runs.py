@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import content_of, firefly, plan_of, printed, summary_of
+from tests.lm.competent import competent
 from tests.lm.endpoint import Chat, Endpoint, Fault, Reply, endpoint
-from tests.lm.thinking import competent
 from tests.test_bad_input import assert_one_message
 
 SMALL = (

@@ -15,10 +15,10 @@ from firefly.graph.observed import Observed
 from firefly.knowledge import Knowledge
 from firefly.records import Edge, Listing, ServerHealth
 from firefly.replay.records import Tool
+from tests.lm.competent import competent
 from tests.lm.endpoint import Chat, Endpoint, Personality, Reply, endpoint
 from tests.lm.fixtures import make, models
 from tests.lm.personalities import ALL_BAD, says
-from tests.lm.thinking import competent
 
 
 def tool(server: str, name: str, *takes: str, gives: str = "") -> Tool:

@@ -37,10 +37,10 @@ from firefly.verification.sources import Provenance
 from firefly.verification.uniqueness import Uniqueness
 from tests.library_servers import CHAIN, SHORT, known, library
 from tests.lm.agent import Agent
+from tests.lm.competent import competent
 from tests.lm.endpoint import Chat, Personality, endpoint
 from tests.lm.fixtures import make, models
 from tests.lm.personalities import ALL_BAD, lies_in
-from tests.lm.writing import Worker, competent_worker
 from tests.lm.writing import formula as read_by_a_person
 from tests.synthesis.test_template import explored_by
 from tests.verification.test_checks import trial
@@ -109,7 +109,7 @@ def assert_asked_for(task: Task) -> None:
 
 @pytest.mark.parametrize("keys", [{}, {"json_schema": False}])
 def test_a_model_writes_tasks_backward_that_pass_the_rules(keys: dict[str, Any]) -> None:
-    tasks, _ = writes(competent_worker(), backward, **keys)
+    tasks, _ = writes(competent(), backward, **keys)
     assert len(tasks) >= 6
     assert {len(task.gold_calls) for task in tasks} == {2, 3}
     assert all(task.rubric == ("The value is looked up.",) or not task.rubric for task in tasks)
@@ -215,7 +215,7 @@ def test_the_rewrite_that_hides_the_steps_counts_only_if_it_asks_for_the_same() 
 
 
 def test_difficulty_and_manner_are_said_and_hard_tasks_take_several_calls() -> None:
-    with endpoint(competent_worker()) as there:
+    with endpoint(competent()) as there:
         asked = models(there.url)
         writer = Backward(models=asked, difficulty="hard", style="in capitals", language="English")
         alone = explored_by(SHORT.model_copy(update={"nodes": SHORT.nodes[:1], "links": (), "id": ""}))
@@ -264,7 +264,7 @@ def test_no_bad_model_brings_in_a_wrong_label_or_a_crash(
 
     explorations = [SHORT_ONE]
     try:
-        tasks, events = writes(BAD[name](competent_worker()), writer, explorations)
+        tasks, events = writes(BAD[name](competent()), writer, explorations)
     except dspy.LMError:  # the item fails and is counted; the run goes on
         assert name in ("garbage", "some never succeed")
         return
@@ -278,8 +278,8 @@ def test_no_bad_model_brings_in_a_wrong_label_or_a_crash(
 
 
 def test_template_questions_are_worded_anew_and_their_answers_stay() -> None:
-    tasks, _ = writes(competent_worker(), paraphrase)
-    plain, _ = writes(competent_worker(), lambda asked: Template(tasks=2, phrasings=0))
+    tasks, _ = writes(competent(), paraphrase)
+    plain, _ = writes(competent(), lambda asked: Template(tasks=2, phrasings=0))
     assert [(one.answer, one.expression, one.gold_calls) for one in tasks] == [
         (one.answer, one.expression, one.gold_calls) for one in plain
     ]
@@ -293,8 +293,8 @@ def test_template_questions_are_worded_anew_and_their_answers_stay() -> None:
 
 def test_a_question_that_a_model_only_spoils_stays_as_it_was() -> None:
     unlike = Agent({"wordings": lambda chat: ["What is it?"], "same": lambda chat: True})
-    differing = Agent({**competent_worker().fields, "same": lambda chat: False})
-    plain, _ = writes(competent_worker(), lambda asked: Template(tasks=2, phrasings=0))
+    differing = Agent({**competent().fields, "same": lambda chat: False})
+    plain, _ = writes(competent(), lambda asked: Template(tasks=2, phrasings=0))
     for personality in (unlike, differing):
         assert writes(personality, paraphrase)[0] == plain
 
@@ -323,7 +323,7 @@ def test_words_for_sides_ends_counts_and_names_are_looked_at(text: str, wrong: s
 # --- the usual way ----------------------------------------------------------------------------
 
 
-class Inventor(Worker):
+class Inventor(Agent):
     """Invents one question, calls what it is told to, and says what it is told to."""
 
     def __init__(self, question: str, answer: str) -> None:
@@ -388,7 +388,7 @@ def test_no_bad_model_crashes_the_usual_way(name: str, monkeypatch: pytest.Monke
 
 
 def test_distractors_add_servers_and_nothing_else() -> None:
-    task = writes(competent_worker(), backward, [SHORT_ONE])[0][0]
+    task = writes(competent(), backward, [SHORT_ONE])[0][0]
     more = with_distractors(task, KNOWLEDGE, 1, Random(0))
     assert set(more.servers) - set(task.servers) == {"numbers"}
     assert more.model_dump(exclude={"id", "servers"}) == task.model_dump(exclude={"id", "servers"})

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import content_of, firefly, printed, summary_of
+from tests.lm.competent import competent
 from tests.lm.endpoint import endpoint
 from tests.lm.test_runs import model
-from tests.lm.writing import competent_worker
 
 SMALL = ("+experiment=smoke", "~servers.almanac", "sampler.count=1")
 ARGUMENTS = (
@@ -29,7 +29,7 @@ ARGUMENTS = (
 
 @pytest.mark.slow
 def test_a_run_with_a_writer_solvers_and_judges_keeps_its_books_and_repeats_itself(going_on: Path) -> None:
-    with endpoint(competent_worker()) as there:
+    with endpoint(competent()) as there:
         done = firefly(*ARGUMENTS, *model(there.url), cwd=going_on)
         sent = len(there.requests)
     dataset = printed(done)["dataset"]
@@ -65,7 +65,7 @@ def test_a_run_with_a_writer_solvers_and_judges_keeps_its_books_and_repeats_itse
 
 @pytest.mark.slow
 def test_the_baselines_are_one_word_each(going_on: Path) -> None:
-    with endpoint(competent_worker()) as there:
+    with endpoint(competent()) as there:
         few = ("~servers.desk", "sampling.writes=0")
         arguments = (*SMALL, *few, "checks=judge_only", "synthesizer=forward", *model(there.url))
         done = firefly(*arguments, cwd=going_on)

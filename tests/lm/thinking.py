@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from firefly.lm.calls import said_in_text
-from tests.lm.agent import Agent, alike
+from tests.lm.agent import alike
 from tests.lm.endpoint import Chat, Fault, Personality, Reply, text_of
 
 
@@ -71,8 +71,3 @@ def _in_json(reply: Reply) -> str:
         for one in reply.calls
     )
     return f'{{"calls": [{calls}], "said": {json.dumps(reply.text)}}}'
-
-
-def competent() -> Agent:
-    """The agent with all the fields that Firefly's own prompts ask for."""
-    return Agent({"passed": passed})

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from firefly.english import spoken, words
-from tests.lm.agent import Agent, alike, fitting, history, leaves, parsed, types
+from tests.lm.agent import FieldWriter, alike, fitting, history, leaves, parsed, types
 from tests.lm.endpoint import Chat, Reply, ToolUse
 
 _CALL = re.compile(r"^(c\d+): (\S+?)\((\{.*?\})\)(?:  # .*)?$\n((?:  .* is .*\n)*)  returned: (.*)$", re.M)
@@ -182,22 +182,20 @@ def invented(chat: Chat) -> list[dict[str, Any]]:
     return [{"question": f"What does {spoken(preferred[-1])} say first?"}]
 
 
-class Worker(Agent):
-    """The competent agent that also works on questions: makes the calls that it has values for, reports."""
+def look_up(chat: Chat) -> Reply:
+    """The solver's work: makes the calls that it has values for, and reports what it found."""
+    asked = set(words(chat.said_by("user")[-1]))
+    done = list(history(chat))
 
-    def act(self, chat: Chat) -> Reply:
-        asked = set(words(chat.said_by("user")[-1]))
-        done = list(history(chat))
+    def fits(tool: dict[str, Any]) -> int:
+        return len(asked & set(words(f"{tool['name']} {tool.get('description') or ''}")))
 
-        def fits(tool: dict[str, Any]) -> int:
-            return len(asked & set(words(f"{tool['name']} {tool.get('description') or ''}")))
-
-        for tool in sorted(chat.tools, key=lambda tool: (-fits(tool), tool["name"]))[:6]:
-            arguments = known_arguments(tool, chat, done)
-            tries = [given for name, given, _ in done if name == tool["name"]]
-            if arguments is not None and arguments not in tries and len(done) < 6:
-                return Reply("", (ToolUse(tool["name"], arguments),))
-        return Reply(f"I looked it up.\nAnswer: {found(chat, done)}")
+    for tool in sorted(chat.tools, key=lambda tool: (-fits(tool), tool["name"]))[:6]:
+        arguments = known_arguments(tool, chat, done)
+        tries = [given for name, given, _ in done if name == tool["name"]]
+        if arguments is not None and arguments not in tries and len(done) < 6:
+            return Reply("", (ToolUse(tool["name"], arguments),))
+    return Reply(f"I looked it up.\nAnswer: {found(chat, done)}")
 
 
 def known_arguments(
@@ -248,13 +246,10 @@ def found(chat: Chat, done: list[tuple[str, dict[str, Any], str]]) -> Any:
     return best[1]
 
 
-def competent_worker() -> Worker:
-    return Worker(
-        {
-            "tasks": tasks,
-            "wordings": wordings,
-            "formula": formula,
-            "same": lambda chat: True,
-            "marks": marks,
-        }
-    )
+FIELDS: dict[str, FieldWriter] = {
+    "tasks": tasks,
+    "wordings": wordings,
+    "formula": formula,
+    "same": lambda chat: True,
+    "marks": marks,
+}
