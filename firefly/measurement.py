@@ -8,7 +8,7 @@ what blind solvers and people say.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -23,13 +23,13 @@ from firefly.reexecution import Again
 from firefly.replay.expressions import same
 from firefly.replay.masks import agree
 from firefly.replay.parsers import parse
-from firefly.replay.records import Observation, ToolCall, canonical_json
+from firefly.replay.records import Observation, Task, ToolCall, canonical_json
 from firefly.replay.tool_set import ToolSet
 
 if TYPE_CHECKING:
     from firefly.run import Run
 
-__all__ = ["compared", "episodes", "measure"]
+__all__ = ["compared", "episodes", "labels", "measure"]
 
 STAGE = "measurement"
 _EXAMPLES, _WIDTH = 3, 400
@@ -48,24 +48,37 @@ def measure(run: Run) -> None:
 
 
 def _labels(run: Run, knowledge: Knowledge) -> dict[str, Any]:
-    """Return how many kept tasks a fresh execution confirms, contradicts, and can't judge."""
-    from firefly.verification.replay import ReExecution
-
     assert run.cassette is not None
     run.enter(STAGE, 1, (), (STAGE + ".py", "verification", "servers"))
     again = Again(run, knowledge, order=STAGE).execute(run.verified)
     explorations = {one.id: one for one in run.explorations}
-    check = ReExecution()
-    found: dict[str, Any] = {"tasks": len(run.verified), "contradicted": [], "unknown": []}
-    for task in run.verified:
-        trial = Trial(
+    trials = {
+        task.id: Trial(
             exploration=explorations[task.provenance.exploration],
             knowledge=knowledge,
             simulator=run.offline(run.cassette),
             reexecuted=again.recordings,
             why_not=again.why_not,
         )
-        result = check.check(task, trial)
+        for task in run.verified
+    }
+    return labels(run.verified, trials)
+
+
+def labels(tasks: Sequence[Task], trials: Mapping[str, Trial]) -> dict[str, Any]:
+    """Return how many tasks there are, and of which a fresh execution contradicts the label or can't tell.
+
+    Args:
+        tasks: what was kept.
+        trials: task id -> its exploration and its gold calls as executed once more.
+
+    """
+    from firefly.verification.replay import ReExecution
+
+    check = ReExecution()
+    found: dict[str, Any] = {"tasks": len(tasks), "contradicted": [], "unknown": []}
+    for task in tasks:
+        result = check.check(task, trials[task.id])
         if result.status != "pass":
             said = {"task": task.id, **result.evidence}
             found["contradicted" if result.status == "fail" else "unknown"].append(said)
@@ -109,7 +122,7 @@ def episodes(
     usable = [group for group in groups if len(known[group]) > 1]
     for number in range(count if usable else 0):
         group = usable[number % len(usable)]
-        writing = [one for one in known[group] if any(_may_write(call, knowledge) for call in one)]
+        writing = [one for one in known[group] if any(_writes(call, knowledge) for call in one)]
         first = rng.choice(writing or known[group])
         second = rng.choice([one for one in known[group] if one is not first])
         yield f"{'+'.join(group)}-{number}", group, _merged(first, second, rng)[:length]
@@ -138,9 +151,8 @@ def _repeatable(call: ToolCall, knowledge: Knowledge) -> bool:
     return listing.disposable or profile.effect == "read"
 
 
-def _may_write(call: ToolCall, knowledge: Knowledge) -> bool:
-    profile = knowledge.profiles.get(call.key)
-    return profile is None or profile.effect != "read"
+def _writes(call: ToolCall, knowledge: Knowledge) -> bool:
+    return knowledge.profiles[call.key].effect == "write"
 
 
 def _merged(one: Sequence[ToolCall], other: Sequence[ToolCall], rng: Random) -> list[ToolCall]:
