@@ -282,7 +282,7 @@ def check_config(plain: Mapping[str, Any]) -> RunConfig:
     for group in SINGLE_GROUPS:
         if isinstance(plain.get(group), Mapping) and TARGET not in plain[group]:
             found.append(f"{group}: has no {TARGET}. Choose an option of the group, e.g. {group}=NAME")
-    if config is not None and not found:
+    if config is not None:
         found += _contradictions(config)
     if found or config is None:
         raise ConfigError("The configuration has faults:\n" + "\n".join(f"  {line}" for line in found))
@@ -292,7 +292,7 @@ def check_config(plain: Mapping[str, Any]) -> RunConfig:
 def _contradictions(config: RunConfig) -> list[str]:
     """Return what does not go together."""
     found = []
-    if not config.baseline and getattr(resolve(str(config.simulator[TARGET])).cls, "loose", False):
+    if not config.baseline and _guesses(config.simulator):
         found.append(
             "simulator: it answers beyond what the recordings prove, so tasks can't be checked with it. "
             "Take simulator=strict here; others are for a finished data set: firefly serve DATASET "
@@ -302,6 +302,13 @@ def _contradictions(config: RunConfig) -> list[str]:
     if config.measure.any and len(config.splits.parts) > 1:
         found.append("measure: only a run of one split can be measured. Take splits=none")
     return found
+
+
+def _guesses(simulator: ComponentConfig) -> bool:
+    try:
+        return bool(getattr(resolve(str(simulator.get(TARGET, ""))).cls, "loose", False))
+    except PluginError:
+        return False  # told already
 
 
 def _model_faults(plain: Mapping[str, Any]) -> list[str]:

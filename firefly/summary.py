@@ -61,7 +61,7 @@ def figures(run: Run) -> dict[str, Any]:
         "live_calls_per_verified_task": round((total - around) / len(verified), 2) if verified else None,
         "items": run.items,
         "failures": len(run.failures),
-        **({"unverified": why} if (why := unverified(run)) else {}),
+        **({"unverified": why} if run.tasks and (why := unverified(run)) else {}),
         **({"measured": run.measured} if run.measured else {}),
         **({"lm": model_figures(run)} if run.models is not None else {}),
         "seconds": run.seconds,

@@ -55,7 +55,7 @@ def begin(simulator: Any, recorded: Cassette) -> Any:
     return simulator.backend(recorded).episode(ToolSet.of(TOOLS))
 
 
-@pytest.mark.parametrize("name", ["strict", "lenient", "live", "naive"])
+@pytest.mark.parametrize("name", ["strict", "lenient", "live", "always", "naive"])
 def test_every_simulator_answers_the_recorded_episodes_as_they_were(name: str, recorded: Cassette) -> None:
     described = yaml.safe_load((ROOT / "conf" / "simulator" / f"{name}.yaml").read_text(encoding="utf-8"))
     assert faults(described) == []
