@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from firefly.exploration.arguments import Known
 from firefly.exploration.plan import offered, plan
 from firefly.knowledge import Knowledge
 from firefly.lm import Estimate, Models
+from firefly.lm.agent import Agent
 from firefly.plugins import register
 from firefly.protocols import Episode
 from firefly.records import ExploredCall, SubDag
 from firefly.replay.records import Observation, Tool, ToolCall, canonical_json
-
-if TYPE_CHECKING:
-    from firefly.lm.using_tools import ToolUser
 
 ROLE = "explorer"
 
@@ -52,7 +50,7 @@ class React:
 
     deviates = True
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a key of the YAML
         self,
         *,
         models: Models,
@@ -63,6 +61,7 @@ class React:
         tokens: int = 100_000,
         shown: int = 6_000,
         instructions: str = INSTRUCTIONS,
+        state: Path | None = None,
     ) -> None:
         """Set the limits of one exploration.
 
@@ -75,22 +74,21 @@ class React:
             tokens: most tokens, input and output.
             shown: characters of a result that the model is shown.
             instructions: what the model is told.
+            state: JSON file of an optimised prompt.
 
         """
         if min(variants, tools, turns, calls, tokens, shown) < 1:
             raise ValueError("variants, tools, turns, calls, tokens and shown must be at least 1")
         self.variants = variants
-        self._models, self._tools, self._instructions = models, tools, instructions
+        self._tools, self._instructions = tools, instructions
         self._limits = {"turns": turns, "calls": calls, "tokens": tokens, "shown": shown}
         self._known: WeakKeyDictionary[Knowledge, Known] = WeakKeyDictionary()
-        self._module: ToolUser | None = None
+        self.agent = Agent(models, ROLE, instructions=instructions, state=state, limits=self._limits)
 
     def explore(
         self, sub_dag: SubDag, episode: Episode, *, knowledge: Knowledge, rng: Random
     ) -> tuple[Sequence[ExploredCall], str]:
         """Return every call made, and why the model stopped."""
-        from firefly.lm.using_tools import TurnAdapter
-
         known = self._known.setdefault(knowledge, Known(knowledge))
         tools = offered(sub_dag, knowledge, self._tools)
         made: list[ExploredCall] = []
@@ -100,22 +98,8 @@ class React:
             made.append(ExploredCall(id=f"c{len(made) + 1}", node="", step=episode.steps[-1]))
             return seen
 
-        with self._models.using(ROLE, TurnAdapter()):
-            said = self.module()(
-                task=plan(sub_dag, tools, known, rng),
-                tools=tools,
-                act=act,
-                count=lambda what: self._models.ledger.count(ROLE, what),
-            )
-        return made, _REASONS[said.ended]
-
-    def module(self) -> ToolUser:
-        """Return the DSPy module, for optimisers: its one prompt is ``turn``."""
-        if self._module is None:
-            from firefly.lm.using_tools import Limits, ToolUser
-
-            self._module = ToolUser(self._instructions, Limits(**self._limits))
-        return self._module
+        worked = self.agent.work(plan(sub_dag, tools, known, rng), tools, act)
+        return made, _REASONS[worked.ended]
 
     def estimate(self, tools: Sequence[Tool], *, sub_dags: int) -> Estimate:
         """Return what exploring ``sub_dags`` would take if each took the four calls of a usual one."""

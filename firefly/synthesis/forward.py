@@ -15,10 +15,9 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from firefly.knowledge import Knowledge
 from firefly.lm import Models
+from firefly.lm.agent import ANSWERING, Agent
 from firefly.lm.formulas import Formula, FormulaError
 from firefly.lm.prompt import Prompt
-from firefly.lm.solving import INSTRUCTIONS as SOLVING
-from firefly.lm.solving import Solver
 from firefly.mentions import mention
 from firefly.mentions import same as alike
 from firefly.outputs import leaves, parsed_output
@@ -41,6 +40,8 @@ INVENTING = (
     "date, a figure) that takes several calls, the later ones with values that the earlier ones return. "
     "Use only what the tools' descriptions tell of the data. Name no tools."
 )
+_SHOWN = 12_000
+"""Characters of a result that the solver is shown."""
 _TYPES = ("number", "date", "string")
 
 
@@ -64,7 +65,7 @@ class Forward:
         style: str = "plain, as a colleague would ask in passing",
         language: str = "English",
         instructions: str = INVENTING,
-        solving: str = SOLVING,
+        solving: str = ANSWERING,
         state: Path | None = None,
     ) -> None:
         """Configure the prompts.
@@ -84,7 +85,13 @@ class Forward:
             raise ValueError("tasks must be at least 1")
         self._models, self._tasks = models, tasks
         self._manner = f"{style}; written in {language}"
-        self._solver = Solver(models, ROLE, instructions=solving, turns=turns)
+        self._solver = Agent(
+            models,
+            ROLE,
+            instructions=solving,
+            limits={"turns": turns, "calls": 4 * turns, "shown": _SHOWN},
+            has_to_call=False,
+        )
         self.prompt = Prompt(
             models,
             ROLE,
@@ -134,7 +141,7 @@ class Forward:
         for invented in list(said.tasks or ())[: self._tasks] if said is not None else ():
             question = " ".join(invented.question.split())
             with backend.episode(tools, seed) as episode:
-                solved = self._solver.solve(question, reads, episode.call) if question else None
+                solved = self._solver.work(question, reads, episode.call) if question else None
                 steps = tuple(episode.steps)
             solution = None
             if solved is not None and solved.answer:
