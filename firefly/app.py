@@ -144,6 +144,10 @@ def job(composed: DictConfig) -> float | None:
     folder = Path(context.runtime.output_dir)
     try:
         write_config(composed, folder)
+        if "optimize" in composed:
+            from firefly.optimization import optimize
+
+            return optimize(composed, folder)
         state = run(load_config(composed), folder)
         print_tables(state)
         require_tasks(state)

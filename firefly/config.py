@@ -230,6 +230,15 @@ def load_config(composed: DictConfig) -> RunConfig:
     Raises:
         ConfigError: names every fault with its path.
     """
+    return check_config(plain_of(composed))
+
+
+def plain_of(composed: DictConfig) -> dict[str, Any]:
+    """Return a composed configuration as plain values, without what is Hydra's own.
+
+    Raises:
+        ConfigError: a value is missing.
+    """
     try:
         plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
@@ -240,7 +249,7 @@ def load_config(composed: DictConfig) -> RunConfig:
         ) from error
     if not isinstance(plain, Mapping):
         raise ConfigError("The configuration is not a mapping.")
-    return check_config({str(key): value for key, value in plain.items() if key != "hydra"})
+    return {str(key): value for key, value in plain.items() if key != "hydra"}
 
 
 def check_config(plain: Mapping[str, Any]) -> RunConfig:

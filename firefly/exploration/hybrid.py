@@ -77,6 +77,10 @@ class Hybrid(Symbolic):
         limits = {"turns": turns, "calls": turns, "tokens": tokens, "shown": shown}
         self.agent = Agent(models, ROLE, instructions=instructions, state=state, limits=limits)
 
+    def prompts(self) -> Mapping[str, Agent]:
+        """Return the one prompt, for optimisers."""
+        return {"state": self.agent}
+
     def estimate(self, tools: Sequence[Tool], *, sub_dags: int) -> Estimate:
         """Return what it would take if rules were stuck at one call in four."""
         calls = round(sub_dags * _USUAL * _STUCK)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 from weakref import WeakKeyDictionary
@@ -100,6 +100,10 @@ class React:
 
         worked = self.agent.work(plan(sub_dag, tools, known, rng), tools, act)
         return made, _REASONS[worked.ended]
+
+    def prompts(self) -> Mapping[str, Agent]:
+        """Return the one prompt, for optimisers."""
+        return {"state": self.agent}
 
     def estimate(self, tools: Sequence[Tool], *, sub_dags: int) -> Estimate:
         """Return what exploring ``sub_dags`` would take if each took the four calls of a usual one."""

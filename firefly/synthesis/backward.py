@@ -6,7 +6,7 @@ outputs; nothing that it says becomes a label.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Literal
@@ -120,6 +120,11 @@ class Backward:
             outputs={"tasks": (list[Written], "the best first")},
             state=state,
         )
+
+    def prompts(self) -> Mapping[str, Prompt]:
+        """Return the prompts, for optimisers: that of the writer, and that of the rewrite."""
+        found = {"state": self.prompt}
+        return {**found, "obscuring_state": self._rewriter.writing} if self._obscure else found
 
     def write(self, exploration: Exploration, *, knowledge: Knowledge, rng: Random) -> list[Task]:
         """Return task candidates; answers are values of formulas over what the calls returned."""

@@ -106,6 +106,10 @@ class Forward:
             state=state,
         )
 
+    def prompts(self) -> Mapping[str, Prompt]:
+        """Return the prompt for inventing, for optimisers."""
+        return {"state": self.prompt}
+
     def write(self, exploration: Exploration, *, knowledge: Knowledge, rng: Random) -> list[Task]:
         """Return nothing: what is written forward has to be executed, see `solve`."""
         return []

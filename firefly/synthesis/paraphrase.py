@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
 from firefly.knowledge import Knowledge
 from firefly.lm import Models
+from firefly.lm.prompt import Prompt
 from firefly.plugins import register
 from firefly.protocols import TaskWriter
 from firefly.records import Exploration
@@ -56,6 +58,10 @@ class Paraphrase:
             confirm=confirm,
             state=state,
         )
+
+    def prompts(self) -> Mapping[str, Prompt]:
+        """Return the one prompt, for optimisers."""
+        return {"state": self._rewriter.writing}
 
     def write(self, exploration: Exploration, *, knowledge: Knowledge, rng: Random) -> list[Task]:
         """Return the other writer's tasks, in new words where these say the same."""

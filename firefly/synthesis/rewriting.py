@@ -80,7 +80,7 @@ class Rewriter:
 
     def __post_init__(self) -> None:
         models = self.models
-        self._writing = Prompt(
+        self.writing = Prompt(
             models,
             WRITER,
             instructions=self.instructions,
@@ -105,7 +105,7 @@ class Rewriter:
 
     def wordings(self, question: str, needs: Needs, agrees: Callable[[str], bool]) -> list[str]:
         """Return wordings of ``question`` that say what ``needs`` says; ``agrees`` reads each once more."""
-        said = self._writing.ask(question=question, manner=self.manner.text, count=str(self.versions))
+        said = self.writing.ask(question=question, manner=self.manner.text, count=str(self.versions))
         found: list[str] = []
         for text in list(said.wordings or ())[: self.versions] if said is not None else ():
             clean = " ".join(str(text).split())
