@@ -398,9 +398,6 @@ class Optimizer(Protocol):
             seed: of every random choice.
         """
 
-    def evaluations(self, train: int, validation: int) -> int:
-        """Return about how often the program is called."""
-
 
 @dataclass(frozen=True)
 class DatasetContent:

@@ -11,6 +11,7 @@ from firefly.exploration.symbolic import Symbolic
 from firefly.exploration.walk import Draft, Walk
 from firefly.lm import Estimate, Models
 from firefly.lm.agent import Agent
+from firefly.lm.usual import CALLS
 from firefly.plugins import register
 from firefly.protocols import ValueSource
 from firefly.records import Node
@@ -30,7 +31,6 @@ _SHOWN = 600
 """Characters of each result."""
 _STUCK = 0.25
 """Share of the calls at which rules are stuck, for estimates."""
-_USUAL = 4
 _PROMPT_TOKENS, _ANSWER_TOKENS = 900, 120
 
 
@@ -83,7 +83,7 @@ class Hybrid(Symbolic):
 
     def estimate(self, tools: Sequence[Tool], *, sub_dags: int) -> Estimate:
         """Return what it would take if rules were stuck at one call in four."""
-        calls = round(sub_dags * _USUAL * _STUCK)
+        calls = round(sub_dags * CALLS * _STUCK)
         return Estimate(ROLE, calls, calls * _PROMPT_TOKENS, calls * _ANSWER_TOKENS)
 
     def _stuck(self, walk: Walk, node: Node, tool: Tool, fixed: Draft, reason: str) -> str:

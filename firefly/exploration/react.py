@@ -15,7 +15,7 @@ from firefly.lm.agent import Agent
 from firefly.plugins import register
 from firefly.protocols import Episode
 from firefly.records import ExploredCall, SubDag
-from firefly.replay.records import Observation, Tool, ToolCall, canonical_json
+from firefly.replay.records import Observation, Tool, ToolCall
 
 ROLE = "explorer"
 
@@ -34,10 +34,6 @@ _REASONS = {
     "turns": "the model used up its turns",
     "tokens": "the model used up its tokens",
 }
-_CALL_TOKENS = 120
-"""Tokens of an answer with a call, for estimates."""
-_RESULT_TOKENS = 400
-"""Tokens of a tool's result, for estimates."""
 
 
 @register("explorer", "react")
@@ -80,10 +76,10 @@ class React:
         if min(variants, tools, turns, calls, tokens, shown) < 1:
             raise ValueError("variants, tools, turns, calls, tokens and shown must be at least 1")
         self.variants = variants
-        self._tools, self._instructions = tools, instructions
-        self._limits = {"turns": turns, "calls": calls, "tokens": tokens, "shown": shown}
+        self._tools = tools
+        limits = {"turns": turns, "calls": calls, "tokens": tokens, "shown": shown}
         self._known: WeakKeyDictionary[Knowledge, Known] = WeakKeyDictionary()
-        self.agent = Agent(models, ROLE, instructions=instructions, state=state, limits=self._limits)
+        self.agent = Agent(models, ROLE, instructions=instructions, state=state, limits=limits)
 
     def explore(
         self, sub_dag: SubDag, episode: Episode, *, knowledge: Knowledge, rng: Random
@@ -106,22 +102,10 @@ class React:
         return {"state": self.agent}
 
     def estimate(self, tools: Sequence[Tool], *, sub_dags: int) -> Estimate:
-        """Return what exploring ``sub_dags`` would take if each took the four calls of a usual one."""
-        count = sub_dags * self.variants
-        turns = min(self._limits["turns"], _USUAL + 1)
-        letters = sorted(len(canonical_json(tool.input_schema)) + len(tool.description) for tool in tools)
-        mean = sum(letters) / max(1, len(letters))
-        shown = min(self._tools, max(1, len(tools))) * mean / 4
-        fixed = shown + len(self._instructions) / 4 + _PLAN_TOKENS
-        grown = (_CALL_TOKENS + _RESULT_TOKENS) * turns * (turns - 1) / 2
-        return Estimate(
-            ROLE,
-            calls=count * turns,
-            input_tokens=round(count * (turns * fixed + grown)),
-            output_tokens=count * turns * _CALL_TOKENS,
-        )
+        """Return what exploring ``sub_dags`` would take if each took the calls of a usual one."""
+        offered = min(self._tools, max(1, len(tools)))
+        return self.agent.estimate(sub_dags * self.variants, tools, offered=offered, given=_PLAN_TOKENS)
 
 
-_USUAL = 4
-"""Calls of one exploration, for estimates."""
 _PLAN_TOKENS = 250
+"""Tokens of a sub-DAG as the model is told it, for estimates."""

@@ -6,15 +6,17 @@ when it first works.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from firefly.lm.ledger import Estimate
 from firefly.lm.models import Models
 from firefly.lm.prompt import checked_state, with_state
-from firefly.replay.records import Observation, ToolCall
+from firefly.lm.usual import CALLS, working
+from firefly.replay.records import Observation, Tool, ToolCall
 from firefly.replay.tool_set import ToolSet
 
 if TYPE_CHECKING:
@@ -93,6 +95,27 @@ class Agent:
     @predictor.setter
     def predictor(self, other: Any) -> None:
         self.module.turn = other
+
+    def estimate(self, count: int, tools: Sequence[Tool], *, offered: int, given: int) -> Estimate:
+        """Return what ``count`` pieces of work would take if each took the calls of a usual one.
+
+        Args:
+            count: how many.
+            tools: all tools; those offered have the mean size.
+            offered: how many are offered.
+            given: tokens of the task.
+
+        """
+        turns = min(self._limits.get("turns", CALLS + 1), CALLS + 1)
+        return working(
+            self.role,
+            count,
+            tools,
+            offered=offered,
+            instructions=self._instructions,
+            given=given,
+            turns=turns,
+        )
 
     def work(
         self,

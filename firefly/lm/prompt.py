@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from firefly.errors import ConfigError
+from firefly.lm.ledger import Estimate
 from firefly.lm.models import Models
+from firefly.lm.usual import asking
 from firefly.lm.wire import the_dspy
 
 __all__ = ["Prompt", "checked_state", "with_state"]
@@ -109,6 +111,12 @@ class Prompt:
     @predictor.setter
     def predictor(self, other: Any) -> None:
         self.__dict__["module"] = other
+
+    def estimate(self, calls: int, *, given: int, said: int) -> Estimate:
+        """Return what ``calls`` requests would take, each given so many tokens and answered with ``said``."""
+        told = [self._instructions, *self._inputs.values(), *(text for _, text in self._outputs.values())]
+        kinds = [kind for kind, _ in self._outputs.values()]
+        return asking(self.role, calls, fixed=" ".join(told), kinds=kinds, given=given, said=said)
 
     def ask(self, **given: str) -> Any | None:
         """Return the answer's fields as attributes; None where no answer could be read, which is counted.

@@ -25,7 +25,8 @@ class Gepa:
 
         Args:
             models: the models of the run; the role is ``optimizer``.
-            evaluations: most items made, the first look at the validation items among them.
+            evaluations: most items made, the first look at the validation items among them; a last batch may
+                exceed it.
             batch: items that it reads before it rewrites.
             merge: whether good instructions of several prompts are joined.
             threads: items made at the same time.
@@ -52,11 +53,8 @@ class Gepa:
             num_threads=self._threads,
             seed=seed,
         )
-        return optimizer.compile(program, trainset=list(train), valset=list(validation))
-
-    def evaluations(self, train: int, validation: int) -> int:
-        """Return the limit, which is kept to but for a last batch."""
-        return self._most
+        with self._models.using(ROLE):  # of its reflections; what they are about asks by its own roles
+            return optimizer.compile(program, trainset=list(train), valset=list(validation))
 
 
 @register("optimizer", "bootstrap")
@@ -88,7 +86,3 @@ class BootstrapFewShot:
             metric=is_good, max_bootstrapped_demos=self._most, max_labeled_demos=0, max_errors=1
         )
         return optimizer.compile(program, trainset=list(train))
-
-    def evaluations(self, train: int, validation: int) -> int:
-        """Return how many training items it may make."""
-        return train

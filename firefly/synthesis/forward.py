@@ -14,10 +14,11 @@ from random import Random
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from firefly.knowledge import Knowledge
-from firefly.lm import Models
+from firefly.lm import Estimate, Models
 from firefly.lm.agent import ANSWERING, Agent
 from firefly.lm.formulas import Formula, FormulaError
 from firefly.lm.prompt import Prompt
+from firefly.lm.usual import QUESTION, per_server
 from firefly.mentions import mention
 from firefly.mentions import same as alike
 from firefly.outputs import leaves, parsed_output
@@ -83,7 +84,7 @@ class Forward:
         """
         if tasks < 1:
             raise ValueError("tasks must be at least 1")
-        self._models, self._tasks = models, tasks
+        self._models, self.tasks = models, tasks
         self._manner = f"{style}; written in {language}"
         self._solver = Agent(
             models,
@@ -109,6 +110,14 @@ class Forward:
     def prompts(self) -> Mapping[str, Prompt]:
         """Return the prompt for inventing, for optimisers."""
         return {"state": self.prompt}
+
+    def estimate(self, tools: Sequence[Tool], *, explorations: int) -> list[Estimate]:
+        """Return what inventing and solving the tasks of ``explorations`` would take."""
+        tasks, offered = explorations * self.tasks, per_server(tools)
+        return [
+            self.prompt.estimate(explorations, given=QUESTION * offered, said=QUESTION * self.tasks),
+            self._solver.estimate(tasks, tools, offered=offered, given=QUESTION),
+        ]
 
     def write(self, exploration: Exploration, *, knowledge: Knowledge, rng: Random) -> list[Task]:
         """Return nothing: what is written forward has to be executed, see `solve`."""
@@ -139,10 +148,10 @@ class Forward:
             tools="\n".join(_described(name, tool) for name, tool in reads.names.items()),
             preferred=", ".join(preferred),
             manner=self._manner,
-            count=str(self._tasks),
+            count=str(self.tasks),
         )
         found = []
-        for invented in list(said.tasks or ())[: self._tasks] if said is not None else ():
+        for invented in list(said.tasks or ())[: self.tasks] if said is not None else ():
             question = " ".join(invented.question.split())
             with backend.episode(tools, seed) as episode:
                 solved = self._solver.work(question, reads, episode.call) if question else None

@@ -9,14 +9,15 @@ from typing import Any, Literal
 from pydantic import JsonValue
 
 from firefly.episode import Act, run_policy
-from firefly.lm import Models
+from firefly.lm import Estimate, Models
 from firefly.lm.agent import ANSWERING, Agent
+from firefly.lm.usual import QUESTION, per_server
 from firefly.plugins import register
 from firefly.protocols import Backend, Trial
 from firefly.records import CheckResult
 from firefly.replay.answers import NoAnswerError, extract_answer
 from firefly.replay.grading import grade
-from firefly.replay.records import Observation, Rollout, Task, ToolCall
+from firefly.replay.records import Observation, Rollout, Task, Tool, ToolCall
 from firefly.replay.tool_set import ToolSet
 from firefly.verification.opinion import Opinion
 
@@ -77,6 +78,11 @@ class BlindSolver(Opinion):
             limits={"turns": turns, "calls": 4 * turns, "shown": _SHOWN},
             has_to_call=False,
         )
+
+    def estimate(self, tools: Sequence[Tool], *, tasks: int) -> Estimate:
+        """Return what trying ``tasks`` would take, of one server each."""
+        offered = per_server(tools)
+        return self._solver.estimate(tasks * self._attempts, tools, offered=offered, given=QUESTION)
 
     def ask(self, task: Task, trial: Trial, *, live: Backend) -> Mapping[str, JsonValue]:
         """Let the model try, each time from the start."""
@@ -152,6 +158,10 @@ class ClosedBook(Opinion):
         self._solver = Agent(
             models, self.role, instructions=instructions, limits={"turns": 1}, has_to_call=False
         )
+
+    def estimate(self, tools: Sequence[Tool], *, tasks: int) -> Estimate:
+        """Return what guessing ``tasks`` would take."""
+        return self._solver.estimate(tasks * self._attempts, (), offered=0, given=QUESTION)
 
     def ask(self, task: Task, trial: Trial, *, live: Backend) -> Mapping[str, JsonValue]:
         """Let the model answer without a tool."""

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("firefly")
 
-__all__ = ["optimize"]
+__all__ = ["run"]
 
 _UNTIL = {"explorer": "sampling", "synthesizer": "exploration"}
 """The last stage before the part that is tuned."""
 
 
-def optimize(composed: DictConfig, folder: Path) -> float:
+def run(composed: DictConfig, folder: Path) -> float:
     """Tune, save the states, print what they are worth; return the yield on the validation items.
 
     Raises:
@@ -70,7 +70,7 @@ def _tuned(state: Run, settings: OptimizeConfig, described: Mapping[str, Any]) -
     from firefly.optimization.program import Program, examples, metric
 
     program = Program(bench)
-    before = _worth(program, validation)
+    before = _measured(program, validation)
     optimizer = build(described, {"models": state.models})
     kept: list[Program] = []
 
@@ -90,7 +90,7 @@ def _tuned(state: Run, settings: OptimizeConfig, described: Mapping[str, Any]) -
     name = digest([described, state.config.shaping(settings.part), train, validation, state.config.seed])
     state.models.make(STAGE, f"all-{name}", name, tune, lambda records, rows: kept.extend(records))
     [tuned] = kept
-    after = _worth(tuned, validation)
+    after = _measured(tuned, validation)
     return {
         "part": settings.part,
         "optimizer": described,
@@ -147,18 +147,20 @@ def _divided(
 # --- results ----------------------------------------------------------------------------------
 
 
-def _worth(program: Program, names: Sequence[str]) -> Measured:
+def _measured(program: Program, names: Sequence[str]) -> dict[str, Measured]:
     from firefly.lm.work import StopRun
 
     try:
-        return total([program.bench.measure(name, program.by_keyword) for name in names])
+        return {name: program.bench.measure(name, program.by_keyword) for name in names}
     except StopRun as stop:
         raise stop.error from stop
 
 
-def _figures(found: Measured) -> dict[str, Any]:
-    plain = found.model_dump(mode="json", exclude={"reasons"})
-    return {**plain, "yield": found.score}
+def _figures(found: Mapping[str, Measured]) -> dict[str, Any]:
+    whole = total(list(found.values()))
+    plain = whole.model_dump(mode="json", exclude={"reasons"})
+    each = {name: {**one.model_dump(mode="json"), "yield": one.score} for name, one in found.items()}
+    return {**plain, "yield": whole.score, "items": each}
 
 
 def _dumped(predictor: Any) -> str:
