@@ -375,7 +375,7 @@ class HasPrompts(Protocol):
     """A component whose prompts an optimiser may change."""
 
     def prompts(self) -> Mapping[str, Any]:
-        """Return the prompts (`firefly.lm.prompt.Prompt`, `firefly.lm.agent.Agent`).
+        """Return the prompts (`firefly.lm.prompt.Prompt`, `firefly.lm.worker.Worker`).
 
         Each by the keyword that takes the JSON file of its state.
         """

@@ -10,8 +10,8 @@ from pydantic import JsonValue
 from firefly.exploration.symbolic import Symbolic
 from firefly.exploration.walk import Draft, Walk
 from firefly.lm import Estimate, Models
-from firefly.lm.agent import Agent
 from firefly.lm.usual import CALLS
+from firefly.lm.worker import Worker
 from firefly.plugins import register
 from firefly.protocols import ValueSource
 from firefly.records import Node
@@ -75,11 +75,11 @@ class Hybrid(Symbolic):
         if min(turns, tokens, shown) < 1:
             raise ValueError("turns, tokens and shown must be at least 1")
         limits = {"turns": turns, "calls": turns, "tokens": tokens, "shown": shown}
-        self.agent = Agent(models, ROLE, instructions=instructions, state=state, limits=limits)
+        self.worker = Worker(models, ROLE, instructions=instructions, state=state, limits=limits)
 
-    def prompts(self) -> Mapping[str, Agent]:
+    def prompts(self) -> Mapping[str, Worker]:
         """Return the one prompt, for optimisers."""
-        return {"state": self.agent}
+        return {"state": self.worker}
 
     def estimate(self, tools: Sequence[Tool], *, sub_dags: int) -> Estimate:
         """Return what it would take if rules were stuck at one call in four."""
@@ -111,7 +111,7 @@ class Hybrid(Symbolic):
             state["reason"] = self._made(walk, node, draft)
             return walk.episode.steps[-1].observation
 
-        self.agent.work(
+        self.worker.work(
             _task(walk, tool, tools, fixed.arguments, reason), tools, act, done=lambda: not state["reason"]
         )
         return state["reason"]

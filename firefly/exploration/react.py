@@ -11,7 +11,7 @@ from firefly.exploration.arguments import Known
 from firefly.exploration.plan import offered, plan
 from firefly.knowledge import Knowledge
 from firefly.lm import Estimate, Models
-from firefly.lm.agent import Agent
+from firefly.lm.worker import Worker
 from firefly.plugins import register
 from firefly.protocols import Episode
 from firefly.records import ExploredCall, SubDag
@@ -79,7 +79,7 @@ class React:
         self._tools = tools
         limits = {"turns": turns, "calls": calls, "tokens": tokens, "shown": shown}
         self._known: WeakKeyDictionary[Knowledge, Known] = WeakKeyDictionary()
-        self.agent = Agent(models, ROLE, instructions=instructions, state=state, limits=limits)
+        self.worker = Worker(models, ROLE, instructions=instructions, state=state, limits=limits)
 
     def explore(
         self, sub_dag: SubDag, episode: Episode, *, knowledge: Knowledge, rng: Random
@@ -94,17 +94,17 @@ class React:
             made.append(ExploredCall(id=f"c{len(made) + 1}", node="", step=episode.steps[-1]))
             return seen
 
-        worked = self.agent.work(plan(sub_dag, tools, known, rng), tools, act)
+        worked = self.worker.work(plan(sub_dag, tools, known, rng), tools, act)
         return made, _REASONS[worked.ended]
 
-    def prompts(self) -> Mapping[str, Agent]:
+    def prompts(self) -> Mapping[str, Worker]:
         """Return the one prompt, for optimisers."""
-        return {"state": self.agent}
+        return {"state": self.worker}
 
     def estimate(self, tools: Sequence[Tool], *, sub_dags: int) -> Estimate:
         """Return what exploring ``sub_dags`` would take if each took the calls of a usual one."""
         offered = min(self._tools, max(1, len(tools)))
-        return self.agent.estimate(sub_dags * self.variants, tools, offered=offered, given=_PLAN_TOKENS)
+        return self.worker.estimate(sub_dags * self.variants, tools, offered=offered, given=_PLAN_TOKENS)
 
 
 _PLAN_TOKENS = 250

@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from firefly.knowledge import Knowledge
 from firefly.lm import Estimate, Models
-from firefly.lm.agent import ANSWERING, Agent
 from firefly.lm.formulas import Formula, FormulaError
 from firefly.lm.prompt import Prompt
 from firefly.lm.usual import QUESTION, per_server
+from firefly.lm.worker import ANSWERING, Worker
 from firefly.mentions import mention
 from firefly.mentions import same as alike
 from firefly.outputs import leaves, parsed_output
@@ -86,7 +86,7 @@ class Forward:
             raise ValueError("tasks must be at least 1")
         self._models, self.tasks = models, tasks
         self._manner = f"{style}; written in {language}"
-        self._solver = Agent(
+        self._solver = Worker(
             models,
             ROLE,
             instructions=solving,

@@ -10,8 +10,8 @@ from pydantic import JsonValue
 
 from firefly.episode import Act, run_policy
 from firefly.lm import Estimate, Models
-from firefly.lm.agent import ANSWERING, Agent
 from firefly.lm.usual import QUESTION, per_server
+from firefly.lm.worker import ANSWERING, Worker
 from firefly.plugins import register
 from firefly.protocols import Backend, Trial
 from firefly.records import CheckResult
@@ -71,7 +71,7 @@ class BlindSolver(Opinion):
             raise ValueError("attempts >= 1 and 0 <= least <= most <= 1 are needed")
         self.name = "blind_solver" if where == "simulator" else "blind_solver_live"  # type: ignore[misc]
         self._where, self._attempts, self._least, self._most = where, attempts, least, most
-        self._solver = Agent(
+        self._solver = Worker(
             models,
             self.role,
             instructions=instructions,
@@ -155,7 +155,7 @@ class ClosedBook(Opinion):
         if attempts < 1:
             raise ValueError("attempts must be at least 1")
         self._attempts = attempts
-        self._solver = Agent(
+        self._solver = Worker(
             models, self.role, instructions=instructions, limits={"turns": 1}, has_to_call=False
         )
 

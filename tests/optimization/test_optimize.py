@@ -171,7 +171,7 @@ def test_pickles_and_states_of_other_prompts_are_refused(tmp_path: Path) -> None
         with pytest.raises(ConfigError, match="pickled programs are never loaded"):
             build(described, {"models": asked})
     state = tmp_path / "state.json"
-    build(option("explorer", "react"), {"models": asked}).agent.predictor.save(str(state))
+    build(option("explorer", "react"), {"models": asked}).worker.predictor.save(str(state))
     writer = build(option("synthesizer", "backward", state=str(state)), {"models": asked})
     with pytest.raises(ConfigError, match="state of another prompt: its fields are Task:"):
         _ = writer.prompt.module

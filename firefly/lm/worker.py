@@ -22,7 +22,7 @@ from firefly.replay.tool_set import ToolSet
 if TYPE_CHECKING:
     from firefly.lm.using_tools import ToolUser
 
-__all__ = ["ANSWERING", "Agent", "Worked"]
+__all__ = ["ANSWERING", "Worked", "Worker"]
 
 ANSWERING = (
     "Answer the user's question with the tools. Look things up, never guess. When you know the answer, reply "
@@ -47,7 +47,7 @@ class Worked:
         return self.said if self.ended == "done" else None
 
 
-class Agent:
+class Worker:
     """Lets a role work with tools. Safe to share between threads."""
 
     def __init__(
