@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from firefly.components import TARGET, faults, keywords, validation_faults, wanting
+from firefly.components import TARGET, faults, keywords, state_faults, validation_faults, wanting
 from firefly.errors import ConfigError, PluginError, nearest
 from firefly.graph.annotations import Annotation, read_annotations
 from firefly.lm.ledger import Budget
@@ -267,6 +267,7 @@ def check_config(plain: Mapping[str, Any]) -> RunConfig:
     for group in (*SINGLE_GROUPS, *PLURAL_GROUPS):
         if group in plain:
             found += faults(plain[group], (group,))
+            found += state_faults(plain[group], (group,))
     found += _model_faults(plain)
     for group in SINGLE_GROUPS:
         if isinstance(plain.get(group), Mapping) and TARGET not in plain[group]:

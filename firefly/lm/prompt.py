@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from firefly.components import no_state
 from firefly.errors import ConfigError
 from firefly.lm.ledger import Estimate
 from firefly.lm.models import Models
@@ -23,11 +24,8 @@ def checked_state(state: Path | None) -> None:
     Raises:
         ConfigError: says what to name instead.
     """
-    if state is not None and (Path(state).suffix != ".json" or not Path(state).is_file()):
-        raise ConfigError(
-            f"state: {state} is no JSON file. Name one that `python -m firefly --config-name optimize` (or "
-            "predictor.save('NAME.json')) wrote; pickled programs are never loaded."
-        )
+    if state is not None and (fault := no_state(Path(state))):
+        raise ConfigError(f"state: {fault}")
 
 
 def with_state(predictor: Any, state: Path | None) -> None:

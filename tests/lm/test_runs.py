@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -141,6 +142,29 @@ def test_a_run_killed_while_it_explores_sends_nothing_twice(
         assert repeated <= before - kept.count('"entry":"answer"')  # what the kill left unanswered
         assert len(set(bodies)) == summary["lm"]["used"]["total"]["calls"]
         assert summary["lm"]["sent"]["restarted_items"] == 0
+
+
+def test_prompts_are_tuned_on_what_a_run_left_and_their_state_is_saved(
+    recorded: tuple[Path, Endpoint, dict[str, bytes]], tmp_path: Path
+) -> None:
+    shutil.copytree(recorded[0] / "multirun" / "store", tmp_path / "multirun" / "store")
+    with endpoint(competent()) as there:
+        tuning = ("--config-name=optimize", *SMALL[:-1], "optimize.part=explorer", "explorer=react")
+        sizes = (
+            "optimizer=bootstrap",
+            "optimizer.demonstrations=1",
+            "optimize.train=2",
+            "optimize.validation=1",
+        )
+        done = firefly(*tuning, *sizes, *model(there.url), "optimize.path=tuned", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        summary = Path(done.stdout.splitlines()[-2].removeprefix("summary: "))
+        found = json.loads((tmp_path / summary).read_text())
+        assert found["after"]["calls"] > 0
+        assert found["sent"]["total"]["calls"] == len(there.requests)
+        state = json.loads((tmp_path / "tuned" / "state.json").read_text())
+        assert ("state" in found["changed"]) == bool(state["demos"])
+        assert f"explorer.state={Path('tuned') / 'state.json'}" in done.stdout
 
 
 def test_a_budget_ends_the_run_cleanly_and_the_same_command_goes_on(

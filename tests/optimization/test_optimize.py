@@ -170,6 +170,8 @@ def test_pickles_and_states_of_other_prompts_are_refused(tmp_path: Path) -> None
         described.pop("values", None)
         with pytest.raises(ConfigError, match="pickled programs are never loaded"):
             build(described, {"models": asked})
+    with pytest.raises(ConfigError, match=r"explorer\.state: .* is no JSON file"):  # before anything is done
+        read(config("explorer=react", f"explorer.state={pickled}", "lm=openai"))
     state = tmp_path / "state.json"
     build(option("explorer", "react"), {"models": asked}).worker.predictor.save(str(state))
     writer = build(option("synthesizer", "backward", state=str(state)), {"models": asked})
