@@ -127,15 +127,14 @@ def check_collisions() -> None:
                 )
 
 
-COMMANDS = ("densify", "drift", "fidelity")
-"""Configurations (--config-name) that work on a finished data set instead of making one."""
+COMMANDS = ("densify", "drift", "fidelity", "optimize")
+"""Configurations (--config-name) that do something else than making a data set."""
 
 
 def job(composed: DictConfig) -> float | None:
     """Run one job; the number of verified tasks is what sweepers may optimise."""
     if HydraConfig.get().job.config_name in COMMANDS:
-        command(composed)
-        return None
+        return command(composed)
     from firefly.config import load_config
     from firefly.pipeline import require_tasks, run
     from firefly.summary import figures
@@ -164,17 +163,18 @@ def job(composed: DictConfig) -> float | None:
     return float(len(state.verified))
 
 
-def command(composed: DictConfig) -> None:
-    """Run the command that the configuration is named after."""
+def command(composed: DictConfig) -> float | None:
+    """Run the command that the configuration is named after; some return what sweepers may optimise."""
     context = HydraConfig.get()
     folder = Path(context.runtime.output_dir)
     try:
         write_config(composed, folder)
-        import_module(f"firefly.{context.job.config_name}_command").run(composed, folder)
+        found = import_module(f"firefly.{context.job.config_name}_command").run(composed, folder)
     except FireflyError as error:
         if context.mode == RunMode.MULTIRUN:
             show(error, f"job {context.job.num}")
         raise
+    return None if found is None else float(found)
 
 
 def _arm(context: Any, found: dict[str, Any], failed: str = "") -> None:

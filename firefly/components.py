@@ -94,11 +94,33 @@ def descriptions(config: Any, name: str) -> list[Mapping[str, Any]]:
 def states_of(config: Any) -> dict[str, str]:
     """Return the digest of every file that holds the state of a prompt (``state``, ``..._state``)."""
     return {
-        dotted((*where, str(name))): hashlib.sha256(FilePath(value).read_bytes()).hexdigest()[:32]
-        for where, described in _descriptions(config, ())
-        for name, value in described.items()
-        if re.fullmatch(r"(?:\w+_)?state", str(name)) and isinstance(value, str) and FilePath(value).is_file()
+        dotted(path): hashlib.sha256(FilePath(value).read_bytes()).hexdigest()[:32]
+        for path, value in _states(config, ())
+        if FilePath(value).is_file()
     }
+
+
+def state_faults(config: Any, path: Path = ()) -> list[str]:
+    """Return every fault of the files inside ``config`` that hold states of prompts, with their paths."""
+    found = ((dotted(where), no_state(FilePath(value))) for where, value in _states(config, path))
+    return [f"{where}: {fault}" for where, fault in found if fault]
+
+
+def no_state(file: FilePath) -> str:
+    """Return what to say of a file that can't hold the state of a prompt; "" where it may."""
+    if file.suffix == ".json" and file.is_file():
+        return ""
+    return (
+        f"{file} is no JSON file. Name one that `python -m firefly --config-name optimize` (or "
+        "predictor.save('NAME.json')) wrote; pickled programs are never loaded."
+    )
+
+
+def _states(config: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    for where, described in _descriptions(config, path):
+        for name, value in described.items():
+            if re.fullmatch(r"(?:\w+_)?state", str(name)) and isinstance(value, str):
+                yield (*where, str(name)), value
 
 
 def keywords(target: str) -> frozenset[str]:

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from firefly.components import TARGET, faults, keywords, validation_faults, wanting
+from firefly.components import TARGET, faults, keywords, state_faults, validation_faults, wanting
 from firefly.errors import ConfigError, PluginError, nearest
 from firefly.graph.annotations import Annotation, read_annotations
 from firefly.lm.ledger import Budget
@@ -250,6 +250,15 @@ def load_config(composed: DictConfig) -> RunConfig:
     Raises:
         ConfigError: names every fault with its path.
     """
+    return check_config(plain_of(composed))
+
+
+def plain_of(composed: DictConfig) -> dict[str, Any]:
+    """Return a composed configuration as plain values, without what is Hydra's own.
+
+    Raises:
+        ConfigError: a value is missing.
+    """
     try:
         plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
@@ -260,7 +269,7 @@ def load_config(composed: DictConfig) -> RunConfig:
         ) from error
     if not isinstance(plain, Mapping):
         raise ConfigError("The configuration is not a mapping.")
-    return check_config({str(key): value for key, value in plain.items() if key != "hydra"})
+    return {str(key): value for key, value in plain.items() if key != "hydra"}
 
 
 def check_config(plain: Mapping[str, Any]) -> RunConfig:
@@ -278,6 +287,7 @@ def check_config(plain: Mapping[str, Any]) -> RunConfig:
     for group in (*SINGLE_GROUPS, *PLURAL_GROUPS):
         if group in plain:
             found += faults(plain[group], (group,))
+            found += state_faults(plain[group], (group,))
     found += _model_faults(plain)
     for group in SINGLE_GROUPS:
         if isinstance(plain.get(group), Mapping) and TARGET not in plain[group]:

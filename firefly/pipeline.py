@@ -171,18 +171,19 @@ def run(config: RunConfig, folder: Path) -> Run:
         if config.mode == "plan":
             wiring.plan(state)
         elif len(division.parts) == 1:
-            _walk(state, flow)
+            walk(state, flow)
             _measure(state)
         else:
             _run_parts(state, division, [one for one in flow if one.stage.name != "export"])
-            _walk(state, [one for one in flow if one.stage.name == "export"])
+            walk(state, [one for one in flow if one.stage.name == "export"])
     finally:
         state.close()
         state.write_summary()
     return state
 
 
-def _walk(state: Run, flow: Iterable[StageInstance]) -> None:
+def walk(state: Run, flow: Iterable[StageInstance]) -> None:
+    """Let a run go through stages."""
     for instance in flow:
         stage = instance.stage
         state.enter(stage.name, instance.round, stage.groups, stage.sources)
@@ -209,7 +210,7 @@ def _run_parts(state: Run, division: Division, flow: Sequence[StageInstance]) ->
             log.info("split %s", part.split)
             parts.append(Run(part.config, state.folder, part, state.models))
             try:
-                _walk(parts[-1], flow)
+                walk(parts[-1], flow)
             except RunError as error:
                 failed[part.split] = str(error)
                 if len(failed) == len(division.parts):

@@ -36,6 +36,7 @@ KINDS = (
     "faults",
     "fingerprint",
     "lm",
+    "optimizer",
     "parser",
     "sampler",
     "scorer",

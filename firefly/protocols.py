@@ -19,6 +19,7 @@ kind / config group   protocol                    one method
 ``exporters`` (plural) `Exporter`                 ``export``
 ``lm``                `firefly.lm.Connection`     ``complete``
 ``agents`` (plural)   `Agent`                     ``act``
+``optimizer``         `Optimizer`                 ``tune``
 ====================  ==========================  ===============================
 
 `Backend` and `Episode` are the one seam between whoever acts (explorers, checks, policies,
@@ -67,7 +68,9 @@ __all__ = [
     "Fault",
     "Fingerprint",
     "ForwardWriter",
+    "HasPrompts",
     "Occasion",
+    "Optimizer",
     "Proposal",
     "Sampler",
     "Scorer",
@@ -364,6 +367,35 @@ class AsksModels(Protocol):
 
         Raises:
             Exception: the endpoint failed, say; then the check has nothing to go by.
+        """
+
+
+@runtime_checkable
+class HasPrompts(Protocol):
+    """A component whose prompts an optimiser may change."""
+
+    def prompts(self) -> Mapping[str, Any]:
+        """Return the prompts (`firefly.lm.prompt.Prompt`, `firefly.lm.worker.Worker`).
+
+        Each by the keyword that takes the JSON file of its state.
+        """
+
+
+class Optimizer(Protocol):
+    """Changes instructions and examples of prompts so that they are worth more."""
+
+    def tune(
+        self, program: Any, metric: Any, *, train: Sequence[Any], validation: Sequence[Any], seed: int
+    ) -> Any:
+        """Return a better program.
+
+        Args:
+            program: a ``dspy.Module`` with one predictor for each prompt.
+            metric: ``(example, prediction, trace, pred_name, pred_trace)`` -> ``dspy.Prediction`` with
+                ``score``, the verified tasks for each thousand tokens, and ``feedback``, in words.
+            train: ``dspy.Example``s to learn from.
+            validation: others, to choose by.
+            seed: of every random choice.
         """
 
 

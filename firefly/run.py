@@ -227,17 +227,25 @@ class Run:
         return JournaledBackend(backend, profiles)
 
     def estimates(self, tools: Sequence[Tool]) -> list[Estimate]:
-        """Return what the components that ask models would take, as far as they can tell beforehand."""
-        found = []
+        """Return what the components that ask models would take, as far as they can tell beforehand.
+
+        Reckoned with as much as is wanted, of which a run finds less: see `most_sub_dags`; as many
+        explorations as the explorer makes of each; one task of each that is left for checks that ask.
+        """
+        from firefly.exploration import VARIANTS
+
+        sub_dags = self.most_sub_dags(tools)
+        explorations = sub_dags * int(getattr(self.component("explorer"), "variants", VARIANTS))
+        wanted = {"sub_dags": sub_dags, "explorations": explorations, "tasks": explorations}
+        found: list[Estimate] = []
         for group in (*SINGLE_GROUPS, *PLURAL_GROUPS):
             for described in descriptions(self.config.shaping(group), "models"):
                 component = build(described, self._supplied)
-                if not hasattr(component, "estimate"):
-                    continue
-                if "sub_dags" in signature(component.estimate).parameters:
-                    found.append(component.estimate(tools, sub_dags=self.most_sub_dags(tools)))
-                else:
-                    found.append(component.estimate(tools))
+                if hasattr(component, "estimate"):
+                    asked_for = signature(component.estimate).parameters
+                    more = {name: count for name, count in wanted.items() if name in asked_for}
+                    one = component.estimate(tools, **more)
+                    found += [one] if isinstance(one, Estimate) else one
         return found
 
     def most_sub_dags(self, tools: Sequence[Tool]) -> int:

@@ -111,7 +111,7 @@ def _advisory(found: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _spending(found: dict[str, Any]) -> str:
-    """Return the ledger as a table: what the data took, and what of it this command sent."""
+    """Return the ledger: what the data took, also for each verified task, and what was sent just now."""
     columns = ("calls", "input_tokens", "output_tokens", "usd")
 
     def cells(row: dict[str, Any]) -> list[str]:
@@ -122,7 +122,14 @@ def _spending(found: dict[str, Any]) -> str:
         (name, "", "", *cells(found[part]["total"]))
         for name, part in (("in all", "used"), ("sent by this command", "sent"))
     ]
-    return _table(("models", "role", "model", "calls", "input tokens", "output tokens", "US dollars"), rows)
+    table = _table(("models", "role", "model", "calls", "input tokens", "output tokens", "US dollars"), rows)
+    each = found["used"]["per_verified_task"]
+    if each["calls"] is None:
+        return table
+    return (
+        f"{table}\nfor each verified task: {each['calls']:g} calls, {each['tokens']:g} tokens, US dollars: "
+        f"{_dollars(each['usd'])}"
+    )
 
 
 def _dollars(amount: float | None) -> str:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from firefly.exploration.stage import explore_sub_dag
+from firefly.exploration.stage import VARIANTS, explore_sub_dag
 
-__all__ = ["explore_sub_dag"]
+__all__ = ["VARIANTS", "explore_sub_dag"]

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from pydantic import JsonValue
 
 from firefly.exploration.symbolic import Symbolic
 from firefly.exploration.walk import Draft, Walk
 from firefly.lm import Estimate, Models
+from firefly.lm.usual import CALLS
+from firefly.lm.worker import Worker
 from firefly.plugins import register
 from firefly.protocols import ValueSource
 from firefly.records import Node
 from firefly.replay.records import Observation, Tool, ToolCall, canonical_json
 from firefly.replay.tool_set import ToolSet
-
-if TYPE_CHECKING:
-    from firefly.lm.using_tools import ToolUser
 
 ROLE = "explorer"
 
@@ -32,7 +31,6 @@ _SHOWN = 600
 """Characters of each result."""
 _STUCK = 0.25
 """Share of the calls at which rules are stuck, for estimates."""
-_USUAL = 4
 _PROMPT_TOKENS, _ANSWER_TOKENS = 900, 120
 
 
@@ -56,6 +54,7 @@ class Hybrid(Symbolic):
         tokens: int = 20_000,
         shown: int = 3_000,
         instructions: str = INSTRUCTIONS,
+        state: Path | None = None,
     ) -> None:
         """Set the limits.
 
@@ -69,26 +68,26 @@ class Hybrid(Symbolic):
             tokens: most tokens for one node, input and output.
             shown: characters of a result that the model is shown.
             instructions: what the model is told.
+            state: JSON file of an optimised prompt.
 
         """
         super().__init__(values=values, attempts=attempts, restarts=restarts, novelty=novelty)
         if min(turns, tokens, shown) < 1:
             raise ValueError("turns, tokens and shown must be at least 1")
-        self._models, self._instructions = models, instructions
-        self._limits = {"turns": turns, "calls": turns, "tokens": tokens, "shown": shown}
-        self._module: ToolUser | None = None
+        limits = {"turns": turns, "calls": turns, "tokens": tokens, "shown": shown}
+        self.worker = Worker(models, ROLE, instructions=instructions, state=state, limits=limits)
+
+    def prompts(self) -> Mapping[str, Worker]:
+        """Return the one prompt, for optimisers."""
+        return {"state": self.worker}
 
     def estimate(self, tools: Sequence[Tool], *, sub_dags: int) -> Estimate:
         """Return what it would take if rules were stuck at one call in four."""
-        calls = round(sub_dags * _USUAL * _STUCK)
+        calls = round(sub_dags * CALLS * _STUCK)
         return Estimate(ROLE, calls, calls * _PROMPT_TOKENS, calls * _ANSWER_TOKENS)
 
     def _stuck(self, walk: Walk, node: Node, tool: Tool, fixed: Draft, reason: str) -> str:
         """Have the model fill what links do not; return why that did not work, either."""
-        from firefly.lm.using_tools import Limits, ToolUser, TurnAdapter
-
-        if self._module is None:
-            self._module = ToolUser(self._instructions, Limits(**self._limits))
         tools = ToolSet.of([tool])
         tried = {call.call.digest for call in walk.calls}
         state = {"reason": reason}
@@ -112,14 +111,9 @@ class Hybrid(Symbolic):
             state["reason"] = self._made(walk, node, draft)
             return walk.episode.steps[-1].observation
 
-        with self._models.using(ROLE, TurnAdapter()):
-            self._module(
-                task=_task(walk, tool, tools, fixed.arguments, reason),
-                tools=tools,
-                act=act,
-                count=lambda what: self._models.ledger.count(ROLE, what),
-                done=lambda: not state["reason"],
-            )
+        self.worker.work(
+            _task(walk, tool, tools, fixed.arguments, reason), tools, act, done=lambda: not state["reason"]
+        )
         return state["reason"]
 
 

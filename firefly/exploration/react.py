@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from firefly.exploration.arguments import Known
 from firefly.exploration.plan import offered, plan
 from firefly.knowledge import Knowledge
 from firefly.lm import Estimate, Models
+from firefly.lm.worker import Worker
 from firefly.plugins import register
 from firefly.protocols import Episode
 from firefly.records import ExploredCall, SubDag
-from firefly.replay.records import Observation, Tool, ToolCall, canonical_json
-
-if TYPE_CHECKING:
-    from firefly.lm.using_tools import ToolUser
+from firefly.replay.records import Observation, Tool, ToolCall
 
 ROLE = "explorer"
 
@@ -36,10 +34,6 @@ _REASONS = {
     "turns": "the model used up its turns",
     "tokens": "the model used up its tokens",
 }
-_CALL_TOKENS = 120
-"""Tokens of an answer with a call, for estimates."""
-_RESULT_TOKENS = 400
-"""Tokens of a tool's result, for estimates."""
 
 
 @register("explorer", "react")
@@ -52,7 +46,7 @@ class React:
 
     deviates = True
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a key of the YAML
         self,
         *,
         models: Models,
@@ -63,6 +57,7 @@ class React:
         tokens: int = 100_000,
         shown: int = 6_000,
         instructions: str = INSTRUCTIONS,
+        state: Path | None = None,
     ) -> None:
         """Set the limits of one exploration.
 
@@ -75,22 +70,21 @@ class React:
             tokens: most tokens, input and output.
             shown: characters of a result that the model is shown.
             instructions: what the model is told.
+            state: JSON file of an optimised prompt.
 
         """
         if min(variants, tools, turns, calls, tokens, shown) < 1:
             raise ValueError("variants, tools, turns, calls, tokens and shown must be at least 1")
         self.variants = variants
-        self._models, self._tools, self._instructions = models, tools, instructions
-        self._limits = {"turns": turns, "calls": calls, "tokens": tokens, "shown": shown}
+        self._tools = tools
+        limits = {"turns": turns, "calls": calls, "tokens": tokens, "shown": shown}
         self._known: WeakKeyDictionary[Knowledge, Known] = WeakKeyDictionary()
-        self._module: ToolUser | None = None
+        self.worker = Worker(models, ROLE, instructions=instructions, state=state, limits=limits)
 
     def explore(
         self, sub_dag: SubDag, episode: Episode, *, knowledge: Knowledge, rng: Random
     ) -> tuple[Sequence[ExploredCall], str]:
         """Return every call made, and why the model stopped."""
-        from firefly.lm.using_tools import TurnAdapter
-
         known = self._known.setdefault(knowledge, Known(knowledge))
         tools = offered(sub_dag, knowledge, self._tools)
         made: list[ExploredCall] = []
@@ -100,40 +94,18 @@ class React:
             made.append(ExploredCall(id=f"c{len(made) + 1}", node="", step=episode.steps[-1]))
             return seen
 
-        with self._models.using(ROLE, TurnAdapter()):
-            said = self.module()(
-                task=plan(sub_dag, tools, known, rng),
-                tools=tools,
-                act=act,
-                count=lambda what: self._models.ledger.count(ROLE, what),
-            )
-        return made, _REASONS[said.ended]
+        worked = self.worker.work(plan(sub_dag, tools, known, rng), tools, act)
+        return made, _REASONS[worked.ended]
 
-    def module(self) -> ToolUser:
-        """Return the DSPy module, for optimisers: its one prompt is ``turn``."""
-        if self._module is None:
-            from firefly.lm.using_tools import Limits, ToolUser
-
-            self._module = ToolUser(self._instructions, Limits(**self._limits))
-        return self._module
+    def prompts(self) -> Mapping[str, Worker]:
+        """Return the one prompt, for optimisers."""
+        return {"state": self.worker}
 
     def estimate(self, tools: Sequence[Tool], *, sub_dags: int) -> Estimate:
-        """Return what exploring ``sub_dags`` would take if each took the four calls of a usual one."""
-        count = sub_dags * self.variants
-        turns = min(self._limits["turns"], _USUAL + 1)
-        letters = sorted(len(canonical_json(tool.input_schema)) + len(tool.description) for tool in tools)
-        mean = sum(letters) / max(1, len(letters))
-        shown = min(self._tools, max(1, len(tools))) * mean / 4
-        fixed = shown + len(self._instructions) / 4 + _PLAN_TOKENS
-        grown = (_CALL_TOKENS + _RESULT_TOKENS) * turns * (turns - 1) / 2
-        return Estimate(
-            ROLE,
-            calls=count * turns,
-            input_tokens=round(count * (turns * fixed + grown)),
-            output_tokens=count * turns * _CALL_TOKENS,
-        )
+        """Return what exploring ``sub_dags`` would take if each took the calls of a usual one."""
+        offered = min(self._tools, max(1, len(tools)))
+        return self.worker.estimate(sub_dags * self.variants, tools, offered=offered, given=_PLAN_TOKENS)
 
 
-_USUAL = 4
-"""Calls of one exploration, for estimates."""
 _PLAN_TOKENS = 250
+"""Tokens of a sub-DAG as the model is told it, for estimates."""

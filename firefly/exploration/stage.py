@@ -16,6 +16,8 @@ from firefly.records import Exploration, ExploredCall, SubDag
 from firefly.replay.records import Recording, digest
 from firefly.replay.tool_set import ToolSet
 
+VARIANTS = 3
+"""Most executions of one sub-DAG, unless its explorer says how many."""
 _REPEATS = 3
 _WRITTEN = 2
 """Most executions of what writes: each takes new sandboxes."""
@@ -29,7 +31,7 @@ def explore_sub_dag(
     knowledge: Knowledge,
     rng: Random,
     seed: int,
-    variants: int = 3,
+    variants: int = VARIANTS,
 ) -> list[Exploration]:
     """Execute ``sub_dag`` in up to ``variants`` different ways, each in an episode of its own.
 

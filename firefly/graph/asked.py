@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,7 @@ from firefly.graph.schema import declared_fields
 from firefly.graph.seen import seen_of
 from firefly.knowledge import Knowledge
 from firefly.lm import Estimate, Models
+from firefly.lm.prompt import Prompt
 from firefly.outputs import Path
 from firefly.parameters import Parameter, parameters
 from firefly.plugins import register
@@ -20,17 +21,12 @@ from firefly.protocols import Scorer
 from firefly.records import Edge
 from firefly.replay.records import Tool
 
-if TYPE_CHECKING:
-    import dspy
-
 ROLE = "scorer"
 
 _FIELDS, _PARAMETERS = 16, 8
 """Most fields of a source, and parameters of a candidate, that are shown."""
 _SAYS, _NOTE, _EXAMPLE = 160, 48, 24
 """Letters shown of a source's description, of a candidate's or parameter's, and of a value."""
-_ASKED_TWICE = 2
-"""Requests for one batch whose answers can't be read."""
 _SCORES = {"certain": 0.9, "likely": 0.65, "possible": 0.4}
 _ANSWER_TOKENS = 200
 """Of one answer, for estimates."""
@@ -83,10 +79,16 @@ class Asked:
         """
         if min(limit, batch) < 1:
             raise ValueError("limit and batch must be at least 1")
-        self._models, self._limit, self._batch = models, limit, batch
+        self._limit, self._batch = limit, batch
         self._shortlist = [one for one in (shortlist or {}).values() if one is not None]
         self._instructions = instructions
-        self._predictor: Any = None
+        self.prompt = Prompt(
+            models,
+            ROLE,
+            instructions=instructions,
+            inputs={"source": "a tool and the fields of its output", "candidates": "tools by number"},
+            outputs={"passed": (list[Passed], "what the source's output is passed on to")},
+        )
 
     def score(self, source: Tool, targets: Sequence[Tool], *, evidence: Knowledge) -> list[Edge]:
         """Return the edges that the model names, each with its words as evidence."""
@@ -132,31 +134,8 @@ class Asked:
         return Estimate(ROLE, calls, (letters + calls * fixed) // 4, calls * _ANSWER_TOKENS)
 
     def _ask(self, source: Tool, fields: Sequence[tuple[Path, str]], batch: Sequence[Tool]) -> list[Passed]:
-        from dspy.utils.exceptions import AdapterParseError
-
-        for _ in range(_ASKED_TWICE):
-            try:
-                with self._models.using(ROLE):
-                    answer = self._module()(
-                        source=source_text(source, fields), candidates=candidates_text(batch)
-                    )
-            except AdapterParseError:
-                self._models.ledger.count(ROLE, "unreadable")
-                continue
-            return list(answer.passed)
-        return []
-
-    def _module(self) -> dspy.Predict:
-        if self._predictor is None:
-            import dspy
-
-            fields: dict[str, Any] = {
-                "source": (str, dspy.InputField()),
-                "candidates": (str, dspy.InputField()),
-                "passed": (list[Passed], dspy.OutputField()),
-            }
-            self._predictor = dspy.Predict(dspy.Signature(fields, self._instructions))
-        return self._predictor
+        said = self.prompt.ask(source=source_text(source, fields), candidates=candidates_text(batch))
+        return [] if said is None else list(said.passed or ())
 
 
 _FRAME = 1800

@@ -2,16 +2,58 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from firefly.components import no_state
 from firefly.errors import ConfigError
+from firefly.lm.ledger import Estimate
 from firefly.lm.models import Models
+from firefly.lm.usual import asking
 from firefly.lm.wire import the_dspy
 
-__all__ = ["Prompt"]
+__all__ = ["Prompt", "checked_state", "with_state"]
+
+
+def checked_state(state: Path | None) -> None:
+    """Refuse what is no JSON file.
+
+    Raises:
+        ConfigError: says what to name instead.
+    """
+    if state is not None and (fault := no_state(Path(state))):
+        raise ConfigError(f"state: {fault}")
+
+
+def with_state(predictor: Any, state: Path | None) -> None:
+    """Give a ``dspy.Predict`` the instructions and examples of a JSON file; never its model.
+
+    Raises:
+        ConfigError: the file is no state, or that of a prompt with other fields.
+    """
+    if state is None:
+        return
+    own = _fields(predictor.dump_state())
+    try:
+        saved = json.loads(Path(state).read_text(encoding="utf-8"))
+        theirs = _fields(saved)
+        if own == theirs:  # who is asked, the run decides
+            predictor.load_state({**saved, "lm": None})
+    except Exception as error:
+        raise ConfigError(f"state: {state} is no state of this prompt: {error!r}") from error
+    if own != theirs:
+        raise ConfigError(
+            f"state: {state} is the state of another prompt: its fields are {', '.join(theirs)} and not "
+            f"{', '.join(own)}."
+        )
+
+
+def _fields(state: Mapping[str, Any]) -> list[str]:
+    """Return the fields of a predictor's saved state, as they are introduced to the model."""
+    return [str(field["prefix"]) for field in state["signature"]["fields"]]
 
 
 class Prompt:
@@ -43,11 +85,7 @@ class Prompt:
             ConfigError: ``state`` is no JSON file.
 
         """
-        if state is not None and (Path(state).suffix != ".json" or not Path(state).is_file()):
-            raise ConfigError(
-                f"state: {state} is no JSON file. Name the one that module.save('NAME.json') wrote; pickled "
-                "programs are never loaded."
-            )
+        checked_state(state)
         self._models, self.role, self._attempts = models, role, attempts
         self._instructions, self._inputs, self._outputs, self._state = instructions, inputs, outputs, state
 
@@ -60,15 +98,23 @@ class Prompt:
             **{name: (kind, dspy.OutputField(desc=told)) for name, (kind, told) in self._outputs.items()},
         }
         module = dspy.Predict(dspy.Signature(fields, self._instructions))
-        if self._state is not None:
-            try:
-                module.load(self._state)
-            except Exception as error:
-                raise ConfigError(f"state: {self._state} is no state of this prompt: {error!r}") from error
-            if module.signature.fields.keys() != fields.keys():
-                raise ConfigError(f"state: {self._state} is the state of another prompt.")
-            module.lm = None  # who is asked, the run decides
+        with_state(module, self._state)
         return module
+
+    @property
+    def predictor(self) -> Any:
+        """Return the ``dspy.Predict`` behind it."""
+        return self.module
+
+    @predictor.setter
+    def predictor(self, other: Any) -> None:
+        self.__dict__["module"] = other
+
+    def estimate(self, calls: int, *, given: int, said: int) -> Estimate:
+        """Return what ``calls`` requests would take, each given so many tokens and answered with ``said``."""
+        told = [self._instructions, *self._inputs.values(), *(text for _, text in self._outputs.values())]
+        kinds = [kind for kind, _ in self._outputs.values()]
+        return asking(self.role, calls, fixed=" ".join(told), kinds=kinds, given=given, said=said)
 
     def ask(self, **given: str) -> Any | None:
         """Return the answer's fields as attributes; None where no answer could be read, which is counted.

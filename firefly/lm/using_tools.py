@@ -38,6 +38,7 @@ The tools, each with the JSON Schema of its arguments:
 """
 _UNREADABLE = 'That could not be read. Answer with one JSON object that has the key "calls", as agreed.'
 _NO_CALL = "No call was made. Make the next call with the tools on offer."
+_TOO_MANY = "Too many calls at once; this one was not made."
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Limits:
     """Most requests."""
     calls: int = 24
     """Most calls that are made; those of one turn are made to the end."""
+    at_once: int = 24
+    """Most calls of one turn; what is beyond is not made."""
     tokens: int = 100_000
     """Most tokens, input and output of all requests together; the last request may exceed it."""
     shown: int = 6_000
@@ -92,7 +95,7 @@ class TurnAdapter(dspy.Adapter):  # type: ignore[misc]
         tools: ToolSet = inputs["tools"]
         native = bool(lm.supports_function_calling)
         system = signature.instructions + _examples(demos)
-        if not native:
+        if not native and tools.names:
             system += IN_TEXT + "\n".join(_described(name, tools) for name in tools.names)
         config = {key: value for key, value in lm_kwargs.items() if key in ("temperature", "max_tokens")}
         request = dspy.lm15.Request(
@@ -115,7 +118,7 @@ class TurnAdapter(dspy.Adapter):  # type: ignore[misc]
         )
         # a model that was not offered tools in its own form may call some all the same
         reply.calls = [Wanted(one.id, one.name, dict(one.input)) for one in response.tool_calls]
-        if not native and not reply.calls:
+        if not native and tools.names and not reply.calls:
             read = said_in_text(said)
             reply.unreadable = read is None
             reply.said, reply.calls = read or (said, [])
@@ -135,9 +138,11 @@ class ToolUser(dspy.Module):  # type: ignore[misc]
         "reply": (Reply, False),
     }
 
-    def __init__(self, instructions: str, limits: Limits | None = None) -> None:
+    def __init__(self, instructions: str, limits: Limits | None = None, *, has_to_call: bool = True) -> None:
         super().__init__()
         self.limits = limits or Limits()
+        self.has_to_call = has_to_call
+        """Whether words without any call are no work; else they are an answer."""
         fields = {
             name: (kind, dspy.InputField() if given else dspy.OutputField())
             for name, (kind, given) in self.signature.items()
@@ -163,8 +168,25 @@ class ToolUser(dspy.Module):  # type: ignore[misc]
             done: whether no more has to be said, asked after each turn.
 
         """
+        trace = dspy.settings.trace
+        with dspy.context(trace=None):  # the whole work is one example to learn from, not each turn of it
+            found, calls = self._work(task, tools, act, count, done)
+        if trace is not None:
+            trace.append((self.turn, {"task": task}, dspy.Prediction(reply=calls)))
+        return found
+
+    def _work(
+        self,
+        task: str,
+        tools: ToolSet,
+        act: Callable[[ToolCall], Observation],
+        count: Callable[[str], None],
+        done: Callable[[], bool],
+    ) -> tuple[dspy.Prediction, list[list[Any]]]:
+        """Return how it ended, and the calls that were made, each a name with arguments."""
         limits = self.limits
         conversation: list[Any] = []
+        calls: list[list[Any]] = []
         made = tokens = idle = turns = 0
         said, ended = "", "turns"
         while turns < limits.turns:
@@ -173,11 +195,17 @@ class ToolUser(dspy.Module):  # type: ignore[misc]
             tokens += reply.tokens
             said = reply.said
             if not reply.calls:
-                if made and not reply.unreadable:
+                if self._is_last(reply, made):
                     ended = "done"
                     break
                 count("unreadable" if reply.unreadable else "no_call")
-            results = [self._result(wanted, tools, act) for wanted in reply.calls]
+            results = [
+                self._result(wanted, tools, act)
+                if number < limits.at_once
+                else _Result(wanted, _TOO_MANY, failed=True, made=False)
+                for number, wanted in enumerate(reply.calls)
+            ]
+            calls += [[one.wanted.name, dict(one.wanted.arguments)] for one in results if one.made]
             good = sum(one.made for one in results)
             made += good
             idle = 0 if good else idle + 1
@@ -188,7 +216,13 @@ class ToolUser(dspy.Module):  # type: ignore[misc]
                 break
             conversation += _told(reply, results)
             ended = "turns"
-        return dspy.Prediction(said=said, ended=ended, turns=turns, calls=made, tokens=tokens)
+        return dspy.Prediction(said=said, ended=ended, turns=turns, calls=made, tokens=tokens), calls
+
+    def _is_last(self, reply: Reply, made: int) -> bool:
+        """Return whether a reply without calls ends the work; one that meant to call something does not."""
+        if self.has_to_call:
+            return bool(made) and not reply.unreadable
+        return not reply.unreadable or '"calls"' not in reply.said
 
     def _result(self, wanted: Wanted, tools: ToolSet, act: Callable[[ToolCall], Observation]) -> _Result:
         call = understood(wanted, tools)
@@ -252,11 +286,5 @@ def _described(name: str, tools: ToolSet) -> str:
 
 def _examples(demos: Sequence[Mapping[str, Any]]) -> str:
     """Return demonstrations as text: tasks with the calls that served them."""
-    lines = []
-    for demo in demos:
-        reply = demo.get("reply")
-        calls = (
-            [[one.name, dict(one.arguments)] for one in reply.calls] if isinstance(reply, Reply) else reply
-        )
-        lines.append(f"Example\n{demo.get('task', '')}\nCalls: {canonical_json(calls)}")
+    lines = [f"Example\n{demo.get('task', '')}\nCalls: {canonical_json(demo.get('reply'))}" for demo in demos]
     return "".join(f"\n\n{one}" for one in lines)

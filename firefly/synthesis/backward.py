@@ -6,7 +6,7 @@ outputs; nothing that it says becomes a label.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Literal
@@ -14,16 +14,18 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from firefly.knowledge import Knowledge
-from firefly.lm import Models
+from firefly.lm import Estimate, Models
 from firefly.lm.formulas import FORMULAS, Formula, FormulaError
 from firefly.lm.prompt import Prompt
+from firefly.lm.usual import ANSWER, QUESTION, trajectory
 from firefly.plugins import register
 from firefly.records import Exploration
-from firefly.replay.records import Task
+from firefly.replay.records import Task, Tool
 from firefly.synthesis.chains import Chain, chains
 from firefly.synthesis.faithful import all_words, pieces
 from firefly.synthesis.outcomes import Outcome, Outcomes
-from firefly.synthesis.rewriting import OBSCURING, WRITER, Manner, Rewriter, needs_of, reworded, trajectory
+from firefly.synthesis.rewriting import OBSCURING, WRITER, Manner, Rewriter, needs_of, reworded
+from firefly.synthesis.rewriting import trajectory as told
 from firefly.synthesis.template import Template
 
 __all__ = ["INSTRUCTIONS", "Backward", "Written"]
@@ -100,7 +102,8 @@ class Backward:
         """
         if tasks < 1:
             raise ValueError("tasks must be at least 1")
-        self._models, self._tasks, self._obscure = models, tasks, obscure
+        self._models, self._obscure = models, obscure
+        self.tasks = tasks
         self._least, self._told = _DIFFICULTIES[difficulty]
         manner = Manner(style, language)
         self._rewriter = Rewriter(
@@ -121,6 +124,20 @@ class Backward:
             state=state,
         )
 
+    def prompts(self) -> Mapping[str, Prompt]:
+        """Return the prompts, for optimisers: that of the writer, and that of the rewrite."""
+        found = {"state": self.prompt}
+        return {**found, "obscuring_state": self._rewriter.writing} if self._obscure else found
+
+    def estimate(self, tools: Sequence[Tool], *, explorations: int) -> list[Estimate]:
+        """Return what writing about ``explorations`` would take if every question passed the rules."""
+        questions = explorations * self.tasks
+        said = self.tasks * (QUESTION + 2 * ANSWER)
+        found = [self.prompt.estimate(explorations, given=trajectory() + QUESTION, said=said)]
+        if self._rewriter.confirm:
+            found.append(self._rewriter.readings(questions))
+        return [*found, *(self._rewriter.estimates(questions, reading=True) if self._obscure else ())]
+
     def write(self, exploration: Exploration, *, knowledge: Knowledge, rng: Random) -> list[Task]:
         """Return task candidates; answers are values of formulas over what the calls returned."""
         if not exploration.completed:
@@ -129,15 +146,15 @@ class Backward:
             return list(self._changing(exploration, knowledge, rng))
         found: list[Task] = []
         for chain in chains(exploration, knowledge):
-            if len(chain.calls) >= self._least and len(found) < self._tasks:
-                found += self._of(chain, exploration, knowledge, rng, self._tasks - len(found))
+            if len(chain.calls) >= self._least and len(found) < self.tasks:
+                found += self._of(chain, exploration, knowledge, rng, self.tasks - len(found))
         return found
 
     def _of(
         self, chain: Chain, exploration: Exploration, knowledge: Knowledge, rng: Random, most: int
     ) -> Iterator[Task]:
         said = self.prompt.ask(
-            calls=trajectory(chain),
+            calls=told(chain),
             manner=self._rewriter.manner.text,
             difficulty=self._told,
             count=str(most),

@@ -14,11 +14,11 @@ from random import Random
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from firefly.knowledge import Knowledge
-from firefly.lm import Models
+from firefly.lm import Estimate, Models
 from firefly.lm.formulas import Formula, FormulaError
 from firefly.lm.prompt import Prompt
-from firefly.lm.solving import INSTRUCTIONS as SOLVING
-from firefly.lm.solving import Solver
+from firefly.lm.usual import QUESTION, per_server
+from firefly.lm.worker import ANSWERING, Worker
 from firefly.mentions import mention
 from firefly.mentions import same as alike
 from firefly.outputs import leaves, parsed_output
@@ -41,6 +41,8 @@ INVENTING = (
     "date, a figure) that takes several calls, the later ones with values that the earlier ones return. "
     "Use only what the tools' descriptions tell of the data. Name no tools."
 )
+_SHOWN = 12_000
+"""Characters of a result that the solver is shown."""
 _TYPES = ("number", "date", "string")
 
 
@@ -64,7 +66,7 @@ class Forward:
         style: str = "plain, as a colleague would ask in passing",
         language: str = "English",
         instructions: str = INVENTING,
-        solving: str = SOLVING,
+        solving: str = ANSWERING,
         state: Path | None = None,
     ) -> None:
         """Configure the prompts.
@@ -82,9 +84,15 @@ class Forward:
         """
         if tasks < 1:
             raise ValueError("tasks must be at least 1")
-        self._models, self._tasks = models, tasks
+        self._models, self.tasks = models, tasks
         self._manner = f"{style}; written in {language}"
-        self._solver = Solver(models, ROLE, instructions=solving, turns=turns)
+        self._solver = Worker(
+            models,
+            ROLE,
+            instructions=solving,
+            limits={"turns": turns, "calls": 4 * turns, "shown": _SHOWN},
+            has_to_call=False,
+        )
         self.prompt = Prompt(
             models,
             ROLE,
@@ -98,6 +106,18 @@ class Forward:
             outputs={"tasks": (list[Invented], "the best first")},
             state=state,
         )
+
+    def prompts(self) -> Mapping[str, Prompt]:
+        """Return the prompt for inventing, for optimisers."""
+        return {"state": self.prompt}
+
+    def estimate(self, tools: Sequence[Tool], *, explorations: int) -> list[Estimate]:
+        """Return what inventing and solving the tasks of ``explorations`` would take."""
+        tasks, offered = explorations * self.tasks, per_server(tools)
+        return [
+            self.prompt.estimate(explorations, given=QUESTION * offered, said=QUESTION * self.tasks),
+            self._solver.estimate(tasks, tools, offered=offered, given=QUESTION),
+        ]
 
     def write(self, exploration: Exploration, *, knowledge: Knowledge, rng: Random) -> list[Task]:
         """Return nothing: what is written forward has to be executed, see `solve`."""
@@ -128,13 +148,13 @@ class Forward:
             tools="\n".join(_described(name, tool) for name, tool in reads.names.items()),
             preferred=", ".join(preferred),
             manner=self._manner,
-            count=str(self._tasks),
+            count=str(self.tasks),
         )
         found = []
-        for invented in list(said.tasks or ())[: self._tasks] if said is not None else ():
+        for invented in list(said.tasks or ())[: self.tasks] if said is not None else ():
             question = " ".join(invented.question.split())
             with backend.episode(tools, seed) as episode:
-                solved = self._solver.solve(question, reads, episode.call) if question else None
+                solved = self._solver.work(question, reads, episode.call) if question else None
                 steps = tuple(episode.steps)
             solution = None
             if solved is not None and solved.answer:

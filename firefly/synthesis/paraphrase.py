@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 
 from firefly.knowledge import Knowledge
-from firefly.lm import Models
+from firefly.lm import Estimate, Models
+from firefly.lm.prompt import Prompt
 from firefly.plugins import register
 from firefly.protocols import TaskWriter
 from firefly.records import Exploration
-from firefly.replay.records import Task
+from firefly.replay.records import Task, Tool
 from firefly.synthesis.rewriting import PARAPHRASING, Manner, Rewriter, needs_of, reworded
 
 __all__ = ["Paraphrase"]
@@ -56,6 +58,19 @@ class Paraphrase:
             confirm=confirm,
             state=state,
         )
+
+    def prompts(self) -> Mapping[str, Prompt]:
+        """Return the one prompt, for optimisers."""
+        return {"state": self._rewriter.writing}
+
+    @property
+    def tasks(self) -> int:
+        """Return the most tasks written from one exploration, as the other writer says."""
+        return int(getattr(self._writer, "tasks", 1))
+
+    def estimate(self, tools: Sequence[Tool], *, explorations: int) -> list[Estimate]:
+        """Return what wording the tasks of ``explorations`` anew would take."""
+        return self._rewriter.estimates(explorations * self.tasks, reading=False)
 
     def write(self, exploration: Exploration, *, knowledge: Knowledge, rng: Random) -> list[Task]:
         """Return the other writer's tasks, in new words where these say the same."""

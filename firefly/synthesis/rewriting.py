@@ -9,9 +9,11 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from firefly.knowledge import Knowledge
-from firefly.lm import Models
+from firefly.lm import Estimate, Models
 from firefly.lm.formulas import FORMULAS, Formula, FormulaError, call_text, expression_of
 from firefly.lm.prompt import Prompt
+from firefly.lm.usual import ANSWER, QUESTION
+from firefly.lm.usual import trajectory as trajectory_tokens
 from firefly.mentions import mention
 from firefly.outputs import leaves
 from firefly.records import Exploration
@@ -80,7 +82,7 @@ class Rewriter:
 
     def __post_init__(self) -> None:
         models = self.models
-        self._writing = Prompt(
+        self.writing = Prompt(
             models,
             WRITER,
             instructions=self.instructions,
@@ -105,7 +107,7 @@ class Rewriter:
 
     def wordings(self, question: str, needs: Needs, agrees: Callable[[str], bool]) -> list[str]:
         """Return wordings of ``question`` that say what ``needs`` says; ``agrees`` reads each once more."""
-        said = self._writing.ask(question=question, manner=self.manner.text, count=str(self.versions))
+        said = self.writing.ask(question=question, manner=self.manner.text, count=str(self.versions))
         found: list[str] = []
         for text in list(said.wordings or ())[: self.versions] if said is not None else ():
             clean = " ".join(str(text).split())
@@ -114,6 +116,28 @@ class Rewriter:
             if self.passes(clean, needs) and agrees(clean):
                 found.append(clean)
         return found
+
+    def estimates(self, questions: int, *, reading: bool) -> list[Estimate]:
+        """Return what wording ``questions`` anew would take, each wording read once more.
+
+        Args:
+            questions: how many.
+            reading: whether wordings are read over what the calls returned, else beside the question.
+
+        """
+        said = self.versions * QUESTION
+        found = [self.writing.estimate(questions, given=2 * QUESTION, said=said)]
+        if self.confirm or not self.manner.english:
+            again = questions * self.versions
+            found.append(self.readings(again) if reading else self._compared(again))
+        return found
+
+    def readings(self, texts: int) -> Estimate:
+        """Return what reading ``texts`` over the calls' results would take."""
+        return self._reading.estimate(texts, given=trajectory_tokens() + QUESTION, said=ANSWER)
+
+    def _compared(self, texts: int) -> Estimate:
+        return self._comparing.estimate(texts, given=2 * QUESTION, said=ANSWER)
 
     def passes(self, text: str, needs: Needs) -> bool:
         """Return whether the rules find nothing wrong with a wording."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from firefly.lm import Models
+from firefly.lm import Estimate, Models
 from firefly.lm.formulas import FORMULAS, Formula, FormulaError, call_text, expression_of
+from firefly.lm.ledger import tokens_of
 from firefly.lm.prompt import Prompt
+from firefly.lm.usual import ANSWER, QUESTION, trajectory
 from firefly.plugins import register
 from firefly.protocols import Backend, Trial
 from firefly.records import CheckResult
-from firefly.replay.records import Task
+from firefly.replay.records import Task, Tool
 from firefly.verification.opinion import Opinion
 from firefly.verification.recorded import Recorded, agrees, recorded
 
@@ -38,6 +40,8 @@ _READING = (
     "it. Where it can be read in several ways, take any of them. " + FORMULAS
 )
 _FULL = 5
+CRITERION = 40
+"""Tokens of a mark with its reason, for estimates."""
 
 
 class Mark(BaseModel):
@@ -94,6 +98,12 @@ class Judge(Opinion):
             outputs={"marks": (list[Mark], "one for each criterion, by its name")},
             state=state,
         )
+
+    def estimate(self, tools: Sequence[Tool], *, tasks: int) -> Estimate:
+        """Return what judging ``tasks`` would take."""
+        rubric = tokens_of(" ".join(self._rubric.values()))
+        said = CRITERION * len(self._rubric)
+        return self._prompt.estimate(tasks, given=trajectory() + QUESTION + rubric, said=said)
 
     def ask(self, task: Task, trial: Trial, *, live: Backend) -> Mapping[str, JsonValue]:
         """Have the task marked."""
@@ -162,6 +172,10 @@ class Ambiguity(Opinion):
             outputs={"formula": (Formula, "what answers it")},
             state=state,
         )
+
+    def estimate(self, tools: Sequence[Tool], *, tasks: int) -> Estimate:
+        """Return what reading ``tasks`` would take, of one wording each."""
+        return self._prompt.estimate(tasks * self._readings, given=trajectory() + QUESTION, said=ANSWER)
 
     def ask(self, task: Task, trial: Trial, *, live: Backend) -> Mapping[str, JsonValue]:
         """Have every wording read, the question most often."""

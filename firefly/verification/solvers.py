@@ -9,14 +9,15 @@ from typing import Any, Literal
 from pydantic import JsonValue
 
 from firefly.episode import Act, run_policy
-from firefly.lm import Models
-from firefly.lm.solving import INSTRUCTIONS, Solver
+from firefly.lm import Estimate, Models
+from firefly.lm.usual import QUESTION, per_server
+from firefly.lm.worker import ANSWERING, Worker
 from firefly.plugins import register
 from firefly.protocols import Backend, Trial
 from firefly.records import CheckResult
 from firefly.replay.answers import NoAnswerError, extract_answer
 from firefly.replay.grading import grade
-from firefly.replay.records import Observation, Rollout, Task, ToolCall
+from firefly.replay.records import Observation, Rollout, Task, Tool, ToolCall
 from firefly.replay.tool_set import ToolSet
 from firefly.verification.opinion import Opinion
 
@@ -28,6 +29,8 @@ _CLOSED = (
     "Answer the question from what you know; you have no tools. If you don't know, give your best guess. "
     "The last line is `Answer: ` and the answer alone."
 )
+_SHOWN = 12_000
+"""Characters of a result that a solver is shown."""
 _WIDTH = 300
 """Letters kept of an answer."""
 
@@ -47,7 +50,7 @@ class BlindSolver(Opinion):
         turns: int = 12,
         least: float = 0.0,
         most: float = 1.0,
-        instructions: str = INSTRUCTIONS,
+        instructions: str = ANSWERING,
         required: bool = False,
     ) -> None:
         """Set who solves, where, and how often.
@@ -68,7 +71,18 @@ class BlindSolver(Opinion):
             raise ValueError("attempts >= 1 and 0 <= least <= most <= 1 are needed")
         self.name = "blind_solver" if where == "simulator" else "blind_solver_live"  # type: ignore[misc]
         self._where, self._attempts, self._least, self._most = where, attempts, least, most
-        self._solver = Solver(models, self.role, instructions=instructions, turns=turns)
+        self._solver = Worker(
+            models,
+            self.role,
+            instructions=instructions,
+            limits={"turns": turns, "calls": 4 * turns, "shown": _SHOWN},
+            has_to_call=False,
+        )
+
+    def estimate(self, tools: Sequence[Tool], *, tasks: int) -> Estimate:
+        """Return what trying ``tasks`` would take, of one server each."""
+        offered = per_server(tools)
+        return self._solver.estimate(tasks * self._attempts, tools, offered=offered, given=QUESTION)
 
     def ask(self, task: Task, trial: Trial, *, live: Backend) -> Mapping[str, JsonValue]:
         """Let the model try, each time from the start."""
@@ -82,9 +96,9 @@ class BlindSolver(Opinion):
 
         def policy(task: Task, act: Act) -> JsonValue:
             nonlocal turns, ended
-            solved = self._solver.solve(task.prompt, tools, act)
-            turns, ended = solved.turns, solved.answer is not None
-            return solved.answer
+            worked = self._solver.work(task.prompt, tools, act)
+            turns, ended = worked.turns, worked.answer is not None
+            return worked.answer
 
         with backend.episode(tools) as episode:
             rollout = run_policy(policy, episode, task)
@@ -141,14 +155,20 @@ class ClosedBook(Opinion):
         if attempts < 1:
             raise ValueError("attempts must be at least 1")
         self._attempts = attempts
-        self._solver = Solver(models, self.role, instructions=instructions, turns=1)
+        self._solver = Worker(
+            models, self.role, instructions=instructions, limits={"turns": 1}, has_to_call=False
+        )
+
+    def estimate(self, tools: Sequence[Tool], *, tasks: int) -> Estimate:
+        """Return what guessing ``tasks`` would take."""
+        return self._solver.estimate(tasks * self._attempts, (), offered=0, given=QUESTION)
 
     def ask(self, task: Task, trial: Trial, *, live: Backend) -> Mapping[str, JsonValue]:
         """Let the model answer without a tool."""
         return {"attempts": [self._attempt(task) for _ in range(self._attempts)]}
 
     def _attempt(self, task: Task) -> dict[str, JsonValue]:
-        said = self._solver.solve(task.prompt, ToolSet(tools=()), _nothing).answer or ""
+        said = self._solver.work(task.prompt, ToolSet(tools=()), _nothing).answer or ""
         # what is to be changed is not: the right answer alone proves that it can be guessed
         graded = grade(task.model_copy(update={"end_state": ()}), Rollout(answer=said))
         return {"reward": graded.reward, "why": graded.reason, "answer": _extracted(said, task)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -74,9 +75,7 @@ def test_a_blind_solver_sees_question_and_tools_alone_and_its_pass_rate_is_the_d
 
 
 def test_a_model_without_tool_calls_of_its_own_works_in_text() -> None:
-    said = [
-        f'{{"tool": "{name}", "arguments": {str(given).replace(chr(39), chr(34))}}}' for name, given in RIGHT
-    ]
+    said = [json.dumps({"calls": [{"tool": name, "arguments": given}]}) for name, given in RIGHT]
 
     def act(chat: Chat) -> Reply:
         assert not chat.tools and "list_branches" in chat.said_by("system")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -86,7 +87,10 @@ def test_a_run_keeps_complete_books(recorded: tuple[Path, Endpoint, dict[str, by
     assert sum(row["calls"] for row in rows) == len(there.requests)
     card = dataset["README.md"].decode()
     assert f"| exploration | explorer | agent | {rows[0]['calls']} | {rows[0]['input_tokens']} |" in card
-    assert books["used"]["per_verified_task"]["calls"] > 0
+    each = books["used"]["per_verified_task"]
+    assert each["calls"] > 0
+    assert f"for each verified task: {each['calls']:g} calls, {each['tokens']:g} tokens" in done.stdout
+    assert f"For each verified task: {each['calls']} calls, {each['tokens']} tokens" in card
     assert books["sent"]["total"]["calls"] == 0
     assert content_of(printed(done)["dataset"]) == dataset
     assert b"127.0.0.1" not in b"".join(dataset.values())
@@ -140,6 +144,29 @@ def test_a_run_killed_while_it_explores_sends_nothing_twice(
         assert summary["lm"]["sent"]["restarted_items"] == 0
 
 
+def test_prompts_are_tuned_on_what_a_run_left_and_their_state_is_saved(
+    recorded: tuple[Path, Endpoint, dict[str, bytes]], tmp_path: Path
+) -> None:
+    shutil.copytree(recorded[0] / "multirun" / "store", tmp_path / "multirun" / "store")
+    with endpoint(competent()) as there:
+        tuning = ("--config-name=optimize", *SMALL[:-1], "optimize.part=explorer", "explorer=react")
+        sizes = (
+            "optimizer=bootstrap",
+            "optimizer.demonstrations=1",
+            "optimize.train=2",
+            "optimize.validation=1",
+        )
+        done = firefly(*tuning, *sizes, *model(there.url), "optimize.path=tuned", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        summary = Path(done.stdout.splitlines()[-2].removeprefix("summary: "))
+        found = json.loads((tmp_path / summary).read_text())
+        assert found["after"]["calls"] > 0
+        assert found["sent"]["total"]["calls"] == len(there.requests)
+        state = json.loads((tmp_path / "tuned" / "state.json").read_text())
+        assert ("state" in found["changed"]) == bool(state["demos"])
+        assert f"explorer.state={Path('tuned') / 'state.json'}" in done.stdout
+
+
 def test_a_budget_ends_the_run_cleanly_and_the_same_command_goes_on(
     recorded: tuple[Path, Endpoint, dict[str, bytes]], tmp_path: Path
 ) -> None:
@@ -156,12 +183,18 @@ def test_a_budget_ends_the_run_cleanly_and_the_same_command_goes_on(
 def test_a_plan_says_what_asking_would_take_and_asks_nothing(tmp_path: Path) -> None:
     with endpoint(competent()) as there:
         price = "lm.price={input: 1, output: 2}"
-        done = firefly(*FULL, *model(there.url), price, "mode=plan", cwd=tmp_path)
-        scoring, exploring = plan_of(done)["lm"]["estimates"]
+        more = ("synthesizer=backward", "+checks=[blind_solver,closed_book,judge,ambiguity]")
+        done = firefly(*FULL, *more, *model(there.url), price, "mode=plan", cwd=tmp_path)
+        estimates = plan_of(done)["lm"]["estimates"]
+        asked = [row["role"] for row in estimates]
+        assert asked[2:5] == ["writer", "judge", "writer"]  # writes, is read, hides its steps
+        assert sorted(asked[6:]) == ["judge", "judge", "solver", "solver"]
+        assert all(row["calls"] > 0 and row["input_tokens"] > row["output_tokens"] > 0 for row in estimates)
+        scoring, exploring = estimates[:2]
         assert (scoring["role"], scoring["calls"]) == ("scorer", 6)
         assert exploring["role"] == "explorer"
         assert exploring["calls"] % (1 + 6) == 0  # one sub-DAG of the sampler and six that write
         assert exploring["calls"] > 0
-        for row in (scoring, exploring):
+        for row in estimates:
             assert row["usd"] == pytest.approx((row["input_tokens"] + 2 * row["output_tokens"]) / 1e6)
         assert there.requests == []
