@@ -101,12 +101,15 @@ class _Difference:
 
 
 def gather(
-    episodes: Sequence[Sequence[Step]], now: datetime, presumed_writes: frozenset[str] = frozenset()
+    episodes: Sequence[Sequence[Step]],
+    now: datetime,
+    presumed_writes: frozenset[str] = frozenset(),
+    doubtful: frozenset[str] = frozenset(),
 ) -> Evidence:
     """Return what ``episodes`` show; ``now`` is when they were made.
 
     Answers of two episodes are compared only as far as no tool of ``presumed_writes`` was called, nor
-    one that is seen to write.
+    one that is seen to write. ``doubtful`` are tools whose names contradict what they declare.
     """
     aside: dict[str, tuple[frozenset[Path], frozenset[Path]]] = {}
     restless: set[str] = set()
@@ -121,7 +124,9 @@ def gather(
         differences: list[_Difference] = []
         for steps in episodes:
             differences += _compare_within(steps, tools)
-        unexplained = _explain(differences, tools, now, presumed_writes, _counting(episodes, presumed_writes))
+        unexplained = _explain(
+            differences, tools, now, presumed_writes, _counting(episodes, presumed_writes | doubtful)
+        )
         _compare_between(episodes, tools, presumed_writes)
         found = {
             name: (seen.passing, frozenset(seen.other_sessions))

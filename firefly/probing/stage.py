@@ -132,10 +132,10 @@ class _Probe:
     def evidence(self) -> Evidence:
         """Return what all episodes so far show."""
         written = frozenset(tool.name for tool in self._writes) - self._cleared
-        found = gather(self.laboratory.episodes, self._clock(), written)
         doubtful = frozenset(name for name, tool in self._tools.items() if contradicts_itself(tool))
+        found = gather(self.laboratory.episodes, self._clock(), written, doubtful)
         if found.unexplained and doubtful - written:
-            return gather(self.laboratory.episodes, self._clock(), written | doubtful)
+            return gather(self.laboratory.episodes, self._clock(), written | doubtful, doubtful)
         return found
 
     def _note_clocks(self, step: Step) -> None:
