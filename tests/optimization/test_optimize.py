@@ -30,9 +30,9 @@ from firefly.records import Exploration, SubDag
 from firefly.run import Run
 from tests.library_servers import CHAIN, SHORT, known, library
 from tests.lm.agent import Agent
+from tests.lm.competent import competent
 from tests.lm.endpoint import Chat, Endpoint, Fault, Personality, Reply, endpoint
 from tests.lm.fixtures import make, models
-from tests.lm.writing import competent_worker
 from tests.synthesis.test_template import explored_by
 
 TUNED = "Make every call on the list, then say what you found."
@@ -135,7 +135,7 @@ def competent_explorer() -> Agent:
 
 def test_examples_are_what_was_verified_and_the_writer_is_shown_them(tmp_path: Path) -> None:
     found = {one.sub_dag.id: one for one in explored_by(CHAIN) if one.completed}
-    with endpoint(competent_worker()) as there:
+    with endpoint(competent()) as there:
         asked = models(there.url)
         measured = bench(asked, "synthesizer", found, tmp_path, "synthesizer=backward")
         program = Program(measured)
