@@ -32,7 +32,9 @@ PACKAGES = ("mcp", "pydantic", "networkx", "hydra-core")
 def figures(run: Run) -> dict[str, Any]:
     """Return the figures of ``summary.json``; those of unfinished stages are zero or empty."""
     verified = run.verified
-    calls = call_counts(recordings(run))
+    # Those around the tasks are mistakes on purpose, for the most part.
+    neighbours = {one.id for one in run.neighbours}
+    calls = call_counts(one for one in recordings(run) if one.id not in neighbours)
     total = sum(one["total"] for one in calls.values())
     around = sum(one["total"] for one in call_counts(run.neighbours).values())
     profiles = _profiles(run)
@@ -58,7 +60,7 @@ def figures(run: Run) -> dict[str, Any]:
         "funnel": funnel(run),
         "shortcuts": shortcuts(run),
         "neighbourhood": {"recordings": len(run.neighbours), "calls": around},
-        "live_calls_per_verified_task": round((total - around) / len(verified), 2) if verified else None,
+        "live_calls_per_verified_task": round(total / len(verified), 2) if verified else None,
         "items": run.items,
         "failures": len(run.failures),
         **({"unverified": why} if run.tasks and (why := unverified(run)) else {}),
