@@ -32,6 +32,7 @@ SHARED_SOURCES = (
     "domains.py",
     "english.py",
     "episode.py",
+    "evidence.py",
     "knowledge.py",
     "mentions.py",
     "novelty.py",

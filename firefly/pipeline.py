@@ -85,7 +85,7 @@ STAGES = (
         ("probe_reports", "explorations"),
         "cassette",
         (),
-        ("evidence.py", "simulation"),
+        ("lm", "simulation"),
     ),
     Stage(
         "synthesis",
@@ -110,7 +110,7 @@ STAGES = (
         ("tasks", "verdicts", "cassette"),
         "cassette",
         ("values",),
-        ("coverage", "evidence.py", "episode.py", "servers", "simulation", "values"),
+        ("coverage", "episode.py", "lm", "servers", "simulation", "values"),
         live=True,
     ),
     Stage(

@@ -68,11 +68,12 @@ OTHER = explored(("readers", "find_branches", {"filter": fill(TEMPLATE, "Lund")}
 
 
 def knowledge() -> Knowledge:
+    digests = {one.key: one.schema_digest for listing in servers().listings() for one in listing.tools}
     profiles = [
         ToolProfile(
             server=server,
             tool=tool,
-            schema_digest="",
+            schema_digest=digests[server, tool],
             effect="read",
             determinism="deterministic",
             opaque=False,
