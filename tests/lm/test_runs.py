@@ -193,7 +193,7 @@ def test_a_plan_says_what_asking_would_take_and_asks_nothing(tmp_path: Path) -> 
         scoring, exploring = estimates[:2]
         assert (scoring["role"], scoring["calls"]) == ("scorer", 6)
         assert exploring["role"] == "explorer"
-        assert exploring["calls"] % (1 + 6) == 0  # one sub-DAG of the sampler and six that write
+        assert exploring["calls"] % (1 + 5) == 0  # one sub-DAG of the sampler and five that write
         assert exploring["calls"] > 0
         for row in estimates:
             assert row["usd"] == pytest.approx((row["input_tokens"] + 2 * row["output_tokens"]) / 1e6)
