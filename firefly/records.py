@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
@@ -137,6 +137,8 @@ class ProbeReport(Record):
 class Edge(Identified):
     """A parameter-level dependency between two tools."""
 
+    aside: ClassVar[frozenset[str]] = frozenset({"evidence"})
+    """It quotes what one run saw, hashes and sizes among it; another run draws from the same edges."""
     source: ToolKey
     target: ToolKey
     parameter: str = ""

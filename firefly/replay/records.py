@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
@@ -61,13 +61,15 @@ class Record(BaseModel):
 
 
 class Identified(Record):
-    """A record whose ``id`` is the hash of all its other fields; filled in when left out."""
+    """A record whose ``id`` is the hash of its other fields; filled in when left out."""
 
+    aside: ClassVar[frozenset[str]] = frozenset()
+    """Fields that are no part of what it is."""
     id: str = ""
 
     @model_validator(mode="after")
     def _fill_id(self) -> Self:
-        expected = digest(self.model_dump(mode="json", exclude={"id"}))
+        expected = digest(self.model_dump(mode="json", exclude={"id", *self.aside}))
         if not self.id:
             object.__setattr__(self, "id", expected)
         elif self.id != expected:
