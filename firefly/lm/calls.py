@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
 from pydantic import JsonValue
 
 from firefly.errors import nearest
 from firefly.replay.records import Tool, ToolCall, canonical_json
 from firefly.replay.tool_set import ToolSet
+from firefly.replay.validation import validator_of
 
 __all__ = ["Wanted", "said_in_text", "understood"]
 
@@ -105,7 +103,7 @@ def _faults(tool: Tool, arguments: Mapping[str, JsonValue]) -> Iterator[str]:
     for name in sorted(arguments.keys() - declared.keys()) if closed else ():
         known = ", ".join(sorted(declared)) or "none"
         yield f"it has no parameter {name!r} (it has: {known})"
-    validator = _validator(canonical_json(schema))
+    validator = validator_of(canonical_json(schema))
     if validator is None:
         return
     try:
@@ -119,16 +117,6 @@ def _faults(tool: Tool, arguments: Mapping[str, JsonValue]) -> Iterator[str]:
 def _declared(tool: Tool) -> Mapping[str, Any]:
     found = tool.input_schema.get("properties")
     return found if isinstance(found, dict) else {}
-
-
-@lru_cache(maxsize=1024)
-def _validator(schema: str) -> Any:
-    found = json.loads(schema)
-    try:
-        Draft202012Validator.check_schema(found)
-    except SchemaError:
-        return None
-    return Draft202012Validator(found)
 
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:

@@ -21,7 +21,7 @@ def missing_arguments(tool: Tool, arguments: Mapping[str, JsonValue]) -> tuple[s
     missing = tuple(sorted(names - arguments.keys()))
     if not missing:
         return ()
-    validator = _validator(canonical_json({**tool.input_schema, "required": []}))
+    validator = validator_of(canonical_json({**tool.input_schema, "required": []}))
     if validator is None:
         return ()
     declared = tool.input_schema.get("properties")
@@ -30,7 +30,8 @@ def missing_arguments(tool: Tool, arguments: Mapping[str, JsonValue]) -> tuple[s
 
 
 @lru_cache(maxsize=1024)
-def _validator(schema: str) -> Any:
+def validator_of(schema: str) -> Any:
+    """Return the validator of a schema, given as canonical JSON; None where it is no schema."""
     found = json.loads(schema)
     try:
         Draft202012Validator.check_schema(found)
