@@ -243,6 +243,13 @@ class Exploration(Identified):
         """Return every episode of the exploration."""
         return (self.recording, *self.orders)
 
+    def _identity(self) -> JsonValue:
+        """Return what was done, without what was seen: hashes, sizes and dates of one run are in that."""
+        calls: list[JsonValue] = [
+            [call.node, call.step.call.model_dump(mode="json")] for call in self.calls
+        ]
+        return [self.sub_dag.id, calls]
+
 
 class Solution(Record):
     """A task that was written first and solved then, with the execution that solved it."""

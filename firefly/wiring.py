@@ -264,7 +264,7 @@ def _written_backward(run: Run, knowledge: Knowledge, write_tasks: Callable[...,
         items.append(
             Item(
                 id=exploration.id,
-                shaped_by=known.digest,
+                shaped_by=[known.digest, exploration.digest],
                 make=lambda exploration=exploration, known=known: write_tasks(  # type: ignore[misc]
                     exploration,
                     writer=run.component("synthesizer"),
@@ -286,7 +286,7 @@ def _written_forward(run: Run, knowledge: Knowledge) -> list[Task]:
         items.append(
             Item(
                 id=exploration.id,
-                shaped_by=[known.digest, exploration.id],
+                shaped_by=[known.digest, exploration.digest],
                 make=partial(
                     writer.solve,
                     exploration,
@@ -331,7 +331,12 @@ def verification(run: Run) -> None:
 
     item = Item(
         id="all",
-        shaped_by=[knowledge.digest, digest([task.id for task in run.tasks]), digest(again.clocks)],
+        shaped_by=[
+            knowledge.digest,
+            digest([task.id for task in run.tasks]),
+            digest([one.digest for one in run.explorations]),
+            digest(again.clocks),
+        ],
         make=check_all,
         finished=lambda records: not models.failed,
     )

@@ -69,12 +69,16 @@ class Identified(Record):
 
     @model_validator(mode="after")
     def _fill_id(self) -> Self:
-        expected = digest(self.model_dump(mode="json", exclude={"id", *self.aside}))
+        expected = digest(self._identity())
         if not self.id:
             object.__setattr__(self, "id", expected)
         elif self.id != expected:
             raise ValueError(f"id {self.id} does not match the content (expected {expected})")
         return self
+
+    def _identity(self) -> JsonValue:
+        """Return what the record is: two with the same are one."""
+        return self.model_dump(mode="json", exclude={"id", *self.aside})
 
 
 class Annotations(Record):
