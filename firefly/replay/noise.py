@@ -2,15 +2,16 @@
 
 Two answers to one call after one and the same full history are noise: nothing recorded explains
 them. The tool is then *volatile* for that kind of outcome and is not replayed, unless the noise
-only ever shows after calls of some other tool and the tool was otherwise seen to repeat itself:
-then that other tool is *unsettling* (its effect varies, as a commit's hash does), and it is what
-comes after it that is not replayed.
+only ever shows after calls of certain other tools and the tool was otherwise seen to repeat itself:
+then those other tools are *unsettling* (their effect varies, as a commit's hash does, or the size of
+a file that holds the time), and what comes after them is not replayed, except for tools that were
+seen to repeat themselves there, too.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
 
 from .cassette import ToolKey
 from .records import Outcome
@@ -30,25 +31,38 @@ class Noise:
         """Find the noise in ``visits``; ``given``: tools already known as volatile."""
         self.volatile: dict[ToolKey, tuple[Outcome, ...]] = {}
         self.unsettling: set[ToolKey] = set()
+        """Tools after which nothing is replayed."""
         self._given = frozenset(given)
+        self._agreeing: dict[ToolKey, list[list[Visit]]] = defaultdict(list)
         conflicts: dict[ToolKey, list[list[Visit]]] = defaultdict(list)
-        agreeing: dict[ToolKey, list[list[Visit]]] = defaultdict(list)
         groups: dict[tuple[tuple[str, ...], str], list[Visit]] = defaultdict(list)
         for visit in visits:
             groups[(visit.history, visit.letter)].append(visit)
         for group in groups.values():
             if len(group) > 1:
                 differs = len({visit.answer for visit in group}) > 1
-                (conflicts if differs else agreeing)[group[0].key].append(group)
+                (conflicts if differs else self._agreeing)[group[0].key].append(group)
+        culprits: dict[ToolKey, set[ToolKey]] = {}
         for key, found in sorted(conflicts.items()):
             if key in self._given:
                 continue
-            culprits = _culprits(found, agreeing[key], reads)
-            if culprits:
-                self.unsettling |= culprits
+            to_blame = _culprits(found, self._agreeing[key], reads)
+            if to_blame:
+                culprits[key] = to_blame
             else:
                 kinds = {outcome for group in found for outcome in _kinds(group)}
                 self.volatile[key] = tuple(kind for kind in _BOTH if kind in kinds)
+        blamed = set().union(*culprits.values())
+        called = {event.tool for visit in visits for event in visit.events}
+        self._unsettled = {
+            (key, tool)
+            for key in {visit.key for visit in visits}
+            for tool in (called.difference(reads) if key in culprits else blamed)
+            if not self._repeats_after(key, tool, culprits.get(key, frozenset()))
+        }
+        self.unsettling = {
+            tool for tool in blamed if all((key, tool) in self._unsettled for key in self._agreeing)
+        }
 
     def usable(self, visits: Iterable[Visit]) -> list[Visit]:
         """Return the visits whose answers may be replayed."""
@@ -57,22 +71,45 @@ class Noise:
             for visit in visits
             if visit.key not in self._given
             and visit.observation.outcome not in self.volatile.get(visit.key, ())
-            and not any(event.tool in self.unsettling for event in visit.events)
+            and not any((visit.key, event.tool) in self._unsettled for event in visit.events)
         ]
+
+    def _repeats_after(self, key: ToolKey, tool: ToolKey, culprits: Set[ToolKey]) -> bool:
+        """Return whether ``key`` repeated itself after ``tool``, where none of its own culprits was called.
+
+        One that some calls are known to unsettle has to show it for every other, but once will do: it
+        was seen to vary where it does.
+        """
+        repetitions = _repetitions(
+            self._agreeing[key], lambda called: tool in called and not called & culprits
+        )
+        return repetitions >= (1 if culprits else _AGREEING)
 
 
 def _kinds(group: Sequence[Visit]) -> set[Outcome]:
     return {visit.observation.outcome for visit in group}
 
 
+def _called(group: Sequence[Visit]) -> set[ToolKey]:
+    return {event.tool for event in group[0].events}
+
+
+def _repetitions(agreeing: Iterable[Sequence[Visit]], admits: Callable[[Set[ToolKey]], bool]) -> int:
+    return sum(len(group) - 1 for group in agreeing if admits(_called(group)))
+
+
 def _culprits(
     conflicts: Sequence[Sequence[Visit]], agreeing: Iterable[Sequence[Visit]], reads: Collection[ToolKey]
 ) -> set[ToolKey]:
-    """Return the tools that precede every conflict, where the answers agree without them."""
-    common = set.intersection(*({event.tool for event in group[0].events} for group in conflicts))
-    found = set()
-    for tool in common - set(reads):
-        without = [group for group in agreeing if all(event.tool != tool for event in group[0].events)]
-        if sum(len(group) - 1 for group in without) >= _AGREEING:
-            found.add(tool)
-    return found
+    """Return tools of which one precedes every conflict, where the answers agree without any; else none."""
+    found: set[ToolKey] = set()
+    left = [_called(group).difference(reads) for group in conflicts]
+    if not all(left):
+        return set()
+    while left:
+        counts = Counter(tool for called in left for tool in called)
+        worst = min(counts, key=lambda tool: (-counts[tool], tool))
+        found.add(worst)
+        left = [called for called in left if worst not in called]
+    agree = _repetitions(agreeing, lambda called: not called & found) >= _AGREEING
+    return found if agree else set()
