@@ -11,7 +11,8 @@ seen to repeat themselves there, too.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
+from itertools import combinations
 
 from .cassette import ToolKey
 from .records import Outcome
@@ -34,6 +35,8 @@ class Noise:
         """Tools after which nothing is replayed."""
         self._given = frozenset(given)
         self._agreeing: dict[ToolKey, list[list[Visit]]] = defaultdict(list)
+        self._unequal: set[tuple[str, ...]] = set()
+        """Pairs of recordings in which an effect was seen to be another one."""
         conflicts: dict[ToolKey, list[list[Visit]]] = defaultdict(list)
         groups: dict[tuple[tuple[str, ...], str], list[Visit]] = defaultdict(list)
         for visit in visits:
@@ -49,6 +52,7 @@ class Noise:
             to_blame = _culprits(found, self._agreeing[key], reads)
             if to_blame:
                 culprits[key] = to_blame
+                self._unequal |= _unequal(found)
             else:
                 kinds = {outcome for group in found for outcome in _kinds(group)}
                 self.volatile[key] = tuple(kind for kind in _BOTH if kind in kinds)
@@ -77,13 +81,18 @@ class Noise:
     def _repeats_after(self, key: ToolKey, tool: ToolKey, culprits: Set[ToolKey]) -> bool:
         """Return whether ``key`` repeated itself after ``tool``, where none of its own culprits was called.
 
-        One that some calls are known to unsettle has to show it for every other, but once will do: it
-        was seen to vary where it does.
+        Equal answers where the effect is known to have been another one are proof: it does not show.
+        One that some calls are known to unsettle has to repeat itself after every other, but once will
+        do: it was seen to vary where it does.
         """
-        repetitions = _repetitions(
-            self._agreeing[key], lambda called: tool in called and not called & culprits
-        )
-        return repetitions >= (1 if culprits else _AGREEING)
+        after = [
+            group
+            for group in self._agreeing[key]
+            if tool in (called := _called(group)) and not called & culprits
+        ]
+        if any(pair in self._unequal for group in after for pair in _pairs(group)):
+            return True
+        return sum(len(group) - 1 for group in after) >= (1 if culprits else _AGREEING)
 
 
 def _kinds(group: Sequence[Visit]) -> set[Outcome]:
@@ -94,8 +103,17 @@ def _called(group: Sequence[Visit]) -> set[ToolKey]:
     return {event.tool for event in group[0].events}
 
 
-def _repetitions(agreeing: Iterable[Sequence[Visit]], admits: Callable[[Set[ToolKey]], bool]) -> int:
-    return sum(len(group) - 1 for group in agreeing if admits(_called(group)))
+def _pairs(group: Sequence[Visit]) -> Iterator[tuple[str, ...]]:
+    return combinations(sorted({visit.recording for visit in group}), 2)
+
+
+def _unequal(conflicts: Iterable[Sequence[Visit]]) -> set[tuple[str, ...]]:
+    return {
+        (min(one.recording, other.recording), max(one.recording, other.recording))
+        for group in conflicts
+        for one, other in combinations(group, 2)
+        if one.answer != other.answer
+    }
 
 
 def _culprits(
@@ -111,5 +129,5 @@ def _culprits(
         worst = min(counts, key=lambda tool: (-counts[tool], tool))
         found.add(worst)
         left = [called for called in left if worst not in called]
-    agree = _repetitions(agreeing, lambda called: not called & found) >= _AGREEING
-    return found if agree else set()
+    without = sum(len(group) - 1 for group in agreeing if not _called(group) & found)
+    return found if without >= _AGREEING else set()
