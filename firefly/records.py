@@ -245,9 +245,7 @@ class Exploration(Identified):
 
     def _identity(self) -> JsonValue:
         """Return what was done, without what was seen: hashes, sizes and dates of one run are in that."""
-        calls: list[JsonValue] = [
-            [call.node, call.step.call.model_dump(mode="json")] for call in self.calls
-        ]
+        calls: list[JsonValue] = [[call.node, call.step.call.model_dump(mode="json")] for call in self.calls]
         return [self.sub_dag.id, calls]
 
 

@@ -90,6 +90,16 @@ class Known:
             self._useful[key] = [(step, output) for step, output in read if output is not None]
         return self._useful[key]
 
+    def leading_on(self, key: ToolKey, links: Sequence[Link]) -> list[tuple[Mapping[str, JsonValue], bool]]:
+        """Return the arguments of calls that said something, and whether that was all that ``links`` need."""
+        return [
+            (
+                step.call.arguments,
+                all(next(expand(output, link.output_path), None) is not None for link in links),
+            )
+            for step, output in self.useful(key)
+        ]
+
     def worked(self, key: ToolKey, parameter: str) -> frozenset[str]:
         """Return the ``repr`` of every value with which a call said something."""
         return frozenset(

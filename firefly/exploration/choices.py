@@ -11,7 +11,7 @@ from firefly.exploration.references import Reference, list_of, references
 from firefly.exploration.walk import Walk
 from firefly.outputs import leaves, parsed_output
 from firefly.parameters import parameters
-from firefly.records import Link
+from firefly.records import Link, Node
 from firefly.replay.expressions import ExpressionError, fill
 from firefly.replay.records import Tool
 
@@ -21,6 +21,10 @@ _KNOWN = 0.1
 """How little a value is wanted that another call returned too: this one would not be needed for it."""
 _WORKED = 1.5
 """How much a value is preferred that the tool is known to take."""
+_UNTRIED = 0.5
+"""How much a value is wanted that was never tried, where others are known to lead on."""
+_IN_VAIN = 0.05
+"""How little a value is wanted with which the calls to come are only known to answer something else."""
 
 
 def together(links: Sequence[Link]) -> list[list[Link]]:
@@ -33,12 +37,12 @@ def together(links: Sequence[Link]) -> list[list[Link]]:
     return list(groups.values())
 
 
-def ways_to_fill(walk: Walk, tool: Tool, links: Sequence[Link]) -> list[Choice]:
-    """Return ways to fill the parameters of ``links`` together, in the order in which to try them.
+def ways_to_fill(walk: Walk, node: Node, tool: Tool, links: Sequence[Link]) -> list[Choice]:
+    """Return ways to fill the node's parameters of ``links`` together, in the order in which to try them.
 
     Each value once, under one of its names, drawn by value first: what can be named in many
-    ways is no more worth asking about. Once a call was about one item of a list, later ones are
-    about the same item.
+    ways is no more worth asking about. Rather one that holds promise. Once a call was about one item of
+    a list, later ones are about the same item.
     """
     by_link = {link.parameter: _references(walk, tool, link) for link in links}
     by_value: dict[str, list[Choice]] = {}
@@ -63,9 +67,34 @@ def ways_to_fill(walk: Walk, tool: Tool, links: Sequence[Link]) -> list[Choice]:
             else 1.0
         )
         * (_KNOWN if all(repr(one.value) in elsewhere for one in choice.values()) else 1.0)
+        * promise(walk, node, {name: filled(templates[name], one.value) for name, one in choice.items()})
         for choice in named
     ]
     return draw(named, weights, walk.rng)
+
+
+def promise(walk: Walk, node: Node, values: Mapping[str, JsonValue]) -> float:
+    """Return how likely the node's calls with ``values`` lead to the end, by what was recorded, 0..1.
+
+    They do where it, and what is asked of the same server later, answered with what the links out of
+    them pass on: a workbook with the sheet that has the column.
+    """
+    total = 1.0
+    for one in (node, *walk.after(node)):
+        links = walk.out_of(one)
+        if one.tool[0] != node.tool[0] or not links:
+            continue
+        seen = walk.known.leading_on(one.tool, links)
+        if not any(leads for _, leads in seen):
+            continue
+        alike = [leads for given, leads in seen if _agree(given, values)]
+        total *= 1.0 if any(alike) else _IN_VAIN if alike else _UNTRIED
+    return total
+
+
+def _agree(given: Mapping[str, JsonValue], values: Mapping[str, JsonValue]) -> bool:
+    """Return whether all parameters of one name have one value, as they are handed down from call to call."""
+    return all(given[name] == value for name, value in values.items() if name in given)
 
 
 def _references(walk: Walk, tool: Tool, link: Link) -> list[Reference]:

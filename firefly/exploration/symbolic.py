@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from pydantic import JsonValue
 
 from firefly.exploration.arguments import Known, draw
-from firefly.exploration.choices import Choice, filled, together, ways_to_fill
+from firefly.exploration.choices import Choice, filled, promise, together, ways_to_fill
 from firefly.exploration.walk import Draft, Walk
 from firefly.exploration.writes import explore_writes
 from firefly.knowledge import Knowledge
@@ -88,7 +88,7 @@ class Symbolic:
             return f"{node.tool[0]}.{node.tool[1]} is no longer there"
         choices: list[list[Choice]] = []
         for links in together(walk.into(node)):
-            found = ways_to_fill(walk, tool, links)
+            found = ways_to_fill(walk, node, tool, links)
             if not found:
                 parent = next(one for one in walk.sub_dag.nodes if one.id == links[0].source)
                 names = " and ".join(link.parameter for link in links)
@@ -226,11 +226,12 @@ class Symbolic:
         links = [(link, walk.tool_of(link.target)) for link in walk.out_of(node)]
         together = walk.known.arguments(node.tool, linked=decided, links=links)
         if together:
-            return walk.rng.choice(together)
+            return walk.rng.choice(_promising(walk, node, together, decided))
         others = walk.known.arguments(node.tool, without=frozenset(decided), links=links)
         if not others:
             return {}
-        return walk.rng.choice(others) if attempt == 0 else others[0]
+        promising = _promising(walk, node, others, decided)
+        return walk.rng.choice(promising) if attempt == 0 else promising[0]
 
     def _propose(self, walk: Walk, tool: Tool, parameter: Parameter, draft: Draft) -> None:
         """Give the parameter a value from the value sources, a likelier one rather than another.
@@ -260,6 +261,15 @@ class Symbolic:
 _PROPOSALS = 8
 _LIKELY = 0.5
 """Least weight of a value that replaces one known to work."""
+
+
+def _promising(
+    walk: Walk, node: Node, options: Sequence[dict[str, JsonValue]], decided: Mapping[str, JsonValue]
+) -> list[dict[str, JsonValue]]:
+    """Return the options that lead to the end most likely."""
+    worth = [promise(walk, node, {**one, **decided}) for one in options]
+    best = max(worth)
+    return [one for one, value in zip(options, worth, strict=True) if value == best]
 
 
 def _repeats(walk: Walk, node: Node, observation: Observation) -> str:

@@ -39,6 +39,14 @@ class Walk:
         """Return the links that read the node's output."""
         return [link for link in self.sub_dag.links if link.source == node.id and link.parameter]
 
+    def after(self, node: Node) -> list[Node]:
+        """Return the nodes that links lead to from ``node``, near or far."""
+        reached = {node.id}
+        for one in self.sub_dag.nodes:  # in topological order
+            if any(link.source in reached for link in self.into(one)):
+                reached.add(one.id)
+        return [one for one in self.sub_dag.nodes if one.id in reached and one.id != node.id]
+
     def tool_of(self, node: str) -> ToolKey:
         """Return the tool of a node."""
         return next(one.tool for one in self.sub_dag.nodes if one.id == node)

@@ -140,7 +140,7 @@ def _drafts(
         return
     chosen = Draft()
     for links in together(walk.into(node)):
-        options: list[Choice] = ways_to_fill(walk, tool, links)
+        options: list[Choice] = ways_to_fill(walk, node, tool, links)
         if not options:
             return
         templates = {link.parameter: link.template for link in links}

@@ -16,8 +16,12 @@ from firefly.sampling.growth import Extension, Growth, sub_dag_of
 
 T = TypeVar("T")
 
-_SINGLE = 0.5
-"""How many single calls are wanted, against 1.0 of each greater size."""
+_WANTED = {1: 0.5, 2: 1.0, 3: 1.0}
+"""How many of each size are wanted: longer ones cost more calls, and fewer of them come to their end."""
+_LONG = 0.4
+"""How many of each greater size."""
+_VARIATION = 0.35
+"""What is left of a sub-DAG's gain for each one picked already that calls the same tools."""
 _MISSING = 8.0
 """How much a link that brings in a server not touched yet is preferred."""
 _PROPOSALS = 40
@@ -86,11 +90,22 @@ def proposals(ground: Ground, rng: Random, interest: Interest = lambda key: 1.0)
 def grow(ground: Ground, rng: Random, interest: Interest) -> Growth:
     """Return one sub-DAG, grown from a random call by random links."""
     sizes = range(len(ground.servers), ground.limits.size + 1)
-    size = choose(sizes, [_SINGLE if n == 1 else 1.0 for n in sizes], rng)
-    linked = [key for key in ground.keys if ground.into[key] or ground.out_of[key]]
-    starts = (linked if size > 1 else []) or ground.keys
-    growth = ground.start(choose(starts, [interest(key) for key in starts], rng))
+    size = choose(sizes, [_share(n) for n in sizes], rng)
+    growth = Growth()
+    if ground.across:
+        # without such a link there would be one server only
+        link = choose(ground.across, weights(ground, growth, ground.across, interest), rng)
+        growth.add(link)
+        ground.complete(growth, link, rng)
+    else:
+        linked = [key for key in ground.keys if ground.into[key] or ground.out_of[key]]
+        starts = (linked if size > 1 else []) or ground.keys
+        growth = ground.start(choose(starts, [interest(key) for key in starts], rng))
     return extended(ground, growth, size, rng, interest)
+
+
+def _share(size: int) -> float:
+    return _WANTED.get(size, _LONG)
 
 
 def extended(
@@ -130,7 +145,7 @@ def pick(
     gain: Callable[[Proposed], float],
     take: Callable[[Proposed], None],
 ) -> list[SubDag]:
-    """Pick greedily: new sets of tools before variations of one, each size in its turn, best gain first.
+    """Pick greedily: each size in its turn, best gain first, variations of one set of tools for less.
 
     Args:
         proposed: what there is to pick from.
@@ -146,13 +161,11 @@ def pick(
     sets: Counter[tuple[ToolKey, ...]] = Counter()
     sizes: Counter[int] = Counter()
     while left and len(picked) < wanted:
-        least = min(sets[one.tools] for one in left)
-        fresh = [one for one in left if sets[one.tools] == least]
-        size = min(
-            sorted({one.size for one in fresh}),
-            key=lambda size: (1 + sizes[size]) / (_SINGLE if size == 1 else 1.0),
+        size = min(sorted({one.size for one in left}), key=lambda size: (1 + sizes[size]) / _share(size))
+        best = max(
+            (one for one in left if one.size == size),
+            key=lambda one: gain(one) * _VARIATION ** sets[one.tools],
         )
-        best = max((one for one in fresh if one.size == size), key=gain)
         left.remove(best)
         sets[best.tools] += 1
         sizes[size] += 1

@@ -70,6 +70,13 @@ class Ground:
         """Return the tools that are worth a sub-DAG of their own: those that take an argument."""
         return {key for key, tool in self.tools.items() if all_parameters(tool, self.knowledge)}
 
+    @cached_property
+    def across(self) -> list[Extension]:
+        """Return the links from one server to another."""
+        links = (Extension((edge.source, 0), (edge.target, 0), edge) for edge in self.edges)
+        fits = min(self.limits.depth, self.limits.size) > 1
+        return [one for one in links if fits and self._is_across(one) and self._possible(Growth(), one)]
+
     def start(self, key: ToolKey) -> Growth:
         """Return a sub-DAG of one call."""
         growth = Growth()
@@ -222,6 +229,9 @@ class Ground:
     def _is_pure(self, tool: ToolKey) -> bool:
         profile = self.knowledge.profiles.get(tool)
         return profile is not None and profile.pure is True
+
+    def _is_across(self, link: Extension) -> bool:
+        return link.source[0][0] != link.target[0][0]
 
     def _possible(self, growth: Growth, added: Extension) -> bool:
         """Return whether answers were seen that hold what either call would then be called for."""
