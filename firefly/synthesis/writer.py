@@ -34,7 +34,7 @@ from firefly.synthesis.worth import LEAST, worth
 
 _FEW = 6
 """A count below this is too easily guessed."""
-_LEAST_IN_UNIT = 0.01
+_LEAST_IN_UNIT = 0.1
 _WAYS = 4
 """Ways to single out what an answer depends on that are tried, where more than one call leads to it."""
 _ATTEMPTS = 60
