@@ -1,8 +1,8 @@
 """The default sampler: chains and fan-ins along strong edges.
 
-It proposes many sub-DAGs by random growth, then picks a few that go well together: tool sets not
-seen before first, each size in its turn, then tools not covered yet, strong links, and calls that are
-likely all needed. Every call of a sub-DAG leads to its last one.
+It proposes many sub-DAGs by random growth, then picks a few that go well together: each size in its
+turn, strong links, calls that are likely all needed, tools not covered yet, and variations of a tool
+set picked already for less. Every call of a sub-DAG leads to its last one.
 """
 
 from __future__ import annotations
