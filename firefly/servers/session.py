@@ -36,6 +36,7 @@ logging.getLogger("mcp").setLevel(logging.CRITICAL)  # what it has to say comes 
 
 _ROUNDS = 4
 """How often a call may ask back (MCP 2026-07-28: input required)."""
+_SETTLING_SECONDS = 0.05
 _PING_SECONDS = 2.0
 _END_SECONDS = 2.0
 """How long to wait for the reason of a broken connection."""
@@ -73,6 +74,7 @@ class Session:
         self._slots = asyncio.Semaphore(concurrency)
         self._rate = rate
         self._roots = tuple(roots)
+        self._told_roots = False
         self._stop = asyncio.Event()
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task: asyncio.Task[None] | None = None
@@ -244,6 +246,8 @@ class Session:
                     )
                     self._client = client
                     self.listed.tools = await list_tools(client, self.server)
+                    if self._told_roots:
+                        await self._settle()
                     if not self._ready.done():
                         self._ready.set_result(None)
                     await self._stop.wait()
@@ -287,7 +291,13 @@ class Session:
         )
 
     async def _list_roots(self, context: Any) -> types.ListRootsResult:
+        self._told_roots = True
         return self._root_list()
+
+    async def _settle(self) -> None:
+        """Wait until a server that asked for the roots has them: before, it may turn paths away."""
+        await asyncio.sleep(_SETTLING_SECONDS)
+        await self._responds()
 
     async def _on_message(self, message: Any) -> None:
         if isinstance(message, types.ToolListChangedNotification) and self._ready.done():

@@ -69,11 +69,17 @@ LISTS = {
 }
 
 
+ROOTS = {"known": float("inf")}
+"""When a server that asks for the roots has taken them in."""
+
+
 def text(value: str, **more: object) -> dict:
     return {"content": [{"type": "text", "text": value}], **more}
 
 
 def call(name: str, arguments: dict, request: object) -> dict | None:
+    if "wants_roots" in TRAITS and time.monotonic() < ROOTS["known"]:
+        return text("Access denied: outside of the roots", isError=True)
     if name == "echo":
         return text(str(arguments.get("text", "")))
     if name == "where":
@@ -169,6 +175,9 @@ def listing(params: dict) -> dict:
 
 def answer(message: dict) -> None:
     method, request = message.get("method"), message.get("id")
+    if method is None and request == "roots":
+        ROOTS["known"] = time.monotonic() + 0.03  # it looks at the folders first
+        return
     if method is None:
         waiting = ASKED.pop(request, None)
         if waiting is not None:
@@ -176,6 +185,8 @@ def answer(message: dict) -> None:
             send({"jsonrpc": "2.0", "id": int(waiting), "result": text(json.dumps(said))})
         return
     if request is None:
+        if "wants_roots" in TRAITS and method == "notifications/initialized":
+            send({"jsonrpc": "2.0", "id": "roots", "method": "roots/list"})
         if "null_id" in TRAITS:
             send({"jsonrpc": "2.0", "id": None, "error": {"code": -32601, "message": "no such notification"}})
         return

@@ -188,6 +188,15 @@ def test_an_unflagged_error_is_a_failure(start: Start) -> None:
         assert (refused.outcome, refused.error_code) == ("failure", -32602)
 
 
+def test_a_server_that_asks_for_roots_is_called_once_it_has_them(start: Start) -> None:
+    backend = start({"m": description("wants_roots")})
+    with begin(backend) as episode:
+        assert (ask(episode, "echo", text="hi").outcome, ask(episode, "echo", text="hi").text) == (
+            "success",
+            "hi",
+        )
+
+
 def test_what_a_server_asks_gets_a_sensible_answer(start: Start) -> None:
     backend = start({"m": description()})
     with begin(backend) as episode:
