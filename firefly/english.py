@@ -144,6 +144,20 @@ def words(name: str) -> tuple[str, ...]:
     return tuple(word.lower() for word in _WORD.findall(name))
 
 
+_MOST = vocabulary("limit max maximum count size top n num")
+_OF_WHAT = vocabulary("results records items rows entries lines page per total")
+
+
+def says_how_many(name: str) -> bool:
+    """Return whether a parameter of that name says how much of an answer is wanted.
+
+    >>> [says_how_many(name) for name in ("max_results", "pageSize", "font_size", "page")]
+    [True, True, False, False]
+    """
+    found = set(words(name))
+    return bool(found & _MOST) and found <= _MOST | _OF_WHAT
+
+
 @lru_cache(maxsize=8192)
 def spoken(name: str) -> str:
     """Return an identifier as a person would say it.
@@ -211,7 +225,7 @@ def is_participle(word: str) -> bool:
     """Return whether ``word`` says what was done to a thing.
 
     >>> is_participle("placed"), is_participle("sent"), is_participle("speed"), is_participle("due")
-    (True, True, False, False)
+    [True, True, False, False]
     """
     word = word.lower()
     return word in _PARTICIPLES or (len(word) > 4 and word.endswith("ed") and word not in _NO_PARTICIPLES)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from firefly.english import says_how_many
 from firefly.graph.annotations import PINNED
 from firefly.graph.drafts import finished
 from firefly.knowledge import Knowledge
@@ -29,6 +30,9 @@ def score_source(
 
 def prune(edges: Iterable[Edge], *, threshold: float = 0.3, per_parameter: int = 6) -> list[Edge]:
     """Drop weak edges, and keep the best few that feed one place from one server.
+
+    How much of an answer is wanted is nothing that another answer says: such a parameter is only fed by
+    an edge that is pinned.
 
     A place is a parameter, or a template of its text. It keeps at most two output paths of one source:
     several paths of one output that fit equally well are mostly the same value said twice. Edges from
@@ -55,7 +59,8 @@ def prune(edges: Iterable[Edge], *, threshold: float = 0.3, per_parameter: int =
         )
         comes = (edge.source, edge.target, edge.parameter, edge.template, edge.kind)
         full = by_place[feeds] >= per_parameter or by_source[comes] >= _PATHS
-        if edge.score < threshold or (full and edge.kind != "affects" and PINNED not in edge.evidence):
+        dropped = (full and edge.kind != "affects") or says_how_many(edge.parameter)
+        if edge.score < threshold or (dropped and PINNED not in edge.evidence):
             continue
         by_place[feeds] += 1
         by_source[comes] += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from firefly.english import vocabulary, words
+from firefly.english import says_how_many
 from firefly.knowledge import Knowledge
 from firefly.outputs import leaves
 from firefly.records import ExploredCall
@@ -11,8 +11,6 @@ from firefly.synthesis.chains import Chain
 from firefly.values.semantic import MOMENTS, is_specific, semantic_type
 
 __all__ = ["related"]
-
-_LIMITS = vocabulary("limit max maximum count size top results n")
 
 
 def related(chain: Chain, knowledge: Knowledge) -> bool:
@@ -42,7 +40,7 @@ def _is_related(call: ExploredCall, name: str, by_id: dict[str, ExploredCall], c
         value = evaluate(reference, chain.outputs)
     except ExpressionError:
         return True
-    if set(words(name)) <= _LIMITS:
+    if says_how_many(name):
         return False  # how much is asked for is nothing that another answer says
     kind = semantic_type(value[0] if isinstance(value, list) and value else value)
     source = by_id[reference.call]
