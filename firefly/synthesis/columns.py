@@ -148,8 +148,11 @@ def kind_of(name: str, values: Sequence[JsonValue]) -> Kind:  # noqa: PLR0911 - 
     if all(is_number(value) for value in values):
         return _kind_of_numbers(spoken, [value for value in values if is_number(value)])
     texts = [value for value in values if isinstance(value, str)]
-    if len(texts) < len(values) or not all(_quotable(text) for text in texts) or all(map(_numeric, texts)):
+    if len(texts) < len(values) or not all(_quotable(text) for text in texts):
         return "opaque"
+    if all(map(_numeric, texts)):  # a figure written as a text is told as it stands, and not compared
+        placed = spoken & (_POSITION_WORDS | _VOLATILE_WORDS)
+        return "opaque" if placed else "identifier" if spoken & _IDENTIFIER_WORDS else "text"
     if all(_DATE.match(text) or _DATETIME.match(text) for text in texts):
         return "date"
     if all(_HEX.match(text) for text in texts):
