@@ -86,7 +86,7 @@ _CUT = re.compile(
     r"|one|or|each|which|where|grouped|like|not|as|in|by)\b"
     r"|,? (?:with pagination|with optional|optionally|including|such as|in json|as json|as a |as an |as rows"
     r"|as text|given (?:a|an|the|its)\b|using |based on |via|along with|together with|when |if |so that"
-    r"|to help|useful|for debugging|by (?:its|their|his|her|id|name|path|key|number|code)\b"
+    r"|and (?:report|return|show|tell|say|give|explain)s?\b|to help|useful|for debugging|by (?:its|their|his|her|id|name|path|key|number|code)\b"
     r"|(?:and|with|with all) (?:its|their)\b)).*$",
     re.IGNORECASE | re.DOTALL,
 )
@@ -145,12 +145,14 @@ def _from_sentence(text: str, parts: Sequence[str]) -> Phrase | None:  # noqa: P
     rest = (
         re.sub(r"^(?:and|or|&)\s+\w+\s+", "", rest) if verbs and verbs[0] in _SHOWING | _DETAILING else rest
     )
-    if verbs and verbs[0] == "look" and rest.startswith("up "):
-        rest = rest[3:]
+    if verbs and verbs[0] in ("look", "check", "scan"):
+        rest = re.sub(r"^(?:up|for|at) ", "", rest)
     body = _trimmed(rest)
     if not verbs or not body:
         return None
     verb = verbs[0]
+    if verb in _SHOWING | _DETAILING and body.partition(" ")[0].lower() in _PREPOSITIONS - {"about"}:
+        return None
     if verb in _DETAILING:
         return Phrase(f"the details of {_definite(body)}")
     if verb in _FINDING:
