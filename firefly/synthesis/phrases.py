@@ -86,7 +86,8 @@ _CUT = re.compile(
     r"|one|or|each|which|where|grouped|like|not|as|in|by)\b"
     r"|,? (?:with pagination|with optional|optionally|including|such as|in json|as json|as a |as an |as rows"
     r"|as text|given (?:a|an|the|its)\b|using |based on |via|along with|together with|when |if |so that"
-    r"|and (?:report|return|show|tell|say|give|explain)s?\b|to help|useful|for debugging|by (?:its|their|his|her|id|name|path|key|number|code)\b"
+    r"|and (?:report|return|show|tell|say|give|explain)s?\b"
+    r"|to help|useful|for debugging|by (?:its|their|his|her|id|name|path|key|number|code)\b"
     r"|(?:and|with|with all) (?:its|their)\b)).*$",
     re.IGNORECASE | re.DOTALL,
 )
