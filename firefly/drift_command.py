@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from random import Random
 
@@ -14,8 +14,9 @@ from pydantic import Field
 
 from firefly.components import build
 from firefly.config import ComponentConfig
+from firefly.coverage.merging import unlabelled
 from firefly.drift import Change, Label, changed_answers, changed_servers, repeated
-from firefly.drift.labels import end_state_fault
+from firefly.drift.labels import end_state_fault, passed_otherwise
 from firefly.drift.report import Drift, written
 from firefly.errors import RunError
 from firefly.evidence import Claims, Evidence
@@ -24,9 +25,10 @@ from firefly.export.reading import read_dataset
 from firefly.items import Item, run_items
 from firefly.live_dataset import CommandConfig, LiveDataset, checked
 from firefly.protocols import DatasetContent
-from firefly.records import CheckResult, Verdict
+from firefly.records import CheckResult, ToolKey, Verdict
 from firefly.replay.cassette import Cassette
-from firefly.replay.records import Record, Recording, Task
+from firefly.replay.grading import grade
+from firefly.replay.records import Record, Recording, Rollout, Task
 from firefly.replay.simulator import StrictSimulator
 from firefly.replay.tool_set import ToolSet
 from firefly.simulation import versions_of
@@ -175,6 +177,16 @@ class _Look:
 
     # --- labels ------------------------------------------------------------------------------
 
+    @cached_property
+    def _drawing(self) -> frozenset[ToolKey]:
+        """Return the tools that hand out another value in every run."""
+        rules = {key: one.rule for key, one in self._dataset.cassette.tools.items()}
+        return frozenset(
+            key
+            for key, rule in rules.items()
+            if rule.volatile or rule.volatile_fields or "run_specific" in rule.evidence
+        )
+
     def labels(self) -> list[Label]:
         """Return for each task whether its gold calls still give its answer, each in a sandbox of its own."""
         items = [
@@ -204,8 +216,10 @@ class _Look:
             if replayed.fault:
                 status = "unknown" if replayed.missed else "lost"
                 return [Label(task=task.id, status=status, why=replayed.fault)]  # type: ignore[arg-type]
-            if not agrees(task.answer, replayed.answer):
+            why = passed_otherwise(task, replayed.calls, self._drawing)
+            if not why and not agrees(task.answer, replayed.answer):
                 why = f"the answer comes out as {replayed.answer!r} and was {task.answer.value!r}"
+            if why:
                 return [Label(task=task.id, status="lost", why=why)]
             fault, no_answer = end_state_fault(task, episode)
         if fault:
@@ -290,13 +304,22 @@ class _Look:
         simulator = StrictSimulator(cassette)
         with simulator.episode(simulator.tool_set(task.servers)) as episode:
             replayed = make(task, episode)
-            fault = replayed.fault or ("" if agrees(task.answer, replayed.answer) else "another answer")
+            fault = replayed.fault or passed_otherwise(task, replayed.calls)
+            fault = fault or ("" if agrees(task.answer, replayed.answer) else "another answer")
             fault = fault or end_state_fault(task, episode)[0]
+        fault = fault or unlabelled(task, cassette) or _for_nothing(task, simulator)
         if not fault:
             return label
         return label.model_copy(
             update={"status": "lost", "why": f"today's recordings do not replay it: {fault}"}
         )
+
+
+def _for_nothing(task: Task, simulator: StrictSimulator) -> str:
+    """Return whether the end state of a task is there without any of its calls."""
+    if task.end_state and grade(task, Rollout(calls=(), answer=task.answer.value), simulator).reward == 1:
+        return "its end state holds before anything is done"
+    return ""
 
 
 def _lost(verdict: Verdict, label: Label) -> Verdict:

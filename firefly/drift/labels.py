@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Literal
 
+from firefly.records import ToolKey
 from firefly.replay.backend import Episode
 from firefly.replay.expressions import ExpressionError, evaluate, same
 from firefly.replay.parsers import parse
-from firefly.replay.records import Record, Task
+from firefly.replay.records import Record, Task, ToolCall
 
-__all__ = ["Label", "end_state_fault"]
+__all__ = ["Label", "end_state_fault", "passed_otherwise"]
 
 
 class Label(Record):
@@ -37,3 +39,26 @@ def end_state_fault(task: Task, episode: Episode) -> tuple[str, bool]:
         if not same(found, probe.expected):
             return f"{place}: it is {found!r} and was {probe.expected!r}", False
     return "", False
+
+
+def passed_otherwise(task: Task, made: Mapping[str, ToolCall], drawing: Collection[ToolKey] = ()) -> str:
+    """Return which value that one gold call hands another is no longer the stated one; empty if none is.
+
+    The answer may come out as before all the same, but the gold calls as they are written no longer lead to it.
+
+    Args:
+        task: whose gold calls were made again.
+        made: gold call -> the call with its references computed anew.
+        drawing: tools whose values are drawn in every run; what they hand on is never the same.
+
+    """
+    tools = {gold.id: (gold.server, gold.tool) for gold in task.gold_calls}
+    for gold in task.gold_calls:
+        now = made.get(gold.id)
+        for name, reference in sorted(gold.references.items() if now is not None else ()):
+            if any(tools.get(call) in drawing for call in reference.calls):
+                continue
+            then, found = gold.arguments.get(name), now.arguments[name]  # type: ignore[union-attr]
+            if not same(then, found):
+                return f"{gold.id}: {name} comes out as {found!r} and was {then!r}"
+    return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -49,14 +50,26 @@ def servers(version: int) -> dict[str, Any]:
     }
 
 
-def task(name: str, *calls: tuple[str, dict[str, Any]], path: str, value: int) -> Task:
+def task(
+    name: str,
+    *calls: tuple[str, dict[str, Any]],
+    path: str,
+    value: int,
+    references: Mapping[str, dict[str, Expression]] | None = None,
+) -> Task:
     return Task(
         question=f"{name}?",
         answer_format="Answer with the number alone.",
         answer=Answer(type="number", value=value),
         expression=Expression(op="value", call=f"c{len(calls)}", path=(path,)),
         gold_calls=tuple(
-            GoldCall(id=f"c{place}", server="prices", tool=tool, arguments=arguments)
+            GoldCall(
+                id=f"c{place}",
+                server="prices",
+                tool=tool,
+                arguments=arguments,
+                references=(references or {}).get(f"c{place}", {}),
+            )
             for place, (tool, arguments) in enumerate(calls, start=1)
         ),
         servers=("prices",),
@@ -71,7 +84,12 @@ DEARER = task(
     "What do bolts cost at 9", ("set_price", {"item": "bolt", "price": 9}), ("price", {"item": "bolt"}),
     path="price", value=9,
 )  # fmt: skip
-TASKS = (BOLT, WASHER, NUT, DEARER)
+PASSED = task(  # nails at the price of bolts: what is handed on moves with it, the answer does not
+    "What does a washer cost then", ("price", {"item": "bolt"}), ("set_price", {"item": "nail", "price": 4}),
+    ("price", {"item": "washer"}), path="price", value=1,
+    references={"c2": {"price": Expression(op="value", call="c1", path=("price",))}},
+)  # fmt: skip
+TASKS = (BOLT, WASHER, NUT, DEARER, PASSED)
 
 
 def made(folder: Path, episodes: int = 12) -> Path:

@@ -12,7 +12,7 @@ from firefly.replay.grading import grade
 from firefly.replay.records import Rollout
 from firefly.replay.score import Simulators, load_dataset_tasks
 from tests.command_line import content_of
-from tests.fidelity.shop import BOLT, DEARER, NUT, TASKS, WASHER, configuration, rows
+from tests.fidelity.shop import BOLT, DEARER, NUT, PASSED, TASKS, WASHER, configuration, rows
 
 EXPORTERS = {
     name: {"_target_": f"firefly.export.{target}"}
@@ -54,9 +54,10 @@ def test_changes_are_told_apart_and_the_tasks_that_they_touch_leave_the_new_data
     assert any(one["follows"] for one in changes) and drift["varying"] == 0
     labels = {one["task"]: one for one in rows(tmp_path / "new" / "labels.jsonl")}
     assert {name: one["status"] for name, one in labels.items()} == {
-        BOLT.id: "lost", NUT.id: "lost", WASHER.id: "kept", DEARER.id: "kept",
+        BOLT.id: "lost", NUT.id: "lost", WASHER.id: "kept", DEARER.id: "kept", PASSED.id: "lost",
     }  # fmt: skip
     assert "comes out as 5" in labels[BOLT.id]["why"] and "c1: failure" in labels[NUT.id]["why"]
+    assert labels[PASSED.id]["why"] == "c2: price comes out as 5 and was 4"
 
     new = tmp_path / "new" / "dataset"
     assert set(load_dataset_tasks(new)) == {WASHER.id, DEARER.id}
@@ -68,9 +69,9 @@ def test_changes_are_told_apart_and_the_tasks_that_they_touch_leave_the_new_data
     with simulators.of(BOLT).episode(simulators.of(BOLT).tool_set(("prices",))) as episode:  # type: ignore[union-attr]
         assert '"price": 5' in episode.call(BOLT.gold_calls[0].call).text
     rejected = {one["id"]: one["failed"] for one in rows(new / "rejected.jsonl")}
-    assert rejected == {BOLT.id: ["drift"], NUT.id: ["drift"]}
+    assert rejected == {BOLT.id: ["drift"], NUT.id: ["drift"], PASSED.id: ["drift"]}
     manifest = json.loads((new / "manifest.json").read_text(encoding="utf-8"))
-    assert manifest["run"]["refreshed"]["tasks_lost"] == 2 and manifest["counts"]["tasks"] == 2
+    assert manifest["run"]["refreshed"]["tasks_lost"] == 3 and manifest["counts"]["tasks"] == 2
 
 
 def test_a_part_of_the_episodes_tells_what_changed_but_makes_no_new_data_set(
@@ -80,4 +81,4 @@ def test_a_part_of_the_episodes_tells_what_changed_but_makes_no_new_data_set(
     assert (drift["episodes"], drift["refreshed"]) == (3, False)
     assert "were not made again" in drift["why_not_refreshed"]
     assert not (tmp_path / "part" / "dataset").exists()
-    assert Counter(one["status"] for one in rows(tmp_path / "part" / "labels.jsonl"))["lost"] == 2
+    assert Counter(one["status"] for one in rows(tmp_path / "part" / "labels.jsonl"))["lost"] == 3
