@@ -160,7 +160,9 @@ def validation_faults(error: ValidationError, path: Path = (), known: Sequence[s
         if fault["type"] == "extra_forbidden":
             lines.append(f"{dotted(where)}: there is no such key. {nearest(where[-1], known)}")
         else:
-            given = "" if fault["type"] == "missing" else f" (given: {_short(fault['input'])})"
+            # what is wrong with all of it together would be shown all of it, secrets among it
+            whole = fault["type"] == "missing" or not fault["loc"]
+            given = "" if whole else f" (given: {_short(fault['input'])})"
             lines.append(f"{dotted(where)}: {fault['msg']}{given}{_nearest_literal(fault)}")
     return lines
 

@@ -87,6 +87,7 @@ def run(composed: DictConfig, folder: Path) -> None:
             server: Counter(change.kind for change in changes if change.server == server)
             for server in sorted({change.server for change in changes})
         },
+        per_tool=_per_tool(changes),
         episodes=len(look.repetitions),
         of_episodes=len(look.recordings),
         calls=sum(len(one.live.steps) for one in look.repetitions.values()),
@@ -102,6 +103,15 @@ def run(composed: DictConfig, folder: Path) -> None:
     print(f"drift: {folder / 'drift.json'}")
     if target is not None:
         print(f"dataset: {target}")
+
+
+def _per_tool(changes: Sequence[Change]) -> dict[str, dict[str, dict[str, int]]]:
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for change in changes:
+        if change.tool:
+            kinds = found.setdefault(change.server, {}).setdefault(change.tool, {})
+            kinds[change.kind] = kinds.get(change.kind, 0) + 1
+    return found
 
 
 class _Look:

@@ -44,7 +44,7 @@ def end_state_fault(task: Task, episode: Episode) -> tuple[str, bool]:
 def passed_otherwise(task: Task, made: Mapping[str, ToolCall], drawing: Collection[ToolKey] = ()) -> str:
     """Return which value that one gold call hands another is no longer the stated one; empty if none is.
 
-    The answer may come out as before all the same, but the gold calls as they are written no longer lead to it.
+    The answer may be as before all the same, but the gold calls as they are written no longer lead to it.
 
     Args:
         task: whose gold calls were made again.

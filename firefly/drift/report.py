@@ -15,7 +15,7 @@ from firefly.replay.records import Record
 __all__ = ["Drift", "written"]
 
 _SHOWN = 20
-"""Tasks that are named in print; ``labels.jsonl`` has all."""
+"""Tasks, and tools of a server, that are named in print; ``labels.jsonl`` and ``drift.json`` have all."""
 
 
 class Drift(Record):
@@ -28,6 +28,8 @@ class Drift(Record):
     varying: int = 0
     """Changes that came out yet another way when the episode was made once more."""
     per_server: dict[str, dict[str, int]] = Field(default_factory=dict)
+    per_tool: dict[str, dict[str, dict[str, int]]] = Field(default_factory=dict)
+    """Server -> tool -> kind -> how often."""
     episodes: int = 0
     """Recorded episodes that were made again."""
     of_episodes: int = 0
@@ -44,9 +46,10 @@ class Drift(Record):
         """Return the figures for people, and the tasks that lost their label."""
         lines = [f"{self.episodes} of {self.of_episodes} recorded episodes made again, {self.calls} calls"]
         lines += [f"{server}: {what}" for server, what in self.versions.items()]
-        lines += [f"{server}: {_counts(counts)}" for server, counts in self.per_server.items()]
-        if not self.changes:
-            lines.append("nothing changed")
+        for server, counts in self.per_server.items():
+            lines.append(f"{server}: {_counts(counts)}")
+            lines += [f"  {name}: {_counts(one)}" for name, one in self._tools_of(server)]
+        lines.append("changes.jsonl has each" if self.changes else "nothing changed")
         if self.varying:
             lines.append(
                 f"{self.varying} of these came out yet another way the second time: they vary by themselves"
@@ -60,6 +63,11 @@ class Drift(Record):
         if self.why_not_refreshed:
             lines.append(f"no new data set: {self.why_not_refreshed}")
         return "\n".join(lines)
+
+    def _tools_of(self, server: str) -> list[tuple[str, dict[str, int]]]:
+        """Return the tools of a server that changed, those with most changes first."""
+        tools = self.per_tool.get(server, {}).items()
+        return sorted(tools, key=lambda one: (-sum(one[1].values()), one[0]))[:_SHOWN]
 
 
 def _counts(counts: dict[str, int]) -> str:

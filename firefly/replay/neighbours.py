@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from operator import add
 from threading import Lock
 from typing import NamedTuple
 
@@ -37,20 +38,10 @@ class Neighbours:
     def __init__(self, asked: Sequence[Asked]) -> None:
         """Prepare the calls; their order decides between equally near ones."""
         self.asked = tuple(asked)
-        numbers: dict[tuple[str, str], int] = {}
-        self._values: list[tuple[str, str, int]] = []
-        """Every distinct argument: its name, its text, the pairs of its text."""
-        self._calls: list[tuple[int, ...]] = []
-        """The arguments of each call, as places in `_values`."""
-        for one in self.asked:
-            found = []
+        self._parameters: dict[str, _Parameter] = {}
+        for number, one in enumerate(self.asked):
             for name, value in one.arguments.items():
-                text = _text(value)
-                number = numbers.setdefault((name, text), len(self._values))
-                if number == len(self._values):
-                    self._values.append((name, text, _pairs(text)))
-                found.append(number)
-            self._calls.append(tuple(found))
+                self._parameters.setdefault(name, _Parameter()).add(number, _text(value))
 
     def nearest(self, arguments: Mapping[str, JsonValue], count: int) -> list[tuple[float, Asked]]:
         """Return up to ``count`` recorded calls with their distance, nearest first.
@@ -59,21 +50,61 @@ class Neighbours:
             arguments: of the call that is looked for, in canonical form.
             count: how many.
         """
-        wanted = {name: (text := _text(value), _pairs(text)) for name, value in arguments.items()}
-        cost = [_cost(text, pairs, wanted.get(name)) for name, text, pairs in self._values].__getitem__
-        totals = [sum(map(cost, call)) for call in self._calls]
-        best = heapq.nsmallest(count, range(len(totals)), key=totals.__getitem__)
-        return [(round(len(wanted) + totals[index], 9), self.asked[index]) for index in best]
+        totals = [float(len(arguments))] * len(self.asked)
+        for name, parameter in self._parameters.items():
+            costs = parameter.costs(_text(arguments[name]) if name in arguments else None)
+            if len(parameter.calls) == len(totals):
+                totals = list(map(add, totals, map(costs.__getitem__, parameter.places)))
+                continue
+            for number, place in zip(parameter.calls, parameter.places, strict=True):
+                totals[number] += costs[place]
+        best = heapq.nsmallest(count, zip(totals, range(len(totals)), strict=True))
+        return [(round(total, 9), self.asked[number]) for total, number in best]
 
 
-def _cost(text: str, pairs: int, wanted: tuple[str, int] | None) -> float:
-    """Return what a recorded argument adds to the distance, beyond 1 for each argument asked for."""
-    if wanted is None:
-        return 1.0
-    if wanted[0] == text:
-        return -1.0
-    every = pairs.bit_count() + wanted[1].bit_count()
-    return -1.8 * (pairs & wanted[1]).bit_count() / every if every else 0.0
+class _Parameter:
+    """The values that one parameter was recorded with."""
+
+    __slots__ = ("_numbers", "_pairs", "_sizes", "calls", "places")
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._pairs: list[int] = []
+        self._sizes: list[int] = []
+        self.calls: list[int] = []
+        """Numbers of the calls that have it, ascending."""
+        self.places: list[int] = []
+        """The value in each of these calls, as a place among the distinct ones."""
+
+    def add(self, call: int, text: str) -> None:
+        """Take the value of the next call that has the parameter."""
+        place = self._numbers.setdefault(text, len(self._pairs))
+        if place == len(self._pairs):
+            pairs = _pairs(text)
+            self._pairs.append(pairs)
+            self._sizes.append(pairs.bit_count() or 1)  # 0 of them agree where there are none
+        self.calls.append(call)
+        self.places.append(place)
+
+    def costs(self, wanted: str | None) -> list[float]:
+        """Return what each distinct value adds to the distance, beyond 1 for each argument asked for.
+
+        Args:
+            wanted: the text of the value asked for; None: it was asked without the parameter.
+
+        """
+        if wanted is None:
+            return [1.0] * len(self._pairs)
+        pairs = _pairs(wanted)
+        size = pairs.bit_count()
+        found = [
+            -1.8 * (one & pairs).bit_count() / (many + size)
+            for one, many in zip(self._pairs, self._sizes, strict=True)
+        ]
+        same = self._numbers.get(wanted)
+        if same is not None:
+            found[same] = -1.0
+        return found
 
 
 def _text(value: JsonValue) -> str:

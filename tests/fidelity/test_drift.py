@@ -46,6 +46,7 @@ def test_changes_are_told_apart_and_the_tasks_that_they_touch_leave_the_new_data
 ) -> None:
     drift = looked(dataset, tmp_path / "new", 2)
     assert drift["versions"] == {"prices": "1.0 -> 2.0"}
+    assert drift["per_tool"]["prices"]["weight"]["schema"] == 1
     changes = rows(tmp_path / "new" / "changes.jsonl")
     kinds = {(one["kind"], one["tool"]) for one in changes}
     assert {("version", ""), ("schema", "weight"), ("value", "price"), ("error", "price")} <= kinds
