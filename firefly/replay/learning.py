@@ -91,7 +91,7 @@ class _Learner:
             if self._revised(visits):
                 continue
             noise = {
-                scope: Noise(found, self.given_volatile, self.reads)
+                scope: Noise(found, self.given_volatile, self.reads, self.proven)
                 for scope, found in visits.stateful.items()
             }
             usable = {
@@ -290,11 +290,13 @@ class _Learner:
                 for tool, level in sorted(levels.items())
             ),
             errors=self._errors(key, usable.get(scope, ())),
-            evidence=self._evidence(key),
+            evidence=self._evidence(key, shaken=scope in noise and key in noise[scope].shaken),
         )
 
-    def _evidence(self, key: ToolKey) -> dict[str, JsonValue]:
+    def _evidence(self, key: ToolKey, *, shaken: bool) -> dict[str, JsonValue]:
         found = dict(self.evidence.get(key, {}))
+        if shaken:
+            found["shaken"] = "its answers after changes varied by themselves, so none of them is replayed"
         if self.drawn.draws(key):
             found["run_specific"] = [list(slot) for slot in sorted(self.drawn.slots[key])]
         if self.masks.get(key):

@@ -6,6 +6,10 @@ only ever shows after calls of certain other tools and the tool was otherwise se
 then those other tools are *unsettling* (their effect varies, as a commit's hash does, or the size of
 a file that holds the time), and what comes after them is not replayed, except for tools that were
 seen to repeat themselves there, too.
+
+Two answers after histories that differ only by calls proven to change nothing are noise as well, or
+the proof is wrong; either way neither may be replayed. A tool that answers so after other calls is
+*shaken* and not replayed after any; one that does without is volatile.
 """
 
 from __future__ import annotations
@@ -27,9 +31,24 @@ class Noise:
     """What varies in one scope."""
 
     def __init__(
-        self, visits: Sequence[Visit], given: Collection[ToolKey], reads: Collection[ToolKey]
+        self,
+        visits: Sequence[Visit],
+        given: Collection[ToolKey],
+        reads: Collection[ToolKey],
+        proven: Collection[ToolKey] = (),
     ) -> None:
-        """Find the noise in ``visits``; ``given``: tools already known as volatile."""
+        """Find the noise in ``visits``.
+
+        Args:
+            visits: of one scope.
+            given: tools already known as volatile.
+            reads: tools proven or declared to change nothing.
+            proven: those proven.
+
+        """
+        self.shaken: set[ToolKey] = set()
+        """Tools that are replayed only where nothing but proven reads came before."""
+        self._proven = frozenset(proven)
         self.volatile: dict[ToolKey, tuple[Outcome, ...]] = {}
         self.unsettling: set[ToolKey] = set()
         """Tools after which nothing is replayed."""
@@ -67,6 +86,29 @@ class Noise:
         self.unsettling = {
             tool for tool in blamed if all((key, tool) in self._unsettled for key in self._agreeing)
         }
+        self._find_shaken(visits)
+
+    def _find_shaken(self, visits: Sequence[Visit]) -> None:
+        groups: dict[tuple[tuple[str, ...], str], list[Visit]] = defaultdict(list)
+        for visit in self.usable(visits):
+            groups[(self._changes_before(visit), visit.letter)].append(visit)
+        volatile: dict[ToolKey, set[Outcome]] = defaultdict(set)
+        shaken: set[ToolKey] = set()
+        for (before, _), group in groups.items():
+            if len({visit.answer for visit in group}) > 1:
+                if len(before) > 1:  # more than the root
+                    shaken.add(group[0].key)
+                else:
+                    volatile[group[0].key] |= _kinds(group)
+        self.shaken = shaken
+        for key, kinds in volatile.items():
+            kinds |= set(self.volatile.get(key, ()))
+            self.volatile[key] = tuple(kind for kind in _BOTH if kind in kinds)
+
+    def _changes_before(self, visit: Visit) -> tuple[str, ...]:
+        """Return the root and the preceding calls, less those proven to change nothing, and that did not."""
+        kept = (event.item for event in visit.events if event.changing or event.tool not in self._proven)
+        return (visit.root, *kept)
 
     def usable(self, visits: Iterable[Visit]) -> list[Visit]:
         """Return the visits whose answers may be replayed."""
@@ -76,6 +118,7 @@ class Noise:
             if visit.key not in self._given
             and visit.observation.outcome not in self.volatile.get(visit.key, ())
             and not any((visit.key, event.tool) in self._unsettled for event in visit.events)
+            and not (visit.key in self.shaken and len(self._changes_before(visit)) > 1)
         ]
 
     def _repeats_after(self, key: ToolKey, tool: ToolKey, culprits: Set[ToolKey]) -> bool:

@@ -7,8 +7,17 @@ from random import Random
 import pytest
 
 from firefly.replay.freezing import make_cassette
-from tests.replay.machines import HONEST, LYING, counting_reads, memory, random_machine
-from tests.replay.toys import Toy, call
+from tests.replay.machines import (
+    FILE_CALLS,
+    FILE_READS,
+    FILES,
+    HONEST,
+    LYING,
+    counting_reads,
+    memory,
+    random_machine,
+)
+from tests.replay.toys import Json, Machine, Toy, call
 from tests.replay.trial import trial
 
 
@@ -64,3 +73,20 @@ def test_calls_of_a_volatile_tool_before_the_others_are_no_trouble() -> None:
     )
     assert cassette.entries
     assert not [entry for entry in cassette.entries if entry.tool == "dice"]
+
+
+def test_what_varies_after_changes_is_not_replayed_after_any_and_no_read_is_blamed_for_it() -> None:
+    """A list of sizes, where each write draws a size of its own: the start's alone comes out again."""
+    drawn = iter(range(100_000))
+
+    def write(m: Machine, a: Json) -> Json:
+        m.memory["size"] = next(drawn)
+        return FILES[("fs", "write")](m, a)
+
+    tools = {**FILES, ("fs", "write"): write, ("fs", "sizes"): lambda m, a: m.memory.get("size", 0)}
+    toy = Toy(tools, [*FILE_CALLS, *(call("fs", "sizes") for _ in range(4))], FILE_READS | {("fs", "sizes")})
+    recordings = [toy.recording(one) for one in toy.episodes(Random(0), 40, 8)]
+    cassette = make_cassette(toy.tool_set.tools, recordings, reads=toy.reads)
+    assert [entry.observation.text for entry in cassette.entries_of(("fs", "sizes"))] == ["0"]
+    assert "shaken" in cassette.tools[("fs", "sizes")].rule.evidence
+    assert cassette.scopes["workspace"].evidence["kept_by_counter_example"] == []
