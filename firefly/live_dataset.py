@@ -6,8 +6,7 @@ import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -21,6 +20,7 @@ from firefly.evidence import Evidence
 from firefly.export.reading import read_evidence
 from firefly.items import source_digest
 from firefly.records import Listing
+from firefly.replay.backend import Closing
 from firefly.replay.cassette import Cassette
 from firefly.replay.errors import DatasetError
 from firefly.replay.records import Task, Tool, digest
@@ -100,7 +100,7 @@ def manifest_of(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-class LiveDataset:
+class LiveDataset(Closing):
     """A data set folder and its servers; nothing is started before the first call."""
 
     def __init__(self, config: CommandConfig) -> None:
@@ -220,11 +220,3 @@ class LiveDataset:
         live = self.__dict__.get("live")
         if live is not None:
             live.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

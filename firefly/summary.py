@@ -88,12 +88,8 @@ def facts(run: Run) -> dict[str, Any]:
         "seed": run.config.seed,
         "world": run.public_world,
         "config_digest": run.config_digest,
-        "synthesis": "template",
-        **(
-            {"split_rule": run.split_rule, "split_losses": run.split_report["lost"]}
-            if run.split_report
-            else {}
-        ),
+        "synthesis": resolve(run.config.synthesizer[TARGET]).name,
+        **_splits(run),
         "figures": {name: found[name] for name in kept},
         **({"unverified": found["unverified"]} if "unverified" in found else {}),
         **({"lm": {name: found["lm"][name] for name in ("models", "used")}} if "lm" in found else {}),

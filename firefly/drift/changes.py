@@ -91,11 +91,11 @@ def changed_answers(
     differed = False
     for place, step in enumerate(then):
         call, now = step.call, live.steps[place] if place < len(live.steps) else None
-        known = now is not None and now.observation.outcome in ("success", "failure")
-        paths = volatile.get(call.key, ())
-        if known and (call.key in varying or agree(now.observation, step.observation, paths)):  # type: ignore[union-attr]
-            continue
         after = now.observation if now is not None else None
+        paths = volatile.get(call.key, ())
+        known = after is not None and after.outcome in ("success", "failure")
+        if known and (call.key in varying or agree(step.observation, after, paths)):
+            continue
         other = again.steps[place].observation if again is not None and place < len(again.steps) else None
         steady = None if again is None or after is None else agree(after, other, paths)
         yield Change(
