@@ -49,7 +49,10 @@ def learn(
 
 @dataclass
 class _Learner(Hypotheses):
+    """Gives up what the recordings contradict, again and again, until the rest holds together."""
+
     def learn(self) -> Learnt:
+        """Return what the recordings teach."""
         while True:
             every = self._visits()
             if self._found_drawn(every):
