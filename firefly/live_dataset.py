@@ -8,13 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from firefly.catalog import list_server
 from firefly.components import TARGET, build, faults, source_digest_targets, validation_faults
-from firefly.config import CacheConfig, ComponentConfig, ParallelConfig, StoreConfig
+from firefly.config import CacheConfig, ComponentConfig, ParallelConfig, StoreConfig, plain_of
 from firefly.errors import ConfigError, RunError, nearest
 from firefly.evidence import Evidence
 from firefly.export.reading import read_evidence
@@ -69,14 +68,7 @@ def checked(composed: DictConfig, model: type[C], groups: tuple[str, ...] = ()) 
     Raises:
         ConfigError: names every fault with its path.
     """
-    try:
-        plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
-    except OmegaConfBaseException as error:
-        key = getattr(error, "full_key", None) or "configuration"
-        what = str(error).split("\n", 1)[0]
-        raise ConfigError(f"{key}: {what} Give it on the command line: {key}=VALUE") from error
-    assert isinstance(plain, Mapping)
-    given = {str(key): value for key, value in plain.items() if key != "hydra"}
+    given = plain_of(composed)
     found: list[str] = []
     config = None
     try:
