@@ -233,7 +233,7 @@ def simulation(run: Run) -> None:
     def fill(folder: Path) -> None:
         freeze(
             listings=run.listings,
-            profiles=[profile for report in run.probe_reports for profile in report.profiles],
+            profiles=run.profiles,
             recordings=list(knowledge.recordings),
         ).save(folder)
 
@@ -242,7 +242,7 @@ def simulation(run: Run) -> None:
 
 def plan(run: Run) -> None:
     """Connect, call nothing, and say which tool would be called, with which effect and budget."""
-    from firefly.summary import write_plan
+    from firefly.planning import write_plan
 
     run.enter("catalog", 1, ("world",), ("catalog", "servers"))
     catalog(run)
