@@ -26,7 +26,7 @@ from firefly.export.reading import read_dataset
 from firefly.items import Item, run_items
 from firefly.live_dataset import CommandConfig, LiveDataset, checked, manifest_of
 from firefly.protocols import DatasetContent
-from firefly.replay.score import load_dataset_tasks
+from firefly.replay.dataset import load_dataset_tasks
 from firefly.replay.simulator import StrictSimulator
 from firefly.store import Store, write_report
 

@@ -21,9 +21,9 @@ from firefly.items import source_digest
 from firefly.records import Listing
 from firefly.replay.backend import Closing
 from firefly.replay.cassette import Cassette
+from firefly.replay.dataset import load_dataset_tasks, tasks_of
 from firefly.replay.errors import DatasetError
 from firefly.replay.records import Task, Tool, digest
-from firefly.replay.score import load_dataset_tasks, tasks_of
 from firefly.servers.live import LiveBackend
 from firefly.servers.spec import parse_specs
 from firefly.store import Store
