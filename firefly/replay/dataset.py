@@ -13,7 +13,10 @@ from .index import open_cassette
 from .records import Task
 from .simulator import StrictSimulator
 
-_ANEW = "Copy the folder again from where it came, or export it anew."
+_ANEW = (
+    "It is damaged, or another version of Firefly wrote it: copy the folder again from where it came, or "
+    "make the data set anew with this version."
+)
 
 
 def load_dataset_tasks(folder: Path) -> dict[str, Task]:
