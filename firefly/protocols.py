@@ -22,6 +22,8 @@ kind / config group   protocol                    one method
 ``optimizer``         `Optimizer`                 ``tune``
 ====================  ==========================  ===============================
 
+What components are given and give back is in `firefly.contexts`, and can be imported from here.
+
 `Backend` and `Episode` are the one seam between whoever acts (explorers, checks, policies,
 trainers) and whoever answers (live servers, simulators).
 """
