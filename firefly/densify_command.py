@@ -26,9 +26,9 @@ from firefly.export.reading import read_dataset
 from firefly.items import Item, run_items
 from firefly.live_dataset import CommandConfig, LiveDataset, checked, manifest_of
 from firefly.protocols import DatasetContent
-from firefly.replay.score import load_dataset_tasks
+from firefly.replay.dataset import load_dataset_tasks
 from firefly.replay.simulator import StrictSimulator
-from firefly.store import Store
+from firefly.store import Store, write_report
 
 VERSION = "cassette_version"
 """The fact that counts how often a data set's cassettes were made; 1 where it is not there."""
@@ -66,9 +66,11 @@ def run(composed: DictConfig, folder: Path) -> None:
             exporters = [build(one) for one in config.exporters.values() if one]
             target = write_dataset(work.content(dense), config.denser, exporters)
         found = work.figures(done, dense)
-    lines = "".join(one.to_json() + "\n" for one in done)
-    (folder / "attempts.jsonl").write_text(lines, encoding="utf-8")
-    (folder / "densify.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    files = {
+        "attempts.jsonl": "".join(one.to_json() + "\n" for one in done),
+        "densify.json": json.dumps(found, indent=2) + "\n",
+    }
+    write_report(files, folder)
     for line in _lines(found):
         print(line)
     print(f"densify: {folder / 'densify.json'}")

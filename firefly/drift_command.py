@@ -224,16 +224,15 @@ class _Look:
         with self._dataset.live.fresh.episode(self._tool_set(task.servers), self._config.seed) as episode:
             replayed = make(task, episode)
             if replayed.fault:
-                status = "unknown" if replayed.missed else "lost"
-                return [Label(task=task.id, status=status, why=replayed.fault)]  # type: ignore[arg-type]
+                return [_not_kept(task, replayed.fault, unknown=replayed.missed)]
             why = passed_otherwise(task, replayed.calls, self._drawing)
             if not why and not agrees(task.answer, replayed.answer):
                 why = f"the answer comes out as {replayed.answer!r} and was {task.answer.value!r}"
             if why:
-                return [Label(task=task.id, status="lost", why=why)]
+                return [_not_kept(task, why)]
             fault, no_answer = end_state_fault(task, episode)
         if fault:
-            return [Label(task=task.id, status="unknown" if no_answer else "lost", why=fault)]
+            return [_not_kept(task, fault, unknown=no_answer)]
         return [Label(task=task.id, status="kept")]
 
     # --- the new data set --------------------------------------------------------------------
@@ -330,6 +329,10 @@ def _for_nothing(task: Task, simulator: StrictSimulator) -> str:
     if task.end_state and grade(task, Rollout(calls=(), answer=task.answer.value), simulator).reward == 1:
         return "its end state holds before anything is done"
     return ""
+
+
+def _not_kept(task: Task, why: str, *, unknown: bool = False) -> Label:
+    return Label(task=task.id, status="unknown" if unknown else "lost", why=why)
 
 
 def _lost(verdict: Verdict, label: Label) -> Verdict:

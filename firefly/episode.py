@@ -1,4 +1,4 @@
-"""Runs a policy over an episode: the loop that checks, evaluation and serving share.
+"""Runs a policy over an episode, the loop that checks, evaluation and serving share; what counts of one.
 
 A policy is a callable that gets a task and a function that makes one call, and returns its answer. The
 three policies here are the yardsticks of preflight: gold must earn 1, the others 0.
@@ -14,9 +14,9 @@ from pydantic import JsonValue
 from firefly.replay.backend import Episode, made
 from firefly.replay.expressions import ExpressionError, evaluate
 from firefly.replay.parsers import parse
-from firefly.replay.records import EpisodeOutcome, Observation, Rollout, Task, ToolCall
+from firefly.replay.records import EpisodeOutcome, Observation, Recording, Rollout, Step, Task, ToolCall
 
-__all__ = ["Act", "Policy", "empty_policy", "gold_policy", "nothing_policy", "run_policy"]
+__all__ = ["Act", "Policy", "comparable", "empty_policy", "gold_policy", "nothing_policy", "run_policy"]
 
 Act = Callable[[ToolCall], Observation]
 """Makes one call in the episode."""
@@ -27,6 +27,21 @@ class Policy(Protocol):
 
     def __call__(self, task: Task, act: Act) -> JsonValue:
         """Make calls with ``act`` and return the answer (the last message), None for no answer."""
+
+
+def comparable(recording: Recording) -> list[Step]:
+    """Return the steps whose repetition, or a simulator, can be held to what was answered.
+
+    A refused call never reached its server. What a server answers after a passing failure of its own
+    (a timeout, a crash) depends on what that did to it, which nobody knows: the episode ends there.
+    """
+    found: list[Step] = []
+    for step in recording.steps:
+        if step.observation.outcome == "transient":
+            break
+        if step.observation.outcome != "refused":
+            found.append(step)
+    return found
 
 
 class _EpisodeOverError(Exception):

@@ -135,4 +135,7 @@ class Evidence:
         return cls(found, tuple(recordings))
 
 
-_AGAIN = "Copy the data set again from where it came, or make it anew."
+_AGAIN = (
+    "It is damaged, or another version of Firefly wrote it: copy the data set again from where it came, or "
+    "make it anew with this version."
+)

@@ -29,6 +29,7 @@ log = logging.getLogger("firefly")
 SHARED_SOURCES = (
     "replay",
     "contents.py",
+    "contexts.py",
     "domains.py",
     "english.py",
     "episode.py",

@@ -6,25 +6,24 @@ import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from firefly.catalog import list_server
 from firefly.components import TARGET, build, faults, source_digest_targets, validation_faults
-from firefly.config import CacheConfig, ComponentConfig, ParallelConfig, StoreConfig
+from firefly.config import CacheConfig, ComponentConfig, ParallelConfig, StoreConfig, plain_of
 from firefly.errors import ConfigError, RunError, nearest
 from firefly.evidence import Evidence
 from firefly.export.reading import read_evidence
 from firefly.items import source_digest
 from firefly.records import Listing
+from firefly.replay.backend import Closing
 from firefly.replay.cassette import Cassette
+from firefly.replay.dataset import load_dataset_tasks, tasks_of
 from firefly.replay.errors import DatasetError
 from firefly.replay.records import Task, Tool, digest
-from firefly.replay.score import load_dataset_tasks, tasks_of
 from firefly.servers.live import LiveBackend
 from firefly.servers.spec import parse_specs
 from firefly.store import Store
@@ -69,14 +68,7 @@ def checked(composed: DictConfig, model: type[C], groups: tuple[str, ...] = ()) 
     Raises:
         ConfigError: names every fault with its path.
     """
-    try:
-        plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
-    except OmegaConfBaseException as error:
-        key = getattr(error, "full_key", None) or "configuration"
-        what = str(error).split("\n", 1)[0]
-        raise ConfigError(f"{key}: {what} Give it on the command line: {key}=VALUE") from error
-    assert isinstance(plain, Mapping)
-    given = {str(key): value for key, value in plain.items() if key != "hydra"}
+    given = plain_of(composed)
     found: list[str] = []
     config = None
     try:
@@ -100,7 +92,7 @@ def manifest_of(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-class LiveDataset:
+class LiveDataset(Closing):
     """A data set folder and its servers; nothing is started before the first call."""
 
     def __init__(self, config: CommandConfig) -> None:
@@ -220,11 +212,3 @@ class LiveDataset:
         live = self.__dict__.get("live")
         if live is not None:
             live.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -95,6 +95,14 @@ def fields_beside(output: JsonValue, path: Path) -> list[frozenset[str]]:
     ]
 
 
+def says_more(names: frozenset[str], beside: Collection[frozenset[str]]) -> bool:
+    """Return whether an answer with fields ``names`` says more than the items ``beside`` its given value.
+
+    True where nothing is known of the one or the others.
+    """
+    return not names or not beside or any(not names <= one for one in beside)
+
+
 def tells(leaf: JsonValue) -> bool:
     """Return whether nobody would guess the value: no flag, no small whole number, no single letter."""
     if leaf is None or isinstance(leaf, bool):

@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from inspect import signature
-from itertools import combinations
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from firefly.components import TARGET, build, descriptions, source_digest_targets, states_of, wanting
+from firefly.components import TARGET, build, source_digest_targets, states_of, wanting
 from firefly.config import PLURAL_GROUPS, SINGLE_GROUPS, RunConfig
-from firefly.evidence import Evidence
+from firefly.findings import Findings
 from firefly.items import Item, Results, missing_items, run_items, source_digest
-from firefly.knowledge import Knowledge
-from firefly.lm import Estimate, JournaledBackend, Models
+from firefly.lm import JournaledBackend, Models
 from firefly.lm.models import Settings
 from firefly.plugins import resolve
 from firefly.protocols import UsesLive
 from firefly.records import (
-    Edge,
-    Exploration,
     Failure,
-    Listing,
-    ProbeReport,
-    SubDag,
-    Verdict,
 )
-from firefly.replay.records import Record, Recording, Task, Tool, canonical_json, digest
+from firefly.replay.records import Record, canonical_json, digest
 from firefly.store import Store
-from firefly.values.weights import of_explorations
 
 if TYPE_CHECKING:
     from firefly.graph import Unresolved
@@ -46,8 +36,8 @@ R = TypeVar("R", bound=Record)
 log = logging.getLogger("firefly")
 
 
-class Run:
-    """What the stages read and write, by name; results of a stage are set once it is done."""
+class Run(Findings):
+    """One run: the parts that its stages use, beside what they found."""
 
     def __init__(
         self, config: RunConfig, folder: Path, part: Part | None = None, models: Models | None = None
@@ -61,6 +51,7 @@ class Run:
             models: those of the whole run, for a split; they share one budget.
 
         """
+        super().__init__(next(iter(config.splits.parts)))
         settings = Settings.of(config.lm)
         self.models = models or (Models(settings, config.budget) if settings.any else None)
         """None: no language model is chosen."""
@@ -68,32 +59,6 @@ class Run:
         self.folder = folder
         self.part = part
         self.store = Store(config.store.path)
-        self.listings: list[Listing] = []
-        self.probe_reports: list[ProbeReport] = []
-        self.edges: list[Edge] = []
-        self.scored_edges: list[Edge] = []
-        """Before pruning."""
-        self.sub_dags: list[SubDag] = []
-        self.explorations: list[Exploration] = []
-        self.explored: set[str] = set()
-        """What the explored sub-DAGs asked for, whatever was executed: later rounds do not ask again."""
-        self.cassette: Cassette | None = None
-        self.tasks: list[Task] = []
-        self.verdicts: list[Verdict] = []
-        self.reexecutions: dict[str, Recording] = {}
-        self.neighbours: list[Recording] = []
-        """What was recorded around the gold paths; part of the cassette, of nothing before it."""
-        self.split_of: dict[str, str] = {}
-        """Task id -> its split; of a task that is not here: the first."""
-        self.split_cassettes: dict[str, Cassette] = {}
-        """Of the splits that have a world of their own."""
-        self.evidence: dict[str, Evidence] = {}
-        """Split, or "" -> what its cassette was frozen from, where there are several."""
-        self.split_rule = ""
-        self.split_report: dict[str, Any] = {}
-        self.dataset: Path | None = None
-        self.measured: dict[str, Any] = {}
-        """What `firefly.measurement` found, where the configuration asks for it."""
         self.failures: list[Failure] = []
         self.seconds: dict[str, float] = {}
         self.items: dict[str, dict[str, int]] = {}
@@ -186,20 +151,16 @@ class Run:
         """Return the component of a single group; a list of them, by name, of a plural one."""
         if group not in self._components:
             described = getattr(self.config, group)
-            if group in ("values", "checks", "exporters"):
-                built = [
-                    build(described[name], self._supplied)
-                    for name in described
-                    if described[name] is not None
-                ]
+            if group in PLURAL_GROUPS:
+                built = [self.build(one) for one in described.values() if one is not None]
             else:
-                built = build(described, self._supplied)
+                built = self.build(described)
             self._components[group] = built
         return self._components[group]
 
-    @property
-    def _supplied(self) -> dict[str, Any]:
-        return {} if self.models is None else {"models": self.models}
+    def build(self, described: Mapping[str, Any]) -> Any:
+        """Return a component of its own, with what the run supplies."""
+        return build(described, {} if self.models is None else {"models": self.models})
 
     @property
     def someone_asks(self) -> bool:
@@ -223,44 +184,7 @@ class Run:
 
     def journaled(self, backend: Callable[[], Backend]) -> Backend:
         """Return the backend of items that ask models: tool results are recorded with their answers."""
-        profiles = {profile.key: profile for report in self.probe_reports for profile in report.profiles}
-        return JournaledBackend(backend, profiles)
-
-    def estimates(self, tools: Sequence[Tool]) -> list[Estimate]:
-        """Return what the components that ask models would take, as far as they can tell beforehand.
-
-        Reckoned with as much as is wanted, of which a run finds less: see `most_sub_dags`; as many
-        explorations as the explorer makes of each; one task of each that is left for checks that ask.
-        """
-        from firefly.exploration import VARIANTS
-
-        sub_dags = self.most_sub_dags(tools)
-        explorations = sub_dags * int(getattr(self.component("explorer"), "variants", VARIANTS))
-        wanted = {"sub_dags": sub_dags, "explorations": explorations, "tasks": explorations}
-        found: list[Estimate] = []
-        for group in (*SINGLE_GROUPS, *PLURAL_GROUPS):
-            for described in descriptions(self.config.shaping(group), "models"):
-                component = build(described, self._supplied)
-                if hasattr(component, "estimate"):
-                    asked_for = signature(component.estimate).parameters
-                    more = {name: count for name, count in wanted.items() if name in asked_for}
-                    one = component.estimate(tools, **more)
-                    found += [one] if isinstance(one, Estimate) else one
-        return found
-
-    def most_sub_dags(self, tools: Sequence[Tool]) -> int:
-        """Return how many sub-DAGs would be explored at most, before the graph says which servers join.
-
-        As many as are wanted of each server and each pair of servers, in every round.
-        """
-        servers = sorted({tool.server for tool in tools})
-        sampler = self.component("sampler")
-        if not hasattr(sampler, "wanted"):
-            return self.config.rounds * len(servers) * int(self.config.sampler.get("count", 1))
-        groups = [(server,) for server in servers] + list(combinations(servers, 2))
-        writes = self.config.sampling.writes * sum(self.specs[server].disposable for server in servers)
-        wanted = sum(int(sampler.wanted(group)) for group in groups)
-        return self.config.rounds * (wanted + writes)
+        return JournaledBackend(backend, {profile.key: profile for profile in self.profiles})
 
     def described(self, group: str) -> str:
         """Return the JSON text of a single group's component."""
@@ -301,33 +225,8 @@ class Run:
     @cached_property
     def trusting_live(self) -> LiveBackend:
         """Return the live backend, told which tools are proven reads."""
-        self.live.learn(profile for report in self.probe_reports for profile in report.profiles)
+        self.live.learn(self.profiles)
         return self.live
-
-    def knowledge(self) -> Knowledge:
-        """Return what is known so far."""
-        return Knowledge(
-            self.listings,
-            (profile for report in self.probe_reports for profile in report.profiles),
-            [
-                *(recording for report in self.probe_reports for recording in report.recordings),
-                *(one for exploration in self.explorations for one in exploration.recordings),
-            ],
-            [
-                *(outcome for report in self.probe_reports for outcome in report.value_outcomes),
-                *of_explorations(self.explorations),
-            ],
-        )
-
-    def all_evidence(self) -> Evidence:
-        """Return everything that was recorded so far, and what is claimed of the tools."""
-        from firefly.simulation import claims_of
-
-        knowledge = self.knowledge()
-        return Evidence(
-            claims_of(knowledge.tools.values(), knowledge.profiles.values()),
-            (*knowledge.recordings, *self.neighbours),
-        )
 
     @cached_property
     def unresolved(self) -> list[Unresolved]:
@@ -338,21 +237,6 @@ class Run:
             return []
         where = {name: spec.where for name, spec in self.specs.items()}
         return unresolved(self.knowledge(), self.scored_edges, self.edges, where=where)
-
-    @property
-    def verified(self) -> list[Task]:
-        """Return the verified tasks in id order."""
-        kept = {verdict.task for verdict in self.verdicts if verdict.verified}
-        return [task for task in self.tasks if task.id in kept]
-
-    @property
-    def by_split(self) -> dict[str, list[Task]]:
-        """Return the verified tasks of each split, in id order."""
-        found: dict[str, list[Task]] = {}
-        main = next(iter(self.config.splits.parts))
-        for task in self.verified:
-            found.setdefault(self.split_of.get(task.id, main), []).append(task)
-        return found
 
     @property
     def config_digest(self) -> str:

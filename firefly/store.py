@@ -13,7 +13,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -134,6 +134,19 @@ class Store:
         return StoreError(
             f"The store can't write {path}: {error.strerror or error}. Set store.path to a writable folder."
         )
+
+
+def write_report(files: Mapping[str, str], folder: Path) -> None:
+    """Write the texts of a report into ``folder`` by their file names.
+
+    Raises:
+        StoreError: the disk is full or not writable.
+    """
+    try:
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8", errors="surrogatepass")
+    except OSError as error:
+        raise StoreError(f"{folder}: the report can't be written: {error.strerror or error}.") from error
 
 
 def _line(record: Record) -> str:

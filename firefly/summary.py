@@ -1,4 +1,4 @@
-"""What a run found and what it cost: ``summary.json`` and the plan."""
+"""What a run found and what it cost: ``summary.json``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from firefly.figures import workflow_figures
 from firefly.plugins import resolve
 from firefly.protocols import AsksModels
 from firefly.reasons import reasons_without_task
-from firefly.records import Listing, ToolKey, ToolProfile
+from firefly.records import Listing
 from firefly.replay.records import Recording
 
 if TYPE_CHECKING:
@@ -37,11 +37,10 @@ def figures(run: Run) -> dict[str, Any]:
     calls = call_counts(one for one in recordings(run) if one.id not in neighbours)
     total = sum(one["total"] for one in calls.values())
     around = sum(one["total"] for one in call_counts(run.neighbours).values())
-    profiles = _profiles(run)
     return {
-        "servers": [_server_row(listing, calls) for listing in run.listings],
+        "servers": [server_row(listing, calls) for listing in run.listings],
         "tools": sum(len(listing.tools) for listing in run.listings),
-        "tools_usable": sum(profile.usable for profile in profiles.values()),
+        "tools_usable": sum(profile.usable for profile in run.profiles),
         "calls": {"total": total, "ok": sum(one["ok"] for one in calls.values()), "per_server": calls},
         "calls_this_run": run.live_counts,
         "edges": len(run.edges),
@@ -88,12 +87,8 @@ def facts(run: Run) -> dict[str, Any]:
         "seed": run.config.seed,
         "world": run.public_world,
         "config_digest": run.config_digest,
-        "synthesis": "template",
-        **(
-            {"split_rule": run.split_rule, "split_losses": run.split_report["lost"]}
-            if run.split_report
-            else {}
-        ),
+        "synthesis": resolve(run.config.synthesizer[TARGET]).name,
+        **_splits(run),
         "figures": {name: found[name] for name in kept},
         **({"unverified": found["unverified"]} if "unverified" in found else {}),
         **({"lm": {name: found["lm"][name] for name in ("models", "used")}} if "lm" in found else {}),
@@ -230,66 +225,8 @@ def write(run: Run) -> None:
                 ) from error
 
 
-def write_plan(run: Run) -> None:
-    """Write ``plan.json``: every tool, whether it would be called, its declared effect, and the budget."""
-    tools = []
-    for listing in run.listings:
-        for tool in listing.tools:
-            refusal = listing.refused.get(tool.name, "")
-            declared = tool.annotations.read_only
-            tools.append(
-                {
-                    "server": listing.server,
-                    "tool": tool.name,
-                    "would_call": not refusal,
-                    "reason": refusal
-                    or (
-                        "its server is disposable" if listing.disposable else "declared read-only or allowed"
-                    ),
-                    "effect": {True: "read", False: "write", None: "unknown"}[declared],
-                    "evidence": "annotation readOnlyHint"
-                    if declared is not None
-                    else "nothing is declared; probing will find out",
-                    "sandboxed": listing.disposable,
-                }
-            )
-    plan: dict[str, Any] = {
-        "servers": [_server_row(listing, {}) for listing in run.listings],
-        "tools": tools,
-        "budget": {
-            "probing_calls_per_server": run.config.probing.budget,
-            "probing_calls_at_most": run.config.probing.budget
-            * sum(one.health.status == "ok" for one in run.listings),
-            "neighbourhood_calls_per_verified_task": run.config.neighbourhood.calls,
-        },
-    }
-    if run.models is not None:
-        plan["lm"] = _planned(run)
-    run.folder.mkdir(parents=True, exist_ok=True)
-    (run.folder / "plan.json").write_text(
-        json.dumps(plan, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
-
-
-def _planned(run: Run) -> dict[str, Any]:
-    """Return what asking models would take; parts that can't tell before they know more are not in it."""
-    assert run.models is not None
-    tools = [tool for listing in run.listings for tool in listing.callable_tools]
-    rows = []
-    for one in run.estimates(tools):
-        connection = run.models.connection(one.role)
-        price = connection.price
-        usd = None if price is None else (one.input_tokens * price[0] + one.output_tokens * price[1]) / 1e6
-        counts = {"calls": one.calls, "input_tokens": one.input_tokens, "output_tokens": one.output_tokens}
-        rows.append({"role": one.role, "model": connection.model, **counts, "usd": usd})
-    return {"models": run.models.settings.shape, "estimates": rows, "budget": run.config.budget.model_dump()}
-
-
-def _profiles(run: Run) -> dict[ToolKey, ToolProfile]:
-    return {profile.key: profile for report in run.probe_reports for profile in report.profiles}
-
-
-def _server_row(listing: Listing, calls: dict[str, dict[str, int]]) -> dict[str, Any]:
+def server_row(listing: Listing, calls: Mapping[str, dict[str, int]]) -> dict[str, Any]:
+    """Return what is said of one server, with its calls out of `call_counts`."""
     health = listing.health
     return {
         "server": health.server,

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.forking import PARENT
+
 Run = subprocess.CompletedProcess[str]
 
 _HANGING = 280
@@ -18,16 +20,15 @@ that has other things to do."""
 SMOKE = (sys.executable, "-m", "firefly", "+experiment=smoke")
 
 
-def firefly(*arguments: str, cwd: Path, **environment: str) -> Run:
-    return subprocess.run(
-        [sys.executable, "-m", "firefly", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, **environment},
-        check=False,
-        timeout=_HANGING,
-    )
+def firefly(*arguments: str, cwd: Path, anew: bool = False, **environment: str) -> Run:
+    """Run a command; ``anew``: in a new Python, with a hash seed of its own, else in a forked one."""
+    command = [sys.executable, "-m", "firefly", *arguments]
+    whole = {**os.environ, **environment}
+    if anew:
+        return subprocess.run(
+            command, capture_output=True, text=True, cwd=cwd, env=whole, check=False, timeout=_HANGING
+        )
+    return Run(command, *PARENT.run(arguments, cwd, whole, timeout=_HANGING))
 
 
 def printed(done: Run) -> dict[str, Path]:

@@ -107,7 +107,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
         if not said.exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-            done = firefly("+experiment=smoke", cwd=folder)
+            done = firefly("+experiment=smoke", cwd=folder, anew=True)
             said.write_text(json.dumps([done.args, done.returncode, done.stdout, done.stderr]))
         return folder, Run(*json.loads(said.read_text()))
 

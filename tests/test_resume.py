@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import SMOKE, Run, content_of, firefly, plan_of, printed, summary_of
+from tests.command_line import SMOKE, Run, content_of, firefly, printed, summary_of
 
 MOMENTS = ("catalog", "probing", "sampling", "exploration", "verification-reexecution")
 """Stages of whose items the first was kept when the run is killed."""
@@ -44,9 +44,10 @@ def test_a_run_killed_at_five_moments_ends_in_the_same_bytes(smoke: tuple[Path, 
 
 
 @pytest.mark.slow
-def test_adding_a_server_makes_no_call_to_the_others_that_was_made_before(tmp_path: Path) -> None:
-    plan = plan_of(firefly("+experiment=smoke", "mode=plan", cwd=tmp_path))
-    *kept, added = (row["server"] for row in plan["servers"])
+def test_adding_a_server_makes_no_call_to_the_others_that_was_made_before(
+    smoke: tuple[Path, Run], tmp_path: Path
+) -> None:
+    *kept, added = (row["server"] for row in summary_of(smoke[1])["servers"])
     small = ("+experiment=smoke", "probing.budget=15", "until=sampling")
     before = summary_of(firefly(*small, f"~servers.{added}", cwd=tmp_path))
     after = summary_of(firefly(*small, cwd=tmp_path))

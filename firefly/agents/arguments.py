@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from random import Random
 
 from pydantic import JsonValue
@@ -13,8 +13,6 @@ from firefly.records import ToolKey
 from firefly.replay.records import Tool, ToolCall
 
 __all__ = ["any_recorded", "mistaken", "replaced"]
-
-_ABSENT = object()
 
 
 def any_recorded(occasion: Occasion, rng: Random, *, writes: bool = True) -> ToolCall | None:
@@ -77,17 +75,13 @@ def _others(
     """Yield values that differ from the call's own: recorded ones, the enumeration's, then near ones."""
     own = call.arguments[name]
     found = [
-        *(_value(arguments, name) for arguments in occasion.recorded.get(call.key, ())),
+        *(given[name] for given in occasion.recorded.get(call.key, ()) if name in given),
         *(parameter.enum if parameter is not None else ()),
     ]
-    others = [value for value in found if value is not _ABSENT and value != own]
+    others = [value for value in found if value != own]
     if not others and isinstance(own, (int, float)) and not isinstance(own, bool):
         others = [own + 1, own * 2 + 3]
-    yield from others  # type: ignore[misc]
-
-
-def _value(arguments: Mapping[str, JsonValue], name: str) -> object:
-    return arguments.get(name, _ABSENT)
+    yield from others
 
 
 def _of_another_type(value: JsonValue) -> JsonValue:

@@ -110,9 +110,10 @@ def planned(
 
 def _turns(sequences: Iterable[Iterable[T]]) -> Iterator[T]:
     """Yield the first of each sequence, then the second of each, and so on."""
-    nothing = object()
-    for row in zip_longest(*sequences, fillvalue=nothing):
-        yield from (one for one in row if one is not nothing)  # type: ignore[misc]
+    nothing: tuple[T, ...] = ()
+    ones: list[Iterator[tuple[T, ...]]] = [zip(sequence) for sequence in sequences]
+    for row in zip_longest(*ones, fillvalue=nothing):
+        yield from chain.from_iterable(row)
 
 
 # --- mistakes in one argument --------------------------------------------------------------------

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Literal
 
+from firefly.episode import comparable
 from firefly.records import Listing, ToolKey
 from firefly.replay.cassette import Cassette
 from firefly.replay.masks import Path, agree
-from firefly.replay.records import Observation, Record, Recording, Step, Tool, ToolCall
+from firefly.replay.records import Observation, Record, Recording, Tool, ToolCall
 
 __all__ = ["Change", "Kind", "changed_answers", "changed_servers"]
 
@@ -87,15 +88,15 @@ def changed_answers(
         again: the calls made once more, to tell what changed from what varies.
 
     """
-    then = _answered(recording)
+    then = comparable(recording)
     differed = False
     for place, step in enumerate(then):
         call, now = step.call, live.steps[place] if place < len(live.steps) else None
-        known = now is not None and now.observation.outcome in ("success", "failure")
-        paths = volatile.get(call.key, ())
-        if known and (call.key in varying or agree(now.observation, step.observation, paths)):  # type: ignore[union-attr]
-            continue
         after = now.observation if now is not None else None
+        paths = volatile.get(call.key, ())
+        known = after is not None and after.outcome in ("success", "failure")
+        if known and (call.key in varying or agree(step.observation, after, paths)):
+            continue
         other = again.steps[place].observation if again is not None and place < len(again.steps) else None
         steady = None if again is None or after is None else agree(after, other, paths)
         yield Change(
@@ -112,16 +113,6 @@ def changed_answers(
             live=after,
         )
         differed = True
-
-
-def _answered(recording: Recording) -> list[Step]:
-    found = []
-    for step in recording.steps:
-        if step.observation.outcome == "transient":
-            break
-        if step.observation.outcome != "refused":
-            found.append(step)
-    return found
 
 
 def _kind(then: Observation, now: Observation | None) -> Kind:

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from firefly.drift.changes import Change
 from firefly.drift.labels import Label
-from firefly.errors import StoreError
 from firefly.replay.records import Record
+from firefly.store import write_report
 
 __all__ = ["Drift", "written"]
 
@@ -85,8 +85,4 @@ def written(drift: Drift, changes: Sequence[Change], labels: Sequence[Label], fo
         "labels.jsonl": "".join(f"{one.to_json()}\n" for one in labels),
         "drift.json": drift.model_dump_json(indent=2) + "\n",
     }
-    try:
-        for name, text in files.items():
-            (folder / name).write_text(text, encoding="utf-8", errors="surrogatepass")
-    except OSError as error:
-        raise StoreError(f"{folder}: the report can't be written: {error.strerror or error}.") from error
+    write_report(files, folder)

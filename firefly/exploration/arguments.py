@@ -11,7 +11,7 @@ from typing import TypeVar
 from pydantic import JsonValue
 
 from firefly.knowledge import Knowledge
-from firefly.novelty import fields_beside, names_answered
+from firefly.novelty import fields_beside, names_answered, says_more
 from firefly.outputs import Path, expand, general, leaves, useful_output
 from firefly.parameters import Parameter
 from firefly.records import Link, ToolKey
@@ -78,8 +78,7 @@ class Known:
         if key not in self._names:
             answers = [(step.call.arguments, answer) for step, answer in self.useful(target)]
             self._names[key] = names_answered(answers, link.parameter, link.template)
-        names = self._names[key]
-        return not names or any(not names <= one for one in fields_beside(output, link.output_path))
+        return says_more(self._names[key], fields_beside(output, link.output_path))
 
     def useful(self, key: ToolKey) -> list[tuple[Step, JsonValue]]:
         """Return the tool's calls that said something, with their parsed outputs."""

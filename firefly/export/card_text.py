@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
 
 from firefly.export.figures import checks, disjointness, figures, verified_results, verified_tasks
+from firefly.export.markdown import counted, inline, listed, markdown_table, plural
 from firefly.export.privacy import LEFT_OUT
 from firefly.plugins import components
 from firefly.protocols import DatasetContent
@@ -56,24 +57,26 @@ def card_text(content: DatasetContent, rows: Rows) -> str:
     first = next(iter(rows), "tasks")
     return Template(Path(__file__).with_name("card.md").read_text(encoding="utf-8")).substitute(
         unverified=_unverified(content.facts),
-        tasks=_plural(found["tasks"], "task"),
-        used_servers=_plural(len(found["tasks_per_server"]), "MCP server"),
-        synthesis=_listed(found["synthesis"]),
-        answer_types=_listed(found["answer_types"]),
-        tasks_per_server=_listed(found["tasks_per_server"]),
+        tasks=plural(found["tasks"], "task"),
+        used_servers=plural(len(found["tasks_per_server"]), "MCP server"),
+        synthesis=counted(found["synthesis"]),
+        answer_types=counted(found["answer_types"]),
+        tasks_per_server=counted(found["tasks_per_server"]),
         tasks_with_end_state=found["tasks_with_end_state"],
-        servers=_table(("server", "status", "package", "protocol", "tools", "left out"), _servers(content)),
-        tables=_table(("config", "split", "rows", "what it holds"), _tables(rows)),
+        servers=markdown_table(
+            ("server", "status", "package", "protocol", "tools", "left out"), _servers(content)
+        ),
+        tables=markdown_table(("config", "split", "rows", "what it holds"), _tables(rows)),
         splits=_splits(content),
         facts="\n".join(_facts(content.facts)) or "No facts of the run were recorded.",
         models=_models(content.facts),
-        candidates=_plural(found["tasks"] + found["rejected"], "candidate"),
+        candidates=plural(found["tasks"] + found["rejected"], "candidate"),
         verified=f"{found['tasks']} {'kept' if content.facts.get('unverified') else 'verified'}",
         rejected=found["rejected"],
         checks=f"{_checks(content)}\n\n{_opinions(content)}".rstrip(),
         reproducible=_reproducible(content),
         shortcuts=_shortcuts(content.facts),
-        correct=_inline(content.facts.get("correctness") or _solved(content)),
+        correct=inline(content.facts.get("correctness") or _solved(content)),
         first_config=first,
         first_split=rows[first][0][0] if rows.get(first) else "train",
         limitations="".join(f"- {line}\n" for line in _limitations(content, rows)),
@@ -86,7 +89,7 @@ def _unverified(facts: Mapping[str, Any]) -> str:
     if not why:
         return ""
     return (
-        f"> **Not verified by rules.** {_inline('; '.join(str(one) for one in why))}. These tasks are a "
+        f"> **Not verified by rules.** {inline('; '.join(str(one) for one in why))}. These tasks are a "
         "baseline to compare with: where this card says verified, it means kept.\n\n"
     )
 
@@ -116,7 +119,7 @@ def _checks(content: DatasetContent) -> str:
     summaries = {one.name: one.summary for one in components() if one.kind == "checks"}
     total = len(verified_tasks(content)) + len(content.rejected)
     header = ("check", "kind", "pass", "fail", "unknown", "does not apply", "not run", "what it decides")
-    return _table(
+    return markdown_table(
         header,
         (
             (
@@ -141,14 +144,10 @@ def _opinions(content: DatasetContent) -> str:
     opinions = {one.check for one in results if one.evidence.get("by") == "a language model"}
     if not opinions:
         return ""
-    said = f"{_listed_names(opinions)} ask a language model: opinions, on top of the rules."
+    said = f"{listed(opinions)} ask a language model: opinions, on top of the rules."
     if all(one.check in opinions for one in results if one.required):
         said += " **No rule decided here: these tasks are judged by a model, a baseline, and not verified.**"
     return said
-
-
-def _listed_names(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in sorted(names))
 
 
 def _solved(content: DatasetContent) -> str:
@@ -171,7 +170,7 @@ def _shortcuts(facts: Mapping[str, Any]) -> str:
     if not rates:
         return "Not measured for this data set."
     header = ("policy", "verified tasks", "solved", "worst family", "without the check")
-    return _table(
+    return markdown_table(
         header,
         (
             (
@@ -198,32 +197,28 @@ def _reproducible(content: DatasetContent) -> str:
 
 def _splits(content: DatasetContent) -> str:
     found: Any = figures(content)
-    text = f"Tasks per split: {_listed(found['tasks_per_split'])}."
+    text = f"Tasks per split: {counted(found['tasks_per_split'])}."
     if rule := content.facts.get("split_rule"):
-        text += f" Rule: {_inline(rule)}."
+        text += f" Rule: {inline(rule)}."
     for loss in _lines(content.facts.get("split_losses")):
-        text += f" Lost: {_inline(loss)}."
+        text += f" Lost: {inline(loss)}."
     pairs = disjointness(content)
     if not pairs:
         return f"{text} Nothing is held out."
     header = ("splits", "shared worlds", "shared servers", "shared tools", "equal questions")
-    table = _table(header, ((f"{one}, {two}", *shared.values()) for one, two, shared in pairs))
+    table = markdown_table(header, ((f"{one}, {two}", *shared.values()) for one, two, shared in pairs))
     return f"{text} What they share, counted (0: disjoint):\n\n{table}"
-
-
-def _lines(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
     for key, label in _FACTS.items():
         if facts.get(key) not in (None, "", {}):
-            yield f"- {label}: {_inline(facts[key])}"
+            yield f"- {label}: {inline(facts[key])}"
     reached = facts.get("figures")
     if isinstance(reached, Mapping):
         for key, label in _FIGURES.items():
             if reached.get(key) is not None:
-                yield f"- {label}: {_inline(reached[key])}"
+                yield f"- {label}: {inline(reached[key])}"
         calls = reached.get("calls")
         if isinstance(calls, Mapping):
             yield f"- live calls: {calls.get('total')}, of which {calls.get('ok')} succeeded"
@@ -242,7 +237,7 @@ def _models(facts: Mapping[str, Any]) -> str:
     if not isinstance(used, Mapping) or not rows:
         return "None was asked."
     counts = ("calls", "input_tokens", "output_tokens")
-    table = _table(
+    table = markdown_table(
         ("stage", "role", "model", "calls", "input tokens", "output tokens", "US dollars"),
         (
             (row["stage"], row["role"], row["model"], *(row[one] for one in counts), _dollars(row["usd"]))
@@ -278,14 +273,14 @@ def _limitations(content: DatasetContent, rows: Rows) -> Iterator[str]:
         count for config, parts in rows.items() if config.partition("_")[0] == "sft" for _, count in parts
     ]
     if written and (missing := len(tasks) - sum(written)):
-        yield f"{_plural(missing, 'task')} without a trajectory: gold calls the cassette does not answer."
+        yield f"{plural(missing, 'task')} without a trajectory: gold calls the cassette does not answer."
     left_out = content.facts.get(LEFT_OUT)
     if isinstance(left_out, Mapping):
-        counts = " and ".join(_plural(int(str(count)), name) for name, count in sorted(left_out.items()))
+        counts = " and ".join(plural(int(str(count)), name) for name, count in sorted(left_out.items()))
         yield f"{counts} left out: they named the home folder of whoever made this data set."
     decimal = sum(any(_has_decimal(call.arguments) for call in task.gold_calls) for task in tasks)
     if decimal:
-        yield f"{_plural(decimal, 'task')} with decimal numbers in gold arguments: mind JSON columns."
+        yield f"{plural(decimal, 'task')} with decimal numbers in gold arguments: mind JSON columns."
 
 
 def _has_decimal(value: Any) -> bool:
@@ -296,29 +291,5 @@ def _has_decimal(value: Any) -> bool:
     return isinstance(value, float) and not value.is_integer()
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [header, ["---"] * len(header), *([_cell(str(cell)) for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _listed(counts: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"
-
-
-def _inline(value: Any) -> str:
-    if isinstance(value, Mapping):
-        shown = {key: one for key, one in value.items() if one not in ({}, [], None)}
-        return ", ".join(
-            _inline(one) if key == "_target_" else f"{key} {_inline(one)}" for key, one in shown.items()
-        )
-    if isinstance(value, list):
-        return ", ".join(_inline(one) for one in value)
-    return _cell(str(value))
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
+def _lines(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

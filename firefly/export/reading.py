@@ -88,5 +88,9 @@ def _judged(path: Path, *, verified: bool) -> Iterator[tuple[Task, Verdict]]:
             results = tuple(CheckResult.model_validate(one) for one in row.get("checks") or ())
         except (ValidationError, ValueError, KeyError, TypeError) as error:
             what = str(error).split("\n", 1)[0]
-            raise DatasetError(f"{path}, line {number}, is no task with its checks: {what}.") from None
+            raise DatasetError(
+                f"{path}, line {number}, is no task with its checks: {what}. It is damaged, or another "
+                "version of Firefly wrote it: copy the folder again from where it came, or make the data set "
+                "anew with this version."
+            ) from None
         yield task, Verdict(task=task.id, verified=verified, results=results)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from firefly.episode import comparable
 from firefly.fidelity.likeness import Likeness, likeness
 from firefly.replay.backend import Backend
 from firefly.replay.cassette import Cassette, ToolKey
@@ -13,7 +14,7 @@ from firefly.replay.masks import Path, agree
 from firefly.replay.records import Observation, Recording, Step, Tool
 from firefly.replay.tool_set import ToolSet
 
-__all__ = ["Answered", "Answerer", "Judged", "by_backend", "comparable", "judged", "volatile_fields"]
+__all__ = ["Answered", "Answerer", "Judged", "by_backend", "judged", "volatile_fields"]
 
 Ruling = Literal["right", "wrong", "missed"]
 
@@ -46,21 +47,6 @@ class Judged:
     def server(self) -> str:
         """Return the server that was called."""
         return self.step.call.server
-
-
-def comparable(recording: Recording) -> list[Step]:
-    """Return the steps that a simulator can be held to.
-
-    A refused call never reached its server. What a server answers after a passing failure of its own
-    (a timeout, a crash) depends on what that did to it, which nobody knows: the episode ends there.
-    """
-    found: list[Step] = []
-    for step in recording.steps:
-        if step.observation.outcome == "transient":
-            break
-        if step.observation.outcome != "refused":
-            found.append(step)
-    return found
 
 
 def by_backend(backend: Backend, tools: Iterable[Tool]) -> Answerer:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from firefly.fidelity.comparison import Answered, Answerer, comparable
+from firefly.episode import comparable
+from firefly.fidelity.comparison import Answered, Answerer
 from firefly.records import ToolKey
 from firefly.replay.records import Observation, Recording, Step, canonical_json
 

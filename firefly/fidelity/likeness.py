@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
-from pydantic import JsonValue
 
 from firefly.mentions import tokens
 from firefly.outputs import general, leaves
@@ -53,14 +52,9 @@ def _values(one: Observation, other: Observation) -> Iterator[str]:
     parsed = parse(one) if one.outcome == "success" else None
     if parsed is not None and other.outcome == "success" and parse(other) is not None:
         for path, leaf in leaves(parsed.value):
-            yield _text([general(path), leaf])
+            yield canonical_json([general(path), leaf])
         return
     yield from tokens(one.visible)
-
-
-def _text(value: object) -> str:
-    plain: JsonValue = value  # type: ignore[assignment]
-    return canonical_json(plain)
 
 
 def _f1(said: Counter[str], live: Counter[str]) -> float:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from pydantic import Field
 
-from firefly.errors import StoreError
-from firefly.fidelity.comparison import Judged, comparable
+from firefly.episode import comparable
+from firefly.fidelity.comparison import Judged
 from firefly.fidelity.figures import Row, Tally, row_of
 from firefly.replay.records import Observation, Record, Recording, Step, ToolCall
+from firefly.store import write_report
 
 __all__ = ["Report", "Wrong", "rows_of", "written"]
 
@@ -184,8 +185,4 @@ def written(report: Report, episodes: Mapping[str, Sequence[Recording]], folder:
         "wrong.jsonl": "".join(f"{one.to_json()}\n" for one in report.wrong),
         "fidelity.json": report.model_dump_json(indent=2) + "\n",
     }
-    try:
-        for name, text in files.items():
-            (folder / name).write_text(text, encoding="utf-8", errors="surrogatepass")
-    except OSError as error:
-        raise StoreError(f"{folder}: the report can't be written: {error.strerror or error}.") from error
+    write_report(files, folder)

@@ -43,10 +43,10 @@ class Episode(Protocol):
 
 
 class Closing:
-    """An episode that ends with a ``with`` block; it holds nothing, unless its own ``close`` says so."""
+    """Ends with a ``with`` block, an episode for one; holds nothing, unless its own ``close`` says so."""
 
     def close(self) -> None:
-        """Give back what the episode holds: nothing."""
+        """Give back what is held: nothing."""
 
     def __enter__(self) -> Self:
         return self

@@ -27,6 +27,11 @@ PLAIN = (ENTRIES, TOOLS)
 PACKED = (ENTRIES + ".gz", TOOLS)
 MANIFEST = "manifest.json"
 AGAIN = "Copy the folder again from where it came, or record it anew."
+OTHER_VERSION = (
+    "The file is as it was written, by another version of Firefly or another program: make the data set anew "
+    "with this version, or read it with that one."
+)
+"""What is wrong with a line that does not fit although the hash of its file is right."""
 
 _BLOCK = 1 << 20
 
@@ -110,7 +115,7 @@ def read_lines(path: Path, seal: FileSeal, kind: type[_Line]) -> Iterator[_Line]
     if unpacking:
         raise CassetteError(f"{path} can't be unpacked: {unpacking}. {AGAIN}")
     if fault:
-        raise CassetteError(f"{path}, {fault}. {AGAIN}")
+        raise CassetteError(f"{path}, {fault}. {OTHER_VERSION}")
     if count != seal.lines:
         raise CassetteError(f"{path} has {count} lines, the manifest says {seal.lines}. {AGAIN}")
 

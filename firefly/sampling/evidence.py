@@ -14,7 +14,7 @@ from itertools import chain
 from pydantic import JsonValue
 
 from firefly.knowledge import Knowledge
-from firefly.novelty import fields_beside, fits, names_answered, tells
+from firefly.novelty import fields_beside, fits, names_answered, says_more, tells
 from firefly.outputs import ANY_INDEX, Path, expand, leaves, useful_output
 from firefly.records import Edge, ToolKey
 from firefly.replay.records import canonical_json
@@ -113,7 +113,7 @@ class Evidence:
                 for one in self._alike(edge.source, fed)
                 for names_beside in fields_beside(one.output, edge.output_path)
             ]
-            self._adds[key] = not names or not beside or any(not names <= one for one in beside)
+            self._adds[key] = says_more(names, beside)
         return self._adds[key]
 
     def is_chance(self, edge: Edge) -> bool:

@@ -7,14 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from firefly.components import build
 from firefly.errors import ConfigError, nearest
 from firefly.protocols import Fingerprint
 from firefly.records import Listing, ToolKey, ToolProfile
-from firefly.replay.backend import Backend
+from firefly.replay.backend import Backend, Closing
 from firefly.replay.records import Step, Tool, digest
 from firefly.replay.tool_set import ToolSet
 from firefly.servers.clock import shifted_environment
@@ -41,7 +39,7 @@ class ServerCounts:
     starts: int = 0
 
 
-class LiveBackend:
+class LiveBackend(Closing):
     """Real servers. Implements `Backend` and `ServerProvider`; usable from any thread.
 
     Every episode begins in the fixture's state: it takes a sandbox for itself and starts servers when
@@ -201,14 +199,6 @@ class LiveBackend:
         self._pool.close()
         self._loop.close()
         self._reaper.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class _Fresh:

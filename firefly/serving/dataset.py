@@ -10,9 +10,9 @@ from pathlib import Path
 from firefly.errors import DatasetError, nearest
 from firefly.replay.backend import Backend
 from firefly.replay.cassette import Cassette, ToolKey
+from firefly.replay.dataset import load_dataset_tasks, tasks_of
 from firefly.replay.index import open_cassette
 from firefly.replay.records import Task
-from firefly.replay.score import load_dataset_tasks, tasks_of
 from firefly.replay.simulator import StrictSimulator
 from firefly.replay.tool_set import ToolSet
 

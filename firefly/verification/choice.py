@@ -12,54 +12,12 @@ arbitrary, and the same in every run.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from heapq import heapify, heappop, heappush
+from collections.abc import Hashable, Sequence
 from math import ceil
 from random import Random
 
+from firefly.verification.filling import Candidate, Filling, Limits
 
-@dataclass(frozen=True)
-class Limits:
-    """The caps; see `firefly.verification.selection.Caps`."""
-
-    per_selector: int
-    per_sequence: int
-    per_datum: int
-    server_share: float
-    sequence_share: float
-    guess_share: float
-    guess_family_share: float
-    involved_share: float
-    at_least: int
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """What the choice sees of a task."""
-
-    task: str
-    servers: tuple[str, ...]
-    sequence: Hashable
-    kind: str
-    """The operation of its answer."""
-    selector: Hashable
-    """The operation and what it reads."""
-    datum: str
-    family: Hashable
-    answer: str
-    """Digest of the answer's value."""
-    is_involved: bool
-    """Whether it takes three calls or more, or changes something first."""
-    worth: float
-    """How much rarer than others its kind is; 0: of the commonest kind."""
-
-
-Resource = tuple[str, Hashable]
-"""What the tasks share, by kind: ``datum``, ``kind``, ``sequence`` or ``server``."""
-
-_STEEP = 20.0
-"""How much dearer a resource is when it is used up than when it is untouched."""
 _STEPS = 150_000
 """Candidates looked at, at most, while an aim is pursued beyond the greedy choice."""
 _GAP = 0.15
@@ -70,122 +28,6 @@ _INVOLVED = 1.5
 """Simple tasks whose places an involved one is worth, besides its own."""
 _MISSES = 4
 """Aims in a row that are not reached until the search ends."""
-
-
-class _Filling:
-    """A choice under counts: what is kept, and how far each resource is used up."""
-
-    def __init__(
-        self, candidates: Sequence[Candidate], counts: Mapping[str, int], *, fields: int, most: int
-    ) -> None:
-        self._counts = counts
-        self._most = most
-        self._fields = fields
-        self._resources = {one.task: _resources(one) for one in candidates}
-        self._demand = Counter(resource for one in candidates for resource in self._resources[one.task])
-        self._needing: dict[Resource, list[Candidate]] = defaultdict(list)
-        for one in candidates:
-            for resource in self._resources[one.task]:
-                self._needing[resource].append(one)
-        self._used: Counter[Resource] = Counter()
-        self._selectors: Counter[Hashable] = Counter()
-        self.kept: dict[str, Candidate] = {}
-
-    @property
-    def involved(self) -> int:
-        """Return how many involved tasks are kept."""
-        return sum(one.is_involved for one in self.kept.values())
-
-    def take(self, one: Candidate) -> None:
-        """Keep a candidate."""
-        self.kept[one.task] = one
-        self._used.update(self._resources[one.task])
-        self._selectors[(one.sequence, one.selector)] += 1
-
-    def drop(self, one: Candidate) -> None:
-        """Give a candidate up."""
-        del self.kept[one.task]
-        self._used.subtract(self._resources[one.task])
-        self._selectors[(one.sequence, one.selector)] -= 1
-
-    def used_up(self, one: Candidate) -> list[Resource]:
-        """Return what ``one`` needs and is used up already."""
-        return [
-            resource for resource in self._resources[one.task]
-            if self._used[resource] >= self._counts[resource[0]]
-        ]  # fmt: skip
-
-    def repeats(self, one: Candidate) -> bool:
-        """Return whether its very field was asked for, and two thirds of its workflow are used up."""
-        asked = self._selectors[(one.sequence, one.selector)] >= 1
-        return asked and self._used[("sequence", one.sequence)] >= self._fields
-
-    def fits(self, one: Candidate) -> bool:
-        """Return whether ``one`` may be kept, too."""
-        return len(self.kept) < self._most and not self.repeats(one) and not self.used_up(one)
-
-    def gain(self, one: Candidate) -> float:
-        """Return the worth over the price."""
-        price = 0.0
-        for resource in self._resources[one.task]:
-            count = max(self._counts[resource[0]], 1)
-            scarcity = min(1.0, self._demand[resource] / count)
-            price += scarcity / count * _STEEP ** (self._used[resource] / count)
-        new = 0.5 if not self._used[("sequence", one.sequence)] else 0.0
-        return (1.0 + 0.1 * one.worth + new) / price
-
-    def freed(self, out: Iterable[Candidate]) -> list[Candidate]:
-        """Return the candidates that giving up ``out`` may have made room for: those that share something."""
-        resources = {resource for one in out for resource in self._resources[one.task]}
-        return list({one.task: one for resource in resources for one in self._needing[resource]}.values())
-
-    def fill(self, left: Iterable[Candidate], most: int | None = None) -> None:
-        """Keep the best that fits, again and again, until ``most`` are kept."""
-        fitting = sorted((one for one in left if one.task not in self.kept and self.fits(one)), key=_id)
-        # Whatever is taken makes others dearer, never cheaper: a gain that is still the best is the best.
-        heap = [(-self.gain(one), -place, one) for place, one in enumerate(fitting)]
-        heapify(heap)
-        while heap and (most is None or len(self.kept) < most):
-            _, place, one = heappop(heap)
-            if not self.fits(one):
-                continue
-            gain = -self.gain(one)
-            if heap and (gain, place) > heap[0][:2]:
-                heappush(heap, (gain, place, one))
-            else:
-                self.take(one)
-
-    def in_the_way(self, one: Candidate, rng: Random) -> list[Candidate] | None:
-        """Return kept candidates, one or two, without which ``one`` fits; None when that takes more."""
-        needed = self.used_up(one)
-        out: list[Candidate] = []
-        while needed and len(out) < 2:
-            shared = Counter(
-                other.task
-                for resource in needed
-                for other in self._needing[resource]
-                if other.task in self.kept and not other.is_involved and other not in out
-            )
-            if not shared:
-                return None  # involved ones are not given up
-            most = max(shared.values())
-            out.append(self.kept[rng.choice([name for name, count in shared.items() if count == most])])
-            given = self._resources[out[-1].task]
-            needed = [resource for resource in needed if resource not in given]
-        return None if needed else out
-
-
-def _id(one: Candidate) -> str:
-    return one.task
-
-
-def _resources(one: Candidate) -> tuple[Resource, ...]:
-    return (
-        ("datum", one.datum),
-        ("kind", (one.sequence, one.kind)),
-        ("sequence", one.sequence),
-        *(("server", server) for server in one.servers),
-    )
 
 
 class Choice:
@@ -210,7 +52,7 @@ class Choice:
         }
         return guessed | why_not
 
-    def _best(self) -> _Filling:
+    def _best(self) -> Filling:
         """Return the best choice among those with more and with less room for involved tasks.
 
         An involved task is worth the places of some simple ones, not of any number.
@@ -222,7 +64,7 @@ class Choice:
         found = [self._involving(self._largest(share)) for share in (*shares, 0.0)]
         return max(found, key=lambda one: len(one.kept) + _INVOLVED * one.involved)
 
-    def _involving(self, filling: _Filling) -> _Filling:
+    def _involving(self, filling: Filling) -> Filling:
         """Put involved tasks in the place of simple ones, as long as no fewer are kept."""
         rng = Random("involved")
         before = -1
@@ -237,7 +79,7 @@ class Choice:
     def _any_involved(self) -> bool:
         return any(one.is_involved for one in self._candidates)
 
-    def _largest(self, involved_share: float) -> _Filling:
+    def _largest(self, involved_share: float) -> Filling:
         """Return the choice that keeps most.
 
         The count of a share grows in steps: at a step an aim may be easier than the one before. So the
@@ -265,10 +107,10 @@ class Choice:
                 misses += 1
         return best
 
-    def _reached(self, aim: int, involved_share: float) -> _Filling:
+    def _reached(self, aim: int, involved_share: float) -> Filling:
         # More than aimed at is welcome where shares hold: of more, they are more.
         shared = aim > self._limits.at_least
-        filling = _Filling(
+        filling = Filling(
             self._candidates,
             self._counts(aim),
             fields=ceil(self._limits.per_sequence * 2 / 3),
@@ -286,7 +128,7 @@ class Choice:
         return filling
 
     @staticmethod
-    def _forced(one: Candidate, filling: _Filling, rng: Random) -> None:
+    def _forced(one: Candidate, filling: Filling, rng: Random) -> None:
         """Keep ``one`` in the place of others, unless fewer are kept in the end."""
         before = dict(filling.kept)
         out = filling.in_the_way(one, rng)
@@ -316,7 +158,7 @@ class Choice:
             "server": int(self._server_share * aim + 1e-9) if shared else aim,
         }
 
-    def _why_not(self, one: Candidate, filling: _Filling) -> str:
+    def _why_not(self, one: Candidate, filling: Filling) -> str:
         """Return which cap one more such task would break."""
         limits = self._limits
         for kind, name in filling.used_up(one):
@@ -334,7 +176,7 @@ class Choice:
 
     # --- guesses -----------------------------------------------------------------------------
 
-    def _guessed(self, filling: _Filling) -> Candidate | None:
+    def _guessed(self, filling: Filling) -> Candidate | None:
         """Return a task to give up: the commonest answers of families solve too many. None: few enough."""
         kept = filling.kept
         solved = guessable({name: (one.family, one.answer) for name, one in kept.items()})

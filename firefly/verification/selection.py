@@ -8,7 +8,8 @@ from firefly.plugins import register
 from firefly.protocols import Trial
 from firefly.records import CheckResult
 from firefly.replay.records import Task, digest
-from firefly.verification.choice import Candidate, Choice, Limits
+from firefly.verification.choice import Choice
+from firefly.verification.filling import Candidate, Limits
 from firefly.verification.preflight import group_of
 from firefly.verification.rule import SELECTION, Rule
 from firefly.verification.sources import reads_data

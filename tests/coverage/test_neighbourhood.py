@@ -11,9 +11,9 @@ from firefly.coverage.merging import unlabelled
 from firefly.coverage.recording import PURPOSE
 from firefly.evidence import Evidence
 from firefly.replay.cassette import Cassette
+from firefly.replay.dataset import load_dataset_tasks
 from firefly.replay.masks import agree
 from firefly.replay.records import Recording, Step, Task, ToolCall
-from firefly.replay.score import load_dataset_tasks
 from firefly.replay.simulator import StrictSimulator
 from tests.command_line import Run, printed, summary_of
 

@@ -145,7 +145,7 @@ def test_an_answer_that_no_message_can_give_has_no_last_message() -> None:
 
 
 def test_score_reads_the_folder(folder: Path, tmp_path: Path) -> None:
-    from firefly.replay.score import load_dataset_tasks
+    from firefly.replay.dataset import load_dataset_tasks
 
     assert load_dataset_tasks(folder) == {one.id: one for one in TASKS}
     apart = write_dataset(content(tasks={"straddling": TASKS}), tmp_path / "apart", EXPORTERS)

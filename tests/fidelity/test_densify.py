@@ -16,8 +16,8 @@ from firefly.densify_command import run
 from firefly.errors import DatasetError
 from firefly.evidence import Evidence
 from firefly.replay.cassette import Cassette
+from firefly.replay.dataset import load_dataset_tasks
 from firefly.replay.records import Recording, ToolCall, canonical_json
-from firefly.replay.score import load_dataset_tasks
 from firefly.replay.simulator import StrictSimulator
 from firefly.servers.live import LiveBackend
 from firefly.servers.spec import parse_specs

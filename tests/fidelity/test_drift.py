@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from firefly.drift_command import run
+from firefly.replay.dataset import Simulators, load_dataset_tasks
 from firefly.replay.grading import grade
 from firefly.replay.records import Rollout
-from firefly.replay.score import Simulators, load_dataset_tasks
 from tests.command_line import content_of
 from tests.fidelity.shop import BOLT, DEARER, NUT, PASSED, TASKS, WASHER, configuration, rows
 

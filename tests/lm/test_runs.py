@@ -70,7 +70,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Endpoint, 
     """A folder with a finished run, the endpoint it asked (gone by now), and its data set."""
     folder = tmp_path_factory.mktemp("recorded")
     with endpoint(competent()) as there:
-        done = firefly(*FULL, *model(there.url), cwd=folder)
+        done = firefly(*FULL, *model(there.url), cwd=folder, anew=True)
         return folder, there, content_of(printed(done)["dataset"])
 
 

@@ -30,7 +30,7 @@ ARGUMENTS = (
 @pytest.mark.slow
 def test_a_run_with_a_writer_solvers_and_judges_keeps_its_books_and_repeats_itself(going_on: Path) -> None:
     with endpoint(competent()) as there:
-        done = firefly(*ARGUMENTS, *model(there.url), cwd=going_on)
+        done = firefly(*ARGUMENTS, *model(there.url), cwd=going_on, anew=True)
         sent = len(there.requests)
     dataset = printed(done)["dataset"]
     books = summary_of(done)["lm"]

@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firefly.verification.choice import Candidate, Choice, Limits, guessable
+from firefly.verification.choice import Choice, guessable
+from firefly.verification.filling import Candidate, Limits
 
 LIMITS = Limits(
     per_selector=4,
