@@ -139,13 +139,20 @@ class _Probe:
         return found
 
     def _note_clocks(self, step: Step) -> None:
-        """Keep values of a clock from being used as arguments."""
+        """Keep values of a clock from being used as arguments; what stands beside them may be."""
+        if step.observation.outcome != "success":
+            return
         tool = self._tools[step.call.tool]
-        if step.observation.outcome == "success" and now_paths(
-            step.observation, step.call.arguments, self._clock()
-        ):
+        passing = now_paths(step.observation, step.call.arguments, self._clock())
+        if passing:
+            noted = self.laboratory.profiles.get(tool.name)
+            known = noted.volatile_paths if noted is not None else ()
             self.laboratory.profiles[tool.name] = ToolProfile(
-                server=tool.server, tool=tool.name, schema_digest=tool.schema_digest, determinism="volatile"
+                server=tool.server,
+                tool=tool.name,
+                schema_digest=tool.schema_digest,
+                determinism="volatile",
+                volatile_paths=tuple(sorted({*known, *passing}, key=repr)),
             )
 
     # --- reads -------------------------------------------------------------------------------
