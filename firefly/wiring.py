@@ -57,11 +57,11 @@ def probing(run: Run) -> None:
     """Call tools of each server on its own to learn what they do."""
     from firefly.probing import probe_server
 
-    budget = run.config.probing.budget
+    limit = run.config.probing.calls
     items = [
         Item(
             id=listing.server,
-            shaped_by=[listing.digest, budget],
+            shaped_by=[listing.digest, limit(len(listing.callable_tools))],
             make=lambda listing=listing: [  # type: ignore[misc]
                 probe_server(
                     listing,
@@ -69,7 +69,7 @@ def probing(run: Run) -> None:
                     values=run.component("values"),
                     rng=run.rng("probing", listing.server),
                     seed=run.config.seed,
-                    budget=budget,
+                    budget=limit(len(listing.callable_tools)),
                 )
             ],
         )
