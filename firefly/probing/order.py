@@ -19,7 +19,7 @@ def _set(text: str) -> frozenset[str]:
 
 _READS = _set(
     "analyze calculate check classify compare compute convert count describe detect diff directory echo"
-    " evaluate explain extract fetch find get has health info inspect is list log lookup ping preview"
+    " evaluate explain extract fetch filter find get has health info inspect is list log lookup ping preview"
     " query read search select show solve status suggest summarize trace validate view"
 )
 _CREATES = _set(

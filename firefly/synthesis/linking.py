@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from firefly.english import vocabulary, words
 from firefly.knowledge import Knowledge
-from firefly.mentions import mention, same
+from firefly.mentions import mention, normal, same
 from firefly.outputs import leaves
 from firefly.records import ExploredCall
 from firefly.replay.expressions import ExpressionError, evaluate, is_number
@@ -18,7 +18,9 @@ from firefly.synthesis.picks import Pick, field_picks, scalar_picks
 from firefly.synthesis.questions import Hop
 from firefly.synthesis.reading import ChainReader, may_be_one
 from firefly.synthesis.shown import is_proper
-from firefly.synthesis.telling import is_plain_home, tellable
+from firefly.synthesis.telling import Told, is_plain_home, tellable
+from firefly.synthesis.things import NAMED
+from firefly.synthesis.weaving import QUERIES
 
 __all__ = ["Linker", "trivial"]
 
@@ -59,6 +61,7 @@ class Linker:
             told = self.reader.told[call.id]
             if told is None:
                 return None
+            here = [one for one in (answer, *chosen.values()) if one.expression.call == call.id]
             literals: dict[str, JsonValue] = dict(told.literals)
             references: dict[str, Pick] = {}
             listing = self.knowledge.listings[call.call.server]
@@ -73,6 +76,8 @@ class Linker:
                     if trivial(value)
                     else self._select(reference, value, [*chosen.values()], _siblings(call, parameter))
                 )
+                if pick is not None and self._is_beside(call, parameter, here):
+                    return None  # who names a thing needs nothing else to find it
                 if pick is not None:
                     references[parameter] = pick
                     chosen[f"{call.id}.{parameter}"] = pick
@@ -87,20 +92,47 @@ class Linker:
                 any(one.isalpha() for one in str(pick.value)) for pick in references.values()
             ):
                 return None  # nobody converts a number without a unit
-            hops.append(
-                Hop(
-                    call.id,
-                    told.phrase,
-                    literals,
-                    references,
-                    files=listing.files,
-                    column=told.column,
-                    value=told.value,
-                    sole=self.reader.sole_of(call),
-                    templates=call.templates,
-                )
-            )
+            hops.append(self._hop(call, told, literals, references, here))
         return hops[::-1]
+
+    def _hop(
+        self,
+        call: ExploredCall,
+        told: Told,
+        literals: Mapping[str, JsonValue],
+        references: Mapping[str, Pick],
+        picks: Sequence[Pick],
+    ) -> Hop:
+        column, value, sole = told.column, told.value, self.reader.sole_of(call)
+        if not told.is_query:
+            literals = {name: one for name, one in literals.items() if not _says_less(name, one, picks)}
+            if len(literals) + len(references) == 1 and not call.templates:
+                column, value, sole = self.reader.looked_up(call, literals, references)
+        return Hop(
+            call.id,
+            told.phrase,
+            literals,
+            references,
+            files=self.knowledge.listings[call.call.server].files,
+            column=column,
+            value=value,
+            sole=sole,
+            templates=call.templates,
+        )
+
+    def _is_beside(self, call: ExploredCall, parameter: str, picks: Sequence[Pick]) -> bool:
+        """Return whether what is read of a call are things called by their names, found without it, too.
+
+        They are where a search text leads to them, and where another value of the parameter did.
+        """
+        if not picks or not all(map(_is_named, picks)):
+            return False
+        if set(words(parameter)) & QUERIES:
+            return True
+        things = [
+            evaluate(pick.expression.model_copy(update={"field": ()}), self.chain.outputs) for pick in picks
+        ]
+        return all(self.reader.is_elsewhere(call, parameter, thing) for thing in things)
 
     def found(self, call: ExploredCall, parameter: str) -> Pick | None:
         """Return how the value that an earlier call gave to ``parameter`` is singled out; None: can't be."""
@@ -191,6 +223,22 @@ class Linker:
         kind = self.rng.choices(kinds, [_KNOWN[kind] for kind in kinds])[0]
         chosen = [pick for pick in usable if pick.template == kind]
         return self.rng.choices(chosen, [pick.weight for pick in chosen])[0]
+
+
+def _is_named(pick: Pick) -> bool:
+    """Return whether the thing that the pick belongs to is called by its own key or name."""
+    return pick.template == "find" and pick.weight >= NAMED
+
+
+def _says_less(name: str, value: JsonValue, picks: Sequence[Pick]) -> bool:
+    """Return whether a search text is part of the names that are told: it singles nothing out besides.
+
+    >>> _says_less("limit", 5, [])
+    False
+    """
+    if not picks or not set(words(name)) & QUERIES or not all(map(_is_named, picks)):
+        return False
+    return all(any(normal(str(value)) in normal(str(one)) for one in pick.stated) for pick in picks)
 
 
 def _are_names(pick: Pick) -> bool:

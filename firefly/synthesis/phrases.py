@@ -161,7 +161,7 @@ def _from_sentence(text: str, parts: Sequence[str]) -> Phrase | None:  # noqa: P
             body,
         )
         return Phrase(_definite(body), _head(body))
-    if verb in _SHOWING:
+    if verb in _SHOWING or (verb == "check" and not parts):  # "check inventory" is a tool's name
         body = re.sub(r"^(?:information|info|details|data) (?:about|on|for|of) ", "details of ", body)
         return Phrase(_definite(body), _head(body))
     if verb in _DOING or (len(parts) > 1 and base_form(parts[0]) == verb):

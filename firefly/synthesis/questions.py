@@ -287,7 +287,7 @@ class _Speaker:
         introduced = bool(self.thing) and owner == self.thing
         theirs = self.way.thing is not None and _is_person(self.way.thing, owner if owner != "it" else "")
         if own:
-            return ("them" if theirs else "it") if introduced else owner
+            return (f"that {pick.item}" if theirs and pick.item else "it") if introduced else owner
         if introduced or owner == "it":
             return f"{'their' if theirs else 'its'} {name}" if "{}" not in name else name.format("it")
         if "{}" not in name:

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from pathlib import PurePosixPath
 from random import Random
 
 from pydantic import JsonValue
 
-from firefly.english import is_plural, singular
+from firefly.english import is_plural, singular, words
 from firefly.knowledge import Knowledge
 from firefly.mentions import normal
 from firefly.outputs import leaves
 from firefly.records import ExploredCall
+from firefly.replay.parsers import parse
 from firefly.synthesis.chains import Chain, may_be_cut
-from firefly.synthesis.columns import collections
+from firefly.synthesis.columns import Column, collections
 from firefly.synthesis.listed import Listed
 from firefly.synthesis.phrases import item_noun
 from firefly.synthesis.roles import key_column, name_column
 from firefly.synthesis.shown import is_file
 from firefly.synthesis.telling import Told, settled, told
+from firefly.synthesis.weaving import QUERIES
 
 __all__ = ["ChainReader", "Lexicon", "may_be_one"]
 
 Lexicon = Mapping[str, Mapping[str, Mapping[str, str]]]
 """Server -> ``words`` (field -> what people call it) and ``items`` (tool -> what one item is called)."""
+
+
+_TELLING = 3
+"""Fields by which a thing is known again, at least."""
 
 
 class ChainReader:
@@ -115,6 +121,44 @@ class ChainReader:
     def sole_of(self, call: ExploredCall) -> str:
         """Return what the only row of a call is called, where a query asks for it by its key."""
         return next((sole for listed in self.lists(call) if (sole := self.sole(call, listed))), "")
+
+    def looked_up(
+        self, call: ExploredCall, literals: Collection[str], references: Collection[str]
+    ) -> tuple[str, JsonValue, str]:
+        """Return what all rows of a call share that was told one value, as of a query.
+
+        The column that holds the value, the value unless an earlier call gave it, and what the only row is
+        called, where the column is its key: a stock level looked up by a product's number is the product's.
+        """
+        (parameter,) = {*literals, *references}
+        asked = self.passed(call, parameter)
+        for listed in self.lists(call):
+            for column in listed.collection.columns:
+                shared = (
+                    len(column.path) == 1
+                    and column.complete
+                    and set(column.normals) == set(Column((), (asked,)).normals)
+                )
+                if not shared:
+                    continue
+                keys = (key_column([column], listed.noun), name_column([column], listed.noun))
+                sole = listed.noun if len(listed.collection.items) == 1 and column in keys else ""
+                if sole or (parameter in literals and set(words(parameter)) & QUERIES):
+                    return column.name, None if parameter in references else asked, sole
+        return "", None, ""
+
+    def is_elsewhere(self, call: ExploredCall, parameter: str, thing: JsonValue) -> bool:
+        """Return whether the same tool was seen to return the very thing for another value."""
+        if not isinstance(thing, dict) or len(thing) < _TELLING:
+            return False
+        mine = call.call.arguments.get(parameter)
+        for step in self.knowledge.successes(call.call.key):
+            parsed = parse(step.observation) if step.call.arguments.get(parameter) != mine else None
+            if parsed is not None and any(
+                thing in one.items for one in collections(call.id, parsed.value, 1)
+            ):
+                return True
+        return False
 
     def passed(self, call: ExploredCall, parameter: str) -> JsonValue:
         """Return the value that an earlier call gave: the argument, or what a template holds of it."""
