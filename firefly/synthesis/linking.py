@@ -59,41 +59,51 @@ class Linker:
             if call.id not in wanted:
                 continue
             told = self.reader.told[call.id]
-            if told is None:
-                return None
             here = [one for one in (answer, *chosen.values()) if one.expression.call == call.id]
-            literals: dict[str, JsonValue] = dict(told.literals)
-            references: dict[str, Pick] = {}
-            listing = self.knowledge.listings[call.call.server]
-            for parameter, reference in sorted(call.references.items()):
-                value = self.reader.passed(call, parameter)
-                if value in listing.launch_values or self.reader.is_idle(call, parameter):
-                    continue
-                if is_plain_home(parameter, value):
-                    continue
-                pick = (
-                    None
-                    if trivial(value)
-                    else self._select(reference, value, [*chosen.values()], _siblings(call, parameter))
-                )
-                if pick is not None and self._is_beside(call, parameter, here):
-                    return None  # who names a thing needs nothing else to find it
-                if pick is not None:
-                    references[parameter] = pick
-                    chosen[f"{call.id}.{parameter}"] = pick
-                    wanted.add(pick.expression.call)
-                elif tellable(value) and parameter not in call.templates:
-                    literals[parameter] = value
-                else:
-                    return None
+            given = self._given(call, told, here, chosen) if told is not None else None
+            if told is None or given is None:
+                return None
+            literals, references = given
+            wanted |= {pick.expression.call for pick in references.values()}
+            chosen |= {f"{call.id}.{parameter}": pick for parameter, pick in references.items()}
             if not all(self._coherent(call, call.references[name], references) for name in references):
                 return None
             if told.phrase.verb in _MEASURING and not all(
                 any(one.isalpha() for one in str(pick.value)) for pick in references.values()
             ):
                 return None  # nobody converts a number without a unit
-            hops.append(self._hop(call, told, literals, references, here))
+            hop = self._hop(call, told, literals, references, here)
+            if not hop.column and all(map(_is_named, here)) and set(map(_is_query, hop.literals)) == {True}:
+                return None  # nobody searches for what is called by its key
+            hops.append(hop)
         return hops[::-1]
+
+    def _given(
+        self, call: ExploredCall, told: Told, here: Sequence[Pick], chosen: Mapping[str, Pick]
+    ) -> tuple[dict[str, JsonValue], dict[str, Pick]] | None:
+        """Return the arguments that are told as they are, and how the others are found; None: can't be."""
+        literals: dict[str, JsonValue] = dict(told.literals)
+        references: dict[str, Pick] = {}
+        listing = self.knowledge.listings[call.call.server]
+        for parameter, reference in sorted(call.references.items()):
+            value = self.reader.passed(call, parameter)
+            if value in listing.launch_values or self.reader.is_idle(call, parameter):
+                continue
+            if is_plain_home(parameter, value):
+                continue
+            known = [*chosen.values(), *references.values()]
+            pick = (
+                None if trivial(value) else self._select(reference, value, known, _siblings(call, parameter))
+            )
+            if pick is not None and self._is_beside(call, parameter, here):
+                return None  # who names a thing needs nothing else to find it
+            if pick is not None:
+                references[parameter] = pick
+            elif tellable(value) and parameter not in call.templates:
+                literals[parameter] = value
+            else:
+                return None
+        return literals, references
 
     def _hop(
         self,
@@ -127,7 +137,7 @@ class Linker:
         """
         if not picks or not all(map(_is_named, picks)):
             return False
-        if set(words(parameter)) & QUERIES:
+        if _is_query(parameter):
             return True
         things = [
             evaluate(pick.expression.model_copy(update={"field": ()}), self.chain.outputs) for pick in picks
@@ -227,7 +237,12 @@ class Linker:
 
 def _is_named(pick: Pick) -> bool:
     """Return whether the thing that the pick belongs to is called by its own key or name."""
-    return pick.template == "find" and pick.weight >= NAMED
+    told_by = {word for path in _fields(pick.expression) for key in path for word in words(str(key))}
+    return pick.template == "find" and (pick.weight >= NAMED or bool(told_by & {"name", "title"}))
+
+
+def _is_query(parameter: str) -> bool:
+    return bool(set(words(parameter)) & QUERIES)
 
 
 def _says_less(name: str, value: JsonValue, picks: Sequence[Pick]) -> bool:
@@ -236,7 +251,7 @@ def _says_less(name: str, value: JsonValue, picks: Sequence[Pick]) -> bool:
     >>> _says_less("limit", 5, [])
     False
     """
-    if not picks or not set(words(name)) & QUERIES or not all(map(_is_named, picks)):
+    if not picks or not _is_query(name) or any(pick.template != "find" for pick in picks):
         return False
     return all(any(normal(str(value)) in normal(str(one)) for one in pick.stated) for pick in picks)
 

@@ -242,7 +242,9 @@ class _Speaker:
         (parameter,) = hop.references
         known = self.reference(hop, parameter, stem(label))
         participle = done(column)
-        return f"{participle[0]} {participle[1]} {known}" if participle else f"of {known}"
+        if participle:
+            return f"{participle[0]} {participle[1]} {known}"
+        return f"{'in' if hop.references[parameter].role == 'place' else 'of'} {known}"
 
     def sole(self, hop: Hop) -> str:
         """Return what the only row of a query is called: "order ORD-1", "the order of shipment TRK-5"."""

@@ -143,7 +143,7 @@ class ChainReader:
                     continue
                 keys = (key_column([column], listed.noun), name_column([column], listed.noun))
                 sole = listed.noun if len(listed.collection.items) == 1 and column in keys else ""
-                if sole or (parameter in literals and set(words(parameter)) & QUERIES):
+                if sole or set(words(parameter)) & QUERIES:
                     return column.name, None if parameter in references else asked, sole
         return "", None, ""
 
