@@ -117,7 +117,10 @@ class Linker:
         if not told.is_query:
             literals = {name: one for name, one in literals.items() if not _says_less(name, one, picks)}
             if len(literals) + len(references) == 1 and not call.templates:
-                column, value, sole = self.reader.looked_up(call, literals, references)
+                (parameter,) = {*literals, *references}
+                paths = [pick.expression.path for pick in picks]
+                column, sole = self.reader.looked_up(call, parameter, paths)
+                value = literals.get(parameter) if column else None
         return Hop(
             call.id,
             told.phrase,

@@ -15,11 +15,12 @@ from firefly.mentions import normal
 from firefly.outputs import leaves
 from firefly.records import ExploredCall
 from firefly.replay.parsers import parse
+from firefly.replay.records import PathPart
 from firefly.synthesis.chains import Chain, may_be_cut
 from firefly.synthesis.columns import Column, collections
 from firefly.synthesis.listed import Listed
 from firefly.synthesis.phrases import item_noun
-from firefly.synthesis.roles import key_column, name_column
+from firefly.synthesis.roles import KEY_WORDS, key_column, name_column
 from firefly.synthesis.shown import is_file
 from firefly.synthesis.telling import Told, settled, told
 from firefly.synthesis.weaving import QUERIES
@@ -123,29 +124,31 @@ class ChainReader:
         return next((sole for listed in self.lists(call) if (sole := self.sole(call, listed))), "")
 
     def looked_up(
-        self, call: ExploredCall, literals: Collection[str], references: Collection[str]
-    ) -> tuple[str, JsonValue, str]:
-        """Return what all rows of a call share that was told one value, as of a query.
+        self, call: ExploredCall, parameter: str, paths: Collection[tuple[PathPart, ...]]
+    ) -> tuple[str, str]:
+        """Return the column that says what was asked for in all rows, and what the only row is called.
 
-        The column that holds the value, the value unless an earlier call gave it, and what the only row is
-        called, where the column is its key: a stock level looked up by a product's number is the product's.
+        A stock level looked up by a product's number is the product's; contacts found by "Oslo" that all are
+        in Oslo are those in Oslo. Both are "" where the argument is nothing that the rows are told by.
+
+        Args:
+            call: the call.
+            parameter: its only argument that is told.
+            paths: what is read of its output, which has to lie in these rows.
         """
-        (parameter,) = {*literals, *references}
         asked = self.passed(call, parameter)
         for listed in self.lists(call):
+            within = listed.collection.path
+            if not all(path[: len(within)] == within for path in paths):
+                continue
             for column in listed.collection.columns:
-                shared = (
-                    len(column.path) == 1
-                    and column.complete
-                    and set(column.normals) == set(Column((), (asked,)).normals)
-                )
-                if not shared:
+                if len(column.path) != 1 or set(column.normals) != set(Column((), (asked,)).normals):
                     continue
-                keys = (key_column([column], listed.noun), name_column([column], listed.noun))
-                sole = listed.noun if len(listed.collection.items) == 1 and column in keys else ""
-                if sole or set(words(parameter)) & QUERIES:
-                    return column.name, None if parameter in references else asked, sole
-        return "", None, ""
+                if len(column.values) == 1 and _is_key(column, listed):
+                    return column.name, listed.noun
+                if set(words(parameter)) & QUERIES and _decides(column, listed):
+                    return column.name, ""
+        return "", ""
 
     def is_elsewhere(self, call: ExploredCall, parameter: str, thing: JsonValue) -> bool:
         """Return whether the same tool was seen to return the very thing for another value."""
@@ -168,6 +171,21 @@ class ChainReader:
             return value
         before, _, after = template.partition("{}")
         return value[len(before) : len(value) - len(after)]
+
+
+def _is_key(column: Column, listed: Listed) -> bool:
+    """Return whether an item is called by the column: an order by ``order_id``, not by ``customer``."""
+    columns = listed.collection.columns
+    subject = set(words(column.name)) - KEY_WORDS - {"name", "title"}
+    known = (key_column(columns, listed.noun), name_column(columns, listed.noun))
+    return column in known and subject <= set(words(listed.noun))
+
+
+def _decides(column: Column, listed: Listed) -> bool:
+    """Return whether some row holds the shared value in this column alone: so this is what was searched."""
+    (asked,) = set(column.normals)
+    others = [one for one in listed.collection.columns if one is not column]
+    return not all(any(asked in one.normals[index] for one in others) for index in range(len(column.values)))
 
 
 def may_be_one(one: JsonValue, other: JsonValue) -> bool:

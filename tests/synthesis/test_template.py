@@ -470,3 +470,21 @@ def test_what_a_machine_drew_to_tell_things_apart_is_neither_asked_nor_said() ->
         for task in found
         for one in PROJECTS
     )
+
+
+def test_a_thing_is_not_called_by_what_is_shared_with_others() -> None:
+    def orders_from(supplier: str) -> Any:
+        """List the orders from a supplier."""
+        return {"orders": [{"supplier": supplier, "order_id": "SO-5010", "weight": 41.5}], "page_count": 17}
+
+    servers = FunctionServers({"office": [orders_from]})
+    exploration = explored(("office", "orders_from", {"supplier": "SUP-7"}), servers=servers)
+    knowledge = Knowledge(servers.listings(), (), [exploration.recording])
+    asked = worded(
+        [
+            task
+            for seed in range(9)
+            for task in write_tasks(exploration, writer=Template(), knowledge=knowledge, rng=Random(seed))
+        ]
+    )
+    assert "supplier SUP-7" in asked and "order SUP-7" not in asked
