@@ -41,13 +41,17 @@ def write_plan(run: Run) -> None:
                     "sandboxed": listing.disposable,
                 }
             )
+    calls = {
+        one.server: run.config.probing.calls(len(one.callable_tools))
+        for one in run.listings
+        if one.health.status == "ok"
+    }
     plan: dict[str, Any] = {
         "servers": [server_row(listing, {}) for listing in run.listings],
         "tools": tools,
         "budget": {
-            "probing_calls_per_server": run.config.probing.budget,
-            "probing_calls_at_most": run.config.probing.budget
-            * sum(one.health.status == "ok" for one in run.listings),
+            "probing_calls_per_server": calls,
+            "probing_calls_at_most": sum(calls.values()),
             "neighbourhood_calls_per_verified_task": run.config.neighbourhood.calls,
         },
     }

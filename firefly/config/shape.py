@@ -68,12 +68,19 @@ class DatasetConfig(BaseModel):
     path: Path
 
 
+_CALLS, _CALLS_OF_A_TOOL = 120, 6
+
+
 class ProbingConfig(BaseModel):
     """Limits of the probing stage."""
 
     model_config = _STRICT
-    budget: int = Field(ge=1)
-    """Most calls for one server."""
+    budget: int | None = Field(default=None, ge=1)
+    """Most calls for one server; None: ``calls`` says how many."""
+
+    def calls(self, tools: int) -> int:
+        """Return the most calls for a server of so many tools: each is tried, repeated and contrasted."""
+        return self.budget or max(_CALLS, _CALLS_OF_A_TOOL * tools)
 
 
 class GraphConfig(BaseModel):

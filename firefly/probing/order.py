@@ -19,7 +19,7 @@ def _set(text: str) -> frozenset[str]:
 
 _READS = _set(
     "analyze calculate check classify compare compute convert count describe detect diff directory echo"
-    " evaluate explain extract fetch find get has health info inspect is list log lookup ping preview"
+    " evaluate explain extract fetch filter find get has health info inspect is list log lookup ping preview"
     " query read search select show solve status suggest summarize trace validate view"
 )
 _CREATES = _set(
@@ -27,11 +27,12 @@ _CREATES = _set(
     " register request reserve schedule send start submit upload write"
 )
 _CHANGES = _set(
-    "accept adjust apply approve archive assign borrow build change checkout commit complete configure"
-    " confirm copy disable download edit enable execute export fill finish format generate grant"
-    " increment install join lend lock manage mark merge modify move order pay pin populate protect push"
-    " redo refresh reject rename renew reorder replace restore return revoke rotate run save set sort"
-    " split stage subscribe swap switch take toggle transfer transform trigger undo unprotect update"
+    "accept adjust advance apply approve archive assign borrow build change checkout commit complete"
+    " configure confirm copy deduplicate demote disable download edit enable execute export fill finish"
+    " format generate grant increment install join lend link lock manage mark merge modify move order pay"
+    " pin populate promote protect push rebuild redo refresh reject rename renew reorder replace restore"
+    " return revert revoke rotate run save set shuffle sort split stage subscribe swap switch take toggle"
+    " transfer transform trigger undo unlink unprotect update"
 )
 _ENDS = _set("cancel clear close delete destroy drop kill purge remove reset stop")
 _PAIRS = frozenset({("check", "out"), ("check", "in"), ("log", "in"), ("log", "out")})

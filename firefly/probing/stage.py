@@ -40,6 +40,8 @@ _IN_A_ROW = 4
 _SUSPECTS = 8
 _RESERVE = 14
 """Calls kept back for isolation."""
+_CLEAR_FIRST = 0.7
+"""Share of the search that the reads of clear names have before anything of an unclear one is called."""
 _MAKERS = 3
 """Successful writes after each of which the reads that never worked are tried again."""
 
@@ -114,7 +116,7 @@ class _Probe:
         budget = self.laboratory.budget
         share = 0.45 if self._writes else 0.6
         if self._reads and self.laboratory.begin("search"):
-            self._search.explore(self._reads, until=int(budget * share))
+            self._look_around(int(budget * share))
             self._found = tuple(self.laboratory.episodes[-1])
         if self._writes and self.laboratory.begin("writes"):
             tools = {step.call.tool for step in self._working()}
@@ -129,6 +131,13 @@ class _Probe:
         if evidence.unexplained and self.laboratory.begin("isolation", fresh=True):
             self._isolate(evidence)
 
+    def _look_around(self, until: int) -> None:
+        """Look for reads that work: the clear ones in the state at the start, the others after them."""
+        clear = [tool for tool in self._reads if self._presumed[tool.name] != "unclear"]
+        if 0 < len(clear) < len(self._reads):
+            self._search.explore(clear, until=int(until * _CLEAR_FIRST))
+        self._search.explore(self._reads, until=until)
+
     def evidence(self) -> Evidence:
         """Return what all episodes so far show."""
         written = frozenset(tool.name for tool in self._writes) - self._cleared
@@ -139,13 +148,20 @@ class _Probe:
         return found
 
     def _note_clocks(self, step: Step) -> None:
-        """Keep values of a clock from being used as arguments."""
+        """Keep values of a clock from being used as arguments; what stands beside them may be."""
+        if step.observation.outcome != "success":
+            return
         tool = self._tools[step.call.tool]
-        if step.observation.outcome == "success" and now_paths(
-            step.observation, step.call.arguments, self._clock()
-        ):
+        passing = now_paths(step.observation, step.call.arguments, self._clock())
+        if passing:
+            noted = self.laboratory.profiles.get(tool.name)
+            known = noted.volatile_paths if noted is not None else ()
             self.laboratory.profiles[tool.name] = ToolProfile(
-                server=tool.server, tool=tool.name, schema_digest=tool.schema_digest, determinism="volatile"
+                server=tool.server,
+                tool=tool.name,
+                schema_digest=tool.schema_digest,
+                determinism="volatile",
+                volatile_paths=tuple(sorted({*known, *passing}, key=repr)),
             )
 
     # --- reads -------------------------------------------------------------------------------

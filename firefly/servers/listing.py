@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 from firefly.errors import PrepareError, ServerError
@@ -20,6 +21,8 @@ __all__ = ["Lister"]
 
 log = logging.getLogger("firefly.servers")
 
+_OTHER_SDK = re.compile(r"mcp\.server|fastmcp|'(?:Server|FastMCP)' object has no attribute")
+"""What servers that were made for another version of the protocol's SDK end with."""
 _FILES = 300
 """Most fixture files named in a listing."""
 
@@ -130,6 +133,6 @@ def _next_step(spec: ServerSpec, error: ServerError) -> str:
         return f"raise {spec.where}.start_timeout, or start it by hand to see more"
     if isinstance(error, PrepareError):
         return f"correct {spec.where}, or switch it off: {spec.where}.enabled=false"
-    if "mcp.server" in reason or "fastmcp" in reason:
+    if _OTHER_SDK.search(reason):
         return f"it may need an older SDK: {spec.where}.pins: ['mcp<2']"
     return f"start it by hand to see more, or switch it off: {spec.where}.enabled=false"

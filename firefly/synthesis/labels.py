@@ -18,6 +18,13 @@ _FACTS = vocabulary(
     "properties property metadata meta info information details detail attributes statistics stats summary"
 )
 """Objects named so hold facts about the whole: "the author", not "the properties' author"."""
+_CURRENCIES = vocabulary(
+    """
+    aed ars aud bdt bgn brl cad chf clp cny cop czk dkk egp eur gbp hkd huf idr ils inr jpy kes krw mad mxn
+    myr ngn nok nzd pen php pkr pln qar ron rub sar sek sgd thb twd uah usd vnd zar
+    """
+)
+"""Codes of ISO 4217 that are no English words."""
 _TIMES = vocabulary("date time day month timestamp datetime week")
 
 
@@ -48,6 +55,8 @@ def label_of(column: Column, *, full: bool = False, lexicon: Mapping[str, str] =
 
     >>> label_of(Column(("opened_on",), ("2026-01-02",))), label_of(Column(("pages",), (312, 96)))
     ('opened date', 'number of pages')
+    >>> label_of(Column(("unit_price_aed",), (22.5, 390.0)))
+    'unit price in AED'
     >>> label_of(Column(("lent_to",), ("R-17",)))
     '"lent to" value'
     """
@@ -60,6 +69,8 @@ def label_of(column: Column, *, full: bool = False, lexicon: Mapping[str, str] =
     if len(parts) > 1 and parts[-1] in _FORMS and role_of(column) == "amount":
         parts.pop()  # "weight expression": "357.25 lb"
         label = " ".join(parts)
+    if column.kind == "quantity" and len(parts) > 1 and parts[-1] in _CURRENCIES:
+        return f"{' '.join(parts[:-1])} in {parts[-1].upper()}"
     if column.kind == "quantity" and parts[0] in _DANGLING and len(parts) > 1:
         return f"quantity {label}"
     if column.kind == "date" and not _TIMES & set(parts):

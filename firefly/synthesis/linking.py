@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from firefly.english import vocabulary, words
 from firefly.knowledge import Knowledge
-from firefly.mentions import mention, same
+from firefly.mentions import mention, normal, same
 from firefly.outputs import leaves
 from firefly.records import ExploredCall
 from firefly.replay.expressions import ExpressionError, evaluate, is_number
@@ -18,7 +18,9 @@ from firefly.synthesis.picks import Pick, field_picks, scalar_picks
 from firefly.synthesis.questions import Hop
 from firefly.synthesis.reading import ChainReader, may_be_one
 from firefly.synthesis.shown import is_proper
-from firefly.synthesis.telling import is_plain_home, tellable
+from firefly.synthesis.telling import Told, is_plain_home, tellable
+from firefly.synthesis.things import NAMED
+from firefly.synthesis.weaving import QUERIES
 
 __all__ = ["Linker", "trivial"]
 
@@ -57,50 +59,93 @@ class Linker:
             if call.id not in wanted:
                 continue
             told = self.reader.told[call.id]
-            if told is None:
+            here = [one for one in (answer, *chosen.values()) if one.expression.call == call.id]
+            given = self._given(call, told, here, chosen) if told is not None else None
+            if told is None or given is None:
                 return None
-            literals: dict[str, JsonValue] = dict(told.literals)
-            references: dict[str, Pick] = {}
-            listing = self.knowledge.listings[call.call.server]
-            for parameter, reference in sorted(call.references.items()):
-                value = self.reader.passed(call, parameter)
-                if value in listing.launch_values or self.reader.is_idle(call, parameter):
-                    continue
-                if is_plain_home(parameter, value):
-                    continue
-                pick = (
-                    None
-                    if trivial(value)
-                    else self._select(reference, value, [*chosen.values()], _siblings(call, parameter))
-                )
-                if pick is not None:
-                    references[parameter] = pick
-                    chosen[f"{call.id}.{parameter}"] = pick
-                    wanted.add(pick.expression.call)
-                elif tellable(value) and parameter not in call.templates:
-                    literals[parameter] = value
-                else:
-                    return None
+            literals, references = given
+            wanted |= {pick.expression.call for pick in references.values()}
+            chosen |= {f"{call.id}.{parameter}": pick for parameter, pick in references.items()}
             if not all(self._coherent(call, call.references[name], references) for name in references):
                 return None
             if told.phrase.verb in _MEASURING and not all(
                 any(one.isalpha() for one in str(pick.value)) for pick in references.values()
             ):
                 return None  # nobody converts a number without a unit
-            hops.append(
-                Hop(
-                    call.id,
-                    told.phrase,
-                    literals,
-                    references,
-                    files=listing.files,
-                    column=told.column,
-                    value=told.value,
-                    sole=self.reader.sole_of(call),
-                    templates=call.templates,
-                )
-            )
+            hop = self._hop(call, told, literals, references, here)
+            if not hop.column and all(map(_is_named, here)) and set(map(_is_query, hop.literals)) == {True}:
+                return None  # nobody searches for what is called by its key
+            hops.append(hop)
         return hops[::-1]
+
+    def _given(
+        self, call: ExploredCall, told: Told, here: Sequence[Pick], chosen: Mapping[str, Pick]
+    ) -> tuple[dict[str, JsonValue], dict[str, Pick]] | None:
+        """Return the arguments that are told as they are, and how the others are found; None: can't be."""
+        literals: dict[str, JsonValue] = dict(told.literals)
+        references: dict[str, Pick] = {}
+        listing = self.knowledge.listings[call.call.server]
+        for parameter, reference in sorted(call.references.items()):
+            value = self.reader.passed(call, parameter)
+            if value in listing.launch_values or self.reader.is_idle(call, parameter):
+                continue
+            if is_plain_home(parameter, value):
+                continue
+            known = [*chosen.values(), *references.values()]
+            pick = (
+                None if trivial(value) else self._select(reference, value, known, _siblings(call, parameter))
+            )
+            if pick is not None and self._is_beside(call, parameter, here):
+                return None  # who names a thing needs nothing else to find it
+            if pick is not None:
+                references[parameter] = pick
+            elif tellable(value) and parameter not in call.templates:
+                literals[parameter] = value
+            else:
+                return None
+        return literals, references
+
+    def _hop(
+        self,
+        call: ExploredCall,
+        told: Told,
+        literals: Mapping[str, JsonValue],
+        references: Mapping[str, Pick],
+        picks: Sequence[Pick],
+    ) -> Hop:
+        column, value, sole = told.column, told.value, self.reader.sole_of(call)
+        if not told.is_query:
+            literals = {name: one for name, one in literals.items() if not _says_less(name, one, picks)}
+            if len(literals) + len(references) == 1 and not call.templates:
+                (parameter,) = {*literals, *references}
+                paths = [pick.expression.path for pick in picks]
+                column, sole = self.reader.looked_up(call, parameter, paths)
+                value = literals.get(parameter) if column else None
+        return Hop(
+            call.id,
+            told.phrase,
+            literals,
+            references,
+            files=self.knowledge.listings[call.call.server].files,
+            column=column,
+            value=value,
+            sole=sole,
+            templates=call.templates,
+        )
+
+    def _is_beside(self, call: ExploredCall, parameter: str, picks: Sequence[Pick]) -> bool:
+        """Return whether what is read of a call are things called by their names, found without it, too.
+
+        They are where a search text leads to them, and where another value of the parameter did.
+        """
+        if not picks or not all(map(_is_named, picks)):
+            return False
+        if _is_query(parameter):
+            return True
+        things = [
+            evaluate(pick.expression.model_copy(update={"field": ()}), self.chain.outputs) for pick in picks
+        ]
+        return all(self.reader.is_elsewhere(call, parameter, thing) for thing in things)
 
     def found(self, call: ExploredCall, parameter: str) -> Pick | None:
         """Return how the value that an earlier call gave to ``parameter`` is singled out; None: can't be."""
@@ -191,6 +236,27 @@ class Linker:
         kind = self.rng.choices(kinds, [_KNOWN[kind] for kind in kinds])[0]
         chosen = [pick for pick in usable if pick.template == kind]
         return self.rng.choices(chosen, [pick.weight for pick in chosen])[0]
+
+
+def _is_named(pick: Pick) -> bool:
+    """Return whether the thing that the pick belongs to is called by its own key or name."""
+    told_by = {word for path in _fields(pick.expression) for key in path for word in words(str(key))}
+    return pick.template == "find" and (pick.weight >= NAMED or bool(told_by & {"name", "title"}))
+
+
+def _is_query(parameter: str) -> bool:
+    return bool(set(words(parameter)) & QUERIES)
+
+
+def _says_less(name: str, value: JsonValue, picks: Sequence[Pick]) -> bool:
+    """Return whether a search text is part of the names that are told: it singles nothing out besides.
+
+    >>> _says_less("limit", 5, [])
+    False
+    """
+    if not picks or not _is_query(name) or any(pick.template != "find" for pick in picks):
+        return False
+    return all(any(normal(str(value)) in normal(str(one)) for one in pick.stated) for pick in picks)
 
 
 def _are_names(pick: Pick) -> bool:

@@ -20,6 +20,7 @@ from firefly.synthesis.groups import Group, groups_of
 from firefly.synthesis.labels import labels
 from firefly.synthesis.picks import Pick, Template, many, unit_of
 from firefly.synthesis.roles import item_name, key_column, name_column, role_of
+from firefly.synthesis.shown import is_drawn
 from firefly.synthesis.things import Thing, alphabetical, by_key, by_value, extremes
 
 _ITEM_LIMIT = 8
@@ -115,7 +116,8 @@ class Listed:
                 [index] if index is not None else sorted(self.rng.sample(range(size), min(size, _ITEM_LIMIT)))
             )
             for position in chosen:
-                if not column.is_unique(position) or column.values[position] is None:
+                value = column.values[position]
+                if not column.is_unique(position) or value is None or is_drawn(value):
                     continue
                 if own:
                     yield by_key(self._base, self.noun, column, position)
@@ -214,7 +216,7 @@ class Listed:
     def _top(self) -> Iterator[Pick]:
         size = len(self.collection.items)
         for column in (self.key, None if self.noun.isupper() else self.name):
-            if column is None or len(set(column.normals)) < size:
+            if column is None or len(set(column.normals)) < size or is_drawn(list(column.values)):
                 continue
             for by in self.columns:
                 if by.path == column.path or by.kind not in ("quantity", "date") or not by.complete:

@@ -42,7 +42,7 @@ _PREPOSITIONS = vocabulary(
     """
     in of for from with by on at to into within about as under between matching containing across per
     over whose that which available stored given including contained used located found based sorted
-    ordered
+    ordered assigned attached linked associated belonging related connected registered recorded tagged
     """
 )
 CONTAINERS = vocabulary(
@@ -74,6 +74,11 @@ _PLUMBING = re.compile(
     r"(?:database|system|server|index|project|directory|workspace|connection|memory|session|store)s?$",
     re.IGNORECASE,
 )
+
+_HERE = re.compile(
+    r" (?:for|in|of|from) (?:the |this |your )?(?:current|active) (?:project|workspace|session|database)\b"
+)
+"""The one place that there is: nobody says so."""
 
 _HEAD_WORD = r"(?!of\b|in\b|from\b|for\b|whose\b|that\b)\S+"
 _CONTAINER = re.compile(
@@ -141,6 +146,7 @@ def _from_sentence(text: str, parts: Sequence[str]) -> Phrase | None:  # noqa: P
     text = re.sub(r"[`*_#\"“”]", "", " ".join(text.strip().split("\n\n")[0].split()))
     text = re.sub(r"\bN \([^()]*\) ", "N ", text)
     text = re.sub(r" (?:from|in|on) (?:the )?(?:local )?file ?system\b", "", text, flags=re.IGNORECASE)
+    text = _HERE.sub("", text)
     first, _, rest = text.partition(" ")
     verbs = [base_form(verb) for verb in re.split(r"[/,]", first) if verb]
     rest = (
@@ -164,7 +170,7 @@ def _from_sentence(text: str, parts: Sequence[str]) -> Phrase | None:  # noqa: P
             body,
         )
         return Phrase(_definite(body), _head(body))
-    if verb in _SHOWING:
+    if verb in _SHOWING or (verb == "check" and not parts):  # "check inventory" is a tool's name
         body = re.sub(r"^(?:information|info|details|data) (?:about|on|for|of) ", "details of ", body)
         return Phrase(_definite(body), _head(body))
     if verb in _DOING or (len(parts) > 1 and base_form(parts[0]) == verb):

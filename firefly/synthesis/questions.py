@@ -242,7 +242,9 @@ class _Speaker:
         (parameter,) = hop.references
         known = self.reference(hop, parameter, stem(label))
         participle = done(column)
-        return f"{participle[0]} {participle[1]} {known}" if participle else f"of {known}"
+        if participle:
+            return f"{participle[0]} {participle[1]} {known}"
+        return f"{'in' if hop.references[parameter].role == 'place' else 'of'} {known}"
 
     def sole(self, hop: Hop) -> str:
         """Return what the only row of a query is called: "order ORD-1", "the order of shipment TRK-5"."""
@@ -287,7 +289,7 @@ class _Speaker:
         introduced = bool(self.thing) and owner == self.thing
         theirs = self.way.thing is not None and _is_person(self.way.thing, owner if owner != "it" else "")
         if own:
-            return ("them" if theirs else "it") if introduced else owner
+            return (f"that {pick.item}" if theirs and pick.item else "it") if introduced else owner
         if introduced or owner == "it":
             return f"{'their' if theirs else 'its'} {name}" if "{}" not in name else name.format("it")
         if "{}" not in name:

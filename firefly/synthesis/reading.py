@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from pathlib import PurePosixPath
 from random import Random
 
 from pydantic import JsonValue
 
-from firefly.english import is_plural, singular
+from firefly.english import is_plural, singular, words
 from firefly.knowledge import Knowledge
 from firefly.mentions import normal
 from firefly.outputs import leaves
 from firefly.records import ExploredCall
+from firefly.replay.parsers import parse
+from firefly.replay.records import PathPart
 from firefly.synthesis.chains import Chain, may_be_cut
-from firefly.synthesis.columns import collections
+from firefly.synthesis.columns import Column, collections
 from firefly.synthesis.listed import Listed
 from firefly.synthesis.phrases import item_noun
-from firefly.synthesis.roles import key_column, name_column
+from firefly.synthesis.roles import KEY_WORDS, key_column, name_column
 from firefly.synthesis.shown import is_file
 from firefly.synthesis.telling import Told, settled, told
+from firefly.synthesis.weaving import QUERIES
 
 __all__ = ["ChainReader", "Lexicon", "may_be_one"]
 
 Lexicon = Mapping[str, Mapping[str, Mapping[str, str]]]
 """Server -> ``words`` (field -> what people call it) and ``items`` (tool -> what one item is called)."""
+
+
+_TELLING = 3
+"""Fields by which a thing is known again, at least."""
 
 
 class ChainReader:
@@ -116,6 +123,46 @@ class ChainReader:
         """Return what the only row of a call is called, where a query asks for it by its key."""
         return next((sole for listed in self.lists(call) if (sole := self.sole(call, listed))), "")
 
+    def looked_up(
+        self, call: ExploredCall, parameter: str, paths: Collection[tuple[PathPart, ...]]
+    ) -> tuple[str, str]:
+        """Return the column that says what was asked for in all rows, and what the only row is called.
+
+        A stock level looked up by a product's number is the product's; contacts found by "Oslo" that all are
+        in Oslo are those in Oslo. Both are "" where the argument is nothing that the rows are told by.
+
+        Args:
+            call: the call.
+            parameter: its only argument that is told.
+            paths: what is read of its output, which has to lie in these rows.
+        """
+        asked = self.passed(call, parameter)
+        for listed in self.lists(call):
+            within = listed.collection.path
+            if not all(path[: len(within)] == within for path in paths):
+                continue
+            for column in listed.collection.columns:
+                if len(column.path) != 1 or set(column.normals) != set(Column((), (asked,)).normals):
+                    continue
+                if len(column.values) == 1 and _is_key(column, listed):
+                    return column.name, listed.noun
+                if set(words(parameter)) & QUERIES and _decides(column, listed):
+                    return column.name, ""
+        return "", ""
+
+    def is_elsewhere(self, call: ExploredCall, parameter: str, thing: JsonValue) -> bool:
+        """Return whether the same tool was seen to return the very thing for another value."""
+        if not isinstance(thing, dict) or len(thing) < _TELLING:
+            return False
+        mine = call.call.arguments.get(parameter)
+        for step in self.knowledge.successes(call.call.key):
+            parsed = parse(step.observation) if step.call.arguments.get(parameter) != mine else None
+            if parsed is not None and any(
+                thing in one.items for one in collections(call.id, parsed.value, 1)
+            ):
+                return True
+        return False
+
     def passed(self, call: ExploredCall, parameter: str) -> JsonValue:
         """Return the value that an earlier call gave: the argument, or what a template holds of it."""
         value = call.call.arguments[parameter]
@@ -124,6 +171,21 @@ class ChainReader:
             return value
         before, _, after = template.partition("{}")
         return value[len(before) : len(value) - len(after)]
+
+
+def _is_key(column: Column, listed: Listed) -> bool:
+    """Return whether an item is called by the column: an order by ``order_id``, not by ``customer``."""
+    columns = listed.collection.columns
+    subject = set(words(column.name)) - KEY_WORDS - {"name", "title"}
+    known = (key_column(columns, listed.noun), name_column(columns, listed.noun))
+    return column in known and subject <= set(words(listed.noun))
+
+
+def _decides(column: Column, listed: Listed) -> bool:
+    """Return whether some row holds the shared value in this column alone: so this is what was searched."""
+    (asked,) = set(column.normals)
+    others = [one for one in listed.collection.columns if one is not column]
+    return not all(any(asked in one.normals[index] for one in others) for index in range(len(column.values)))
 
 
 def may_be_one(one: JsonValue, other: JsonValue) -> bool:

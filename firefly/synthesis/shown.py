@@ -8,12 +8,13 @@ from collections.abc import Collection
 
 from pydantic import JsonValue
 
-__all__ = ["FILE", "base_name", "is_code", "is_file", "is_proper", "quoted", "shown"]
+__all__ = ["FILE", "base_name", "is_code", "is_drawn", "is_file", "is_proper", "quoted", "shown"]
 
 FILE = re.compile(r"^(?:[\w .@+~-]*/)*[\w@+-][\w .@+-]*\.[A-Za-z][A-Za-z0-9]{0,5}$")
 _CODE = re.compile(r"^(?=[\w.:/#-]*\d)(?=[\w.:/#-]*[A-Za-z])[\w#][\w.:/#-]*$")
 _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}([T ][\d:.+Z-]+)?$")
 _PROPER = re.compile(r"^[^\W\d_a-z][\w'’.&-]*(?: (?:(?:and|of|the|de|van|von|for) )?[^\W\d_a-z][\w'’.&-]*)*$")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ZONE = re.compile(r"^[A-Z][A-Za-z]+(?:/[A-Z][\w+-]+)+$")
 
 
@@ -58,6 +59,17 @@ def is_code(value: JsonValue) -> bool:
     if re.match(r"^\d{2,}(?:-\d+)+$", value) and not _DATE.match(value):
         return True  # "978-0-11"
     return bool(_CODE.match(value)) or bool(re.match(r"^[a-z]+[._][a-z]+$", value) and not is_file(value))
+
+
+def is_drawn(value: JsonValue) -> bool:
+    """Return whether a machine drew the value to tell things apart: nobody calls a thing by it.
+
+    >>> is_drawn("70a321da-7ec4-4a3d-b8af-33110f33cc7e"), is_drawn("ORD-1215"), is_drawn([])
+    (True, False, False)
+    """
+    if isinstance(value, list):
+        return bool(value) and all(map(is_drawn, value))
+    return isinstance(value, str) and bool(_UUID.fullmatch(value))
 
 
 def is_file(value: JsonValue) -> bool:

@@ -16,7 +16,10 @@ from firefly.synthesis.groups import Group
 from firefly.synthesis.roles import role_of
 from firefly.synthesis.shown import is_code, is_proper, shown
 
-__all__ = ["Thing", "alphabetical", "by_key", "by_value", "extremes"]
+__all__ = ["NAMED", "Thing", "alphabetical", "by_key", "by_value", "extremes"]
+
+NAMED = 3.0
+"""Weight of a thing that is called by its own key or name."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def by_key(base: Expression, noun: str, column: Column, index: int) -> Thing:
         text = f"the {noun} {value}"
     else:
         text = f"the {noun} {shown(value)}"
-    return _found(base, column, index, text, f"is {shown(value)}", 3.0)
+    return _found(base, column, index, text, f"is {shown(value)}", NAMED)
 
 
 def by_value(base: Expression, noun: str, column: Column, label: str, index: int) -> Thing:

@@ -19,7 +19,7 @@ from firefly.synthesis.phrases import SO_MANY, Phrase, split_head
 from firefly.synthesis.roles import KEY_WORDS, PEOPLE
 from firefly.synthesis.shown import base_name, is_code, is_file, is_proper, quoted, shown
 
-__all__ = ["Told", "converted", "literal", "title_of", "weave"]
+__all__ = ["QUERIES", "Told", "converted", "literal", "title_of", "weave"]
 
 FILE_NOUNS = vocabulary(
     "document file workbook spreadsheet presentation pdf notebook image report log csv deck archive page "
@@ -44,7 +44,7 @@ _TEXTS = ("text", "string", "phrase", "word", "term", "keyword", "query")
 _STARTS = vocabulary("start from first begin earlier since")
 _ENDS = vocabulary("end to second last later until")
 _POSITIONS = vocabulary("index position offset")
-_QUERIES = vocabulary("query pattern keyword keywords term search text contains q phrase string needle")
+QUERIES = vocabulary("query pattern keyword keywords term search text contains q phrase string needle")
 _BARE = vocabulary("id name key path code number value query title")
 """Parameter names that do not say what they belong to."""
 
@@ -128,7 +128,7 @@ def literal(
         kind = "thing"
     elif is_file(value) or (isinstance(value, str) and value.startswith("/")):
         kind = "file"
-    elif set(parts) & _QUERIES:
+    elif set(parts) & QUERIES:
         kind = "query"
     elif parts and parts[-1] in _PLACES and is_proper(value):
         kind = "place"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from firefly.english import vocabulary, words
 from firefly.synthesis.picks import Pick
 from firefly.synthesis.roles import GENERIC, Role
+from firefly.synthesis.shown import is_drawn
 
 __all__ = ["LEAST", "is_plumbing", "worth"]
 
@@ -76,8 +77,8 @@ def worth(pick: Pick, *, hops: int) -> float:
     named_so = pick.label.lower() == pick.item.lower() and pick.column is not None and bool(pick.column.path)
     if pick.own and named_so and pick.template != "extreme":
         value = 0.0  # "the SKU of the SKU"
-    if pick.label == "ID" and not pick.own:
-        value = 0.0  # of a thing that nothing else is known by
+    if is_drawn(pick.value) or (pick.label == "ID" and not (pick.own and pick.template == "extreme")):
+        value = 0.0  # of a thing that nothing else is known by, or that is known already
     if pick.label.startswith('"'):
         value *= 0.1  # it has no name of its own
     if pick.column is not None and set(words(pick.column.name)) & _INCIDENTAL:

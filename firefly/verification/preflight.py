@@ -70,7 +70,9 @@ class Preflight(Rule):
         others = [
             peer
             for peer in trial.peers
-            if peer.answer.type == task.answer.type and not _same_datum(task, peer, output)
+            if peer.answer.type == task.answer.type
+            and not _same_datum(task, peer, output)
+            and not _same_row(task, peer, output, trial)
         ]
         # Where something has to be changed, not even the right answer earns anything without that.
         for guess in () if task.end_state else self._guesses(task, others):
@@ -176,6 +178,31 @@ def _same_datum(task: Task, other: Task, output: JsonValue) -> bool:
     return other.expression.model_copy(update={"call": ""}) == task.expression.model_copy(
         update={"call": ""}
     ) or (here is not None and here == spot(other, output))
+
+
+def _same_row(task: Task, other: Task, output: JsonValue, trial: Trial) -> bool:
+    """Return whether both answers stand in one field of one thing, however it was looked for."""
+    alike_so_far = (
+        task.answer.value == other.answer.value
+        and _last(task).server == _last(other).server
+        and _field(task) == _field(other) != ""
+    )
+    if not alike_so_far:
+        return False
+    mine = _row(task, output)
+    return mine is not None and mine == _row(other, replayed(other, trial).outputs.get(other.expression.call))
+
+
+def _row(task: Task, output: JsonValue) -> dict[str, JsonValue] | None:
+    """Return the thing that the answer is a field of; None where nothing but the answer tells it apart."""
+    place = spot(task, output)
+    if place is None or not place or not isinstance(place[-1], str):
+        return None
+    try:
+        row = read(output, place[:-1])
+    except ExpressionError:
+        return None
+    return row if isinstance(row, dict) and len(row) > 1 else None
 
 
 def _field(task: Task) -> str:

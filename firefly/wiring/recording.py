@@ -60,13 +60,17 @@ def probing(run: Run) -> None:
     items = [
         Item(
             id=listing.server,
-            shaped_by=[listing.digest, run.config.probing.budget],
+            shaped_by=[listing.digest, _probing_calls(run, listing)],
             make=partial(_probed, run, listing),
         )
         for listing in run.listings
         if listing.health.status == "ok"
     ]
     run.probe_reports = run.items_of(items, ProbeReport, waits=True).all
+
+
+def _probing_calls(run: Run, listing: Listing) -> int:
+    return run.config.probing.calls(len(listing.callable_tools))
 
 
 def _probed(run: Run, listing: Listing) -> list[ProbeReport]:
@@ -78,7 +82,7 @@ def _probed(run: Run, listing: Listing) -> list[ProbeReport]:
         values=run.component("values"),
         rng=run.rng("probing", listing.server),
         seed=run.config.seed,
-        budget=run.config.probing.budget,
+        budget=_probing_calls(run, listing),
     )
     return [report]
 

@@ -173,6 +173,19 @@ def test_values_of_a_clock_are_never_given_to_other_tools() -> None:
     assert given and NOW.date().isoformat() not in given
 
 
+def test_what_stands_beside_a_value_of_a_clock_is_given_to_other_tools() -> None:
+    def list_notes(state: dict[str, Any]) -> Any:
+        return [{"id": "n-41", "created_at": NOW.date().isoformat()}, {"id": "n-42", "created_at": ""}]
+
+    def get_note(state: dict[str, Any], note_id: str) -> Any:
+        return {"id": note_id, "text": "Salt Roads"} if note_id in ("n-41", "n-42") else {"error": "no note"}
+
+    tools = listing([tool("list_notes"), tool("get_note", "note_id", note_id=TEXT)], scope="none")
+    report, _ = probe(Toy({"list_notes": list_notes, "get_note": get_note}), tools)
+    given = {step.call.arguments.get("note_id") for one in report.recordings for step in one.steps}
+    assert {"n-41", "n-42"} <= given
+
+
 def test_session_ids_differ_between_sessions_and_are_volatile() -> None:
     numbers = itertools.count(1)
 

@@ -323,3 +323,168 @@ def test_two_values_of_one_item_are_singled_out_alike() -> None:
     for task in found:
         isbn, holder = (task.gold_calls[-1].references[name] for name in ("isbn", "holder"))
         assert isbn.model_copy(update={"field": ()}) == holder.model_copy(update={"field": ()})
+
+
+ORDERS = [
+    {"order_id": "SO-5004", "contact_id": "C-1008", "sku": "AC-SPLIT", "total_aed": 4700.0},
+    {"order_id": "SO-5009", "contact_id": "C-1006", "sku": "GAS-410", "total_aed": 1170.0},
+    {"order_id": "SO-5010", "contact_id": "C-1005", "sku": "FILTER-7", "total_aed": 225.0},
+]
+CONTACTS = [
+    {
+        "id": "C-1005",
+        "name": "Hassan Butt",
+        "company": "Lahore Logistics",
+        "city": "Dubai",
+        "spent_eur": 120.5,
+    },
+    {"id": "C-1006", "name": "Bilal Saleh", "company": "JLT Offices", "city": "Dubai", "spent_eur": 88.0},
+    {
+        "id": "C-1008",
+        "name": "Maya Sheikh",
+        "company": "Nasser Trading",
+        "city": "Sharjah",
+        "spent_eur": 410.25,
+    },
+    {
+        "id": "C-1013",
+        "name": "Ali Sheikh",
+        "company": "Pearl Pharmacy",
+        "city": "Sharjah",
+        "spent_eur": 95.75,
+    },
+    {
+        "id": "C-1022",
+        "name": "Amira Qureshi",
+        "company": "Desert Rose Events",
+        "city": "Sharjah",
+        "spent_eur": 63.0,
+    },
+    {
+        "id": "C-1011",
+        "name": "Bilal Butt",
+        "company": "Lahore Logistics",
+        "city": "Sharjah",
+        "spent_eur": 207.5,
+    },
+    {
+        "id": "C-1007",
+        "name": "Zain Fernandes",
+        "company": "Skyline Facilities",
+        "city": "Sharjah",
+        "spent_eur": 31.9,
+    },
+]
+PROJECTS = [
+    {"id": f"0e{number}f8a2c-5b1d-4c36-9a70-1f2e3d4c5b6{number}", "name": name, "ends": ends}
+    for number, (name, ends) in enumerate(
+        [("Garden shed", "2026-07-15"), ("Photo archive", "2026-12-01"), ("Kitchen", "2026-05-30")]
+    )
+]
+
+
+def list_orders() -> Any:
+    """List all orders."""
+    return {"orders": ORDERS}
+
+
+def check_inventory(sku: str) -> Any:
+    """Stock levels. Pass a SKU for one item."""
+    return [{"sku": sku, "reorder_level": 30, "supplier": f"Supplier of {sku}"}]
+
+
+def get_contact(contact_id: str) -> Any:
+    """Full view of one contact."""
+    return next(one for one in CONTACTS if one["id"] == contact_id)
+
+
+def search_contacts(query: str) -> Any:
+    """Find contacts by name or city."""
+    return [one for one in CONTACTS if query.lower() in f"{one['name']} {one['city']}".lower()]
+
+
+def list_projects() -> Any:
+    """List all projects."""
+    return PROJECTS
+
+
+def told_of(*calls: tuple[str, dict[str, Any], dict[str, Expression]]) -> list[Task]:
+    """Return what is asked of a chain of calls at one office, each with the references of its arguments."""
+    servers = FunctionServers(
+        {"office": [list_orders, check_inventory, get_contact, search_contacts, list_projects]}
+    )
+    exploration = explored(*(("office", name, given) for name, given, _ in calls), servers=servers)
+    linked = [
+        ExploredCall.model_validate({**call.model_dump(), "references": references})
+        for call, (_, _, references) in zip(exploration.calls, calls, strict=True)
+    ]
+    exploration = Exploration.model_validate({**exploration.model_dump(), "id": "", "calls": linked})
+    knowledge = Knowledge(servers.listings(), (), [exploration.recording])
+    found = [
+        task
+        for seed in range(12)
+        for task in write_tasks(exploration, writer=Template(), knowledge=knowledge, rng=Random(seed))
+    ]
+    assert found
+    return found
+
+
+def worded(found: Sequence[Task]) -> str:
+    return "\n".join(text for task in found for text in (task.question, *task.phrasings))
+
+
+def test_a_row_that_was_looked_up_by_its_key_is_called_by_what_it_was_looked_up_by() -> None:
+    sku = Expression(op="sort", call="c1", path=("orders",), field=("sku",), by=("total_aed",), limit=1)
+    asked = worded(
+        told_of(("list_orders", {}, {}), ("check_inventory", {"sku": "FILTER-7"}, {"sku": sku})),
+    )
+    assert "reorder level of the SKU of the order with the lowest total in AED" in asked
+    assert "only" not in asked and "inventory" not in asked
+
+
+def test_a_thing_called_by_its_name_needs_no_search_that_leads_to_it() -> None:
+    searched = told_of(("search_contacts", {"query": "Sheikh"}, {}))
+    by_name = worded([task for task in searched if task.expression.op == "where"])
+    assert "Maya Sheikh" in by_name and "matching" not in by_name
+    city = Expression(op="value", call="c1", path=("city",))
+    joined = told_of(
+        ("get_contact", {"contact_id": "C-1013"}, {}),
+        ("search_contacts", {"query": "Sharjah"}, {"query": city}),
+    )
+    assert {len(task.gold_calls) for task in joined} == {2}
+    named = {condition.field for task in joined for condition in task.expression.where}
+    assert not named & {("id",), ("name",)}
+    assert "in the city of contact C-1013" in worded(joined)
+
+
+def test_what_all_that_was_found_share_is_said_of_it() -> None:
+    asked = worded(told_of(("search_contacts", {"query": "Dubai"}, {})))
+    assert "matching" not in asked and "Dubai" in asked
+
+
+def test_what_a_machine_drew_to_tell_things_apart_is_neither_asked_nor_said() -> None:
+    found = told_of(("list_projects", {}, {}))
+    assert any(task.answer.value in ("Photo archive", "Kitchen") for task in found)
+    assert not any(
+        one["id"] in worded(found) or one["id"] in str(task.answer.value)
+        for task in found
+        for one in PROJECTS
+    )
+
+
+def test_a_thing_is_not_called_by_what_is_shared_with_others() -> None:
+    def orders_from(supplier: str) -> Any:
+        """List the orders from a supplier."""
+        return {"orders": [{"supplier": supplier, "order_id": "SO-5010", "weight": 41.5}], "page_count": 17}
+
+    servers = FunctionServers({"office": [orders_from]})
+    exploration = explored(("office", "orders_from", {"supplier": "SUP-7"}), servers=servers)
+    knowledge = Knowledge(servers.listings(), (), [exploration.recording])
+    asked = worded(
+        [
+            task
+            for seed in range(9)
+            for task in write_tasks(exploration, writer=Template(), knowledge=knowledge, rng=Random(seed))
+        ]
+    )
+    assert "supplier SUP-7" in asked and "order SUP-7" not in asked
