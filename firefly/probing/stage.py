@@ -139,13 +139,20 @@ class _Probe:
         return found
 
     def _note_clocks(self, step: Step) -> None:
-        """Keep values of a clock from being used as arguments."""
+        """Keep values of a clock from being used as arguments; the rest of the answer stays in use."""
         tool = self._tools[step.call.tool]
-        if step.observation.outcome == "success" and now_paths(
-            step.observation, step.call.arguments, self._clock()
-        ):
+        if step.observation.outcome != "success":
+            return
+        now = now_paths(step.observation, step.call.arguments, self._clock())
+        known = self.laboratory.profiles.get(tool.name)
+        now = tuple(sorted({*now, *(known.volatile_paths if known else ())}, key=repr))
+        if now:
             self.laboratory.profiles[tool.name] = ToolProfile(
-                server=tool.server, tool=tool.name, schema_digest=tool.schema_digest, determinism="volatile"
+                server=tool.server,
+                tool=tool.name,
+                schema_digest=tool.schema_digest,
+                determinism="volatile",
+                volatile_paths=now,
             )
 
     # --- reads -------------------------------------------------------------------------------

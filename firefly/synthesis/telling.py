@@ -21,6 +21,8 @@ _LITERAL_LIMIT = 80
 _LIMITS = vocabulary("limit max maximum count size first top cells results page per offset start number n")
 _PLAIN_HOMES = ("main", "public", "default", "master")
 """What a schema or branch is called where there is but one."""
+_STATES = vocabulary("open ready active overdue urgent pending unread empty public private hidden")
+_FILTERS = re.compile(r"\bfilter|\bonly\b", re.IGNORECASE)
 _HOWS = vocabulary("mode format encoding order sort direction output verbose recursive detailed style")
 """Parameters that say how to answer; nobody would tell them in a question."""
 
@@ -90,6 +92,10 @@ def told(
             continue
         if idle(name):
             continue
+        narrowed = _narrowed(phrase, name, value, declared.get(name))
+        if narrowed is not None:
+            phrase = narrowed
+            continue
         if not tellable(value) or isinstance(value, bool) or set(words(name)) & _HOWS:
             return None
         found[name] = value
@@ -152,7 +158,30 @@ def _goes_unsaid(
         or (parameter is not None and parameter.has_default and parameter.default == value)
         or (value in launch_values and (places == {value} or value not in places))
         or is_plain_home(name, value)
+        or (value is True and words(name) == ("all",))  # nothing is left out, and nothing need be said
         or (_is_limit(name, value) and not SO_MANY.search(phrase.text))
+    )
+
+
+def _narrowed(phrase: Phrase, name: str, value: JsonValue, parameter: Parameter | None) -> Phrase | None:
+    """Return the phrase with the switch in front of what is listed: "the completed tasks"; None if not so.
+
+    What is shown *besides* ("include archived notes") narrows nothing, so the switch has to be described as
+    one that filters.
+    """
+    named = words(name)
+    listed = f"the {' '.join(phrase.head)}"
+    if value is not True or parameter is None or len(named) != 1 or not phrase.head:
+        return None
+    adjective = named[0]
+    if not (adjective.endswith("ed") or adjective in _STATES) or adjective in phrase.head:
+        return None
+    if not _FILTERS.search(parameter.description) or not phrase.text.startswith(listed):
+        return None
+    return replace(
+        phrase,
+        text=f"the {adjective}{phrase.text.removeprefix('the')}",
+        head=(adjective, *phrase.head),
     )
 
 
