@@ -91,6 +91,9 @@ class ChainReader:
             if asked & {normal(part) for part in collection.path if isinstance(part, str)}:
                 continue  # a key that is data: what was asked for, by its name
             noun = told.item or item_noun(told.phrase, collection.path)
+            if told.switches and singular(told.phrase.head[-1]) != noun.split()[-1]:
+                continue  # it is not known whether the switch is about these
+            noun = " ".join([*(one for one in told.switches if one not in noun.split()), noun])
             unnamed = noun == "entry" and call.id in self.chain.tables
             if not told.item and (unnamed or any(column.title for column in collection.columns)):
                 noun = _row_noun(call)

@@ -15,6 +15,7 @@ from firefly.replay.records import Tool
 from firefly.synthesis.columns import Column
 from firefly.synthesis.phrases import SO_MANY, Phrase, phrase_of
 from firefly.synthesis.sql import Statement, describe, is_statement
+from firefly.values.description import described
 
 _LITERAL_LIMIT = 80
 """Longest literal argument that a question quotes, in characters."""
@@ -53,6 +54,8 @@ class Told:
     """The parameter that holds the value that an earlier call gave, where a query is built around it."""
     counted: str = ""
     """The column whose groups are counted."""
+    switches: tuple[str, ...] = ()
+    """What the listed things are by the switches that were set: ("completed",)."""
 
 
 def told(
@@ -79,6 +82,7 @@ def told(
     found: dict[str, JsonValue] = {}
     statement: Statement | None = None
     passed = ""
+    switches: tuple[str, ...] = ()
     for name, value in call.call.arguments.items():
         text = call.templates.get(name, value) if name in call.references else value
         if isinstance(text, str) and is_statement(text):
@@ -92,15 +96,14 @@ def told(
             continue
         if idle(name):
             continue
-        narrowed = _narrowed(phrase, name, value, declared.get(name))
-        if narrowed is not None:
-            phrase = narrowed
+        if _narrows(phrase, name, value, tool):
+            switches += (words(name)[0],)
             continue
         if not tellable(value) or isinstance(value, bool) or set(words(name)) & _HOWS:
             return None
         found[name] = value
     if statement is None:
-        return Told(phrase, found, item=item)
+        return Told(_switched(phrase, switches), found, item=item, switches=switches)
     return _of_statement(Told(Phrase(statement.rows or statement.scalar), found), statement, passed)
 
 
@@ -163,26 +166,27 @@ def _goes_unsaid(
     )
 
 
-def _narrowed(phrase: Phrase, name: str, value: JsonValue, parameter: Parameter | None) -> Phrase | None:
-    """Return the phrase with the switch in front of what is listed: "the completed tasks"; None if not so.
+def _narrows(phrase: Phrase, name: str, value: JsonValue, tool: Tool) -> bool:
+    """Return whether an argument is a switch that can be told in front of what is listed: "completed tasks".
 
     What is shown *besides* ("include archived notes") narrows nothing, so the switch has to be described as
     one that filters.
     """
     named = words(name)
-    listed = f"the {' '.join(phrase.head)}"
+    parameter = next((one for one in parameters(tool) if one.name == name), None)
     if value is not True or parameter is None or len(named) != 1 or not phrase.head:
-        return None
-    adjective = named[0]
-    if not (adjective.endswith("ed") or adjective in _STATES) or adjective in phrase.head:
-        return None
-    if not _FILTERS.search(parameter.description) or not phrase.text.startswith(listed):
-        return None
-    return replace(
-        phrase,
-        text=f"the {adjective}{phrase.text.removeprefix('the')}",
-        head=(adjective, *phrase.head),
-    )
+        return False
+    if not (named[0].endswith("ed") or named[0] in _STATES) or named[0] in phrase.head:
+        return False
+    listed = f"the {' '.join(phrase.head)}"
+    return bool(_FILTERS.search(described(parameter, tool))) and phrase.text.startswith(listed)
+
+
+def _switched(phrase: Phrase, switches: tuple[str, ...]) -> Phrase:
+    if not switches:
+        return phrase
+    text = f"the {' '.join(switches)}{phrase.text.removeprefix('the')}"
+    return replace(phrase, text=text, head=(*switches, *phrase.head))
 
 
 def _of_statement(said: Told, statement: Statement, passed: str) -> Told:
