@@ -8,7 +8,7 @@ from firefly.parameters import parameters
 from firefly.replay.records import Tool
 from firefly.values.semantic import words
 
-__all__ = ["Presumption", "contradicts_itself", "presumed", "read_order", "write_order"]
+__all__ = ["Presumption", "contradicts_itself", "may_only_answer", "presumed", "read_order", "write_order"]
 
 Presumption = Literal["read", "write", "unclear"]
 
@@ -35,6 +35,8 @@ _CHANGES = _set(
     " transfer transform trigger undo unlink unprotect update"
 )
 _ENDS = _set("cancel clear close delete destroy drop kill purge remove reset stop")
+_EITHER = _set("export format generate load open request")
+"""Verbs of tools that as often only answer as they change something."""
 _PAIRS = frozenset({("check", "out"), ("check", "in"), ("log", "in"), ("log", "out")})
 """Verbs of two words that change something although the first alone reads."""
 _LISTS = _set("all available list status summary info overview directory schema")
@@ -65,6 +67,13 @@ def contradicts_itself(tool: Tool) -> bool:
     )
 
 
+def may_only_answer(tool: Tool) -> bool:
+    """Return whether a presumed write may turn out to change nothing, by the first word of its name."""
+    hints = tool.annotations
+    declared = hints.read_only is False or bool(hints.destructive)
+    return not declared and next(iter(words(tool.name)), "") in _EITHER
+
+
 def read_order(tool: Tool) -> tuple[int, int, int, str]:
     """Return the sort key among reads: argument-free and list-like ones first, unclear ones last."""
     required = sum(parameter.required for parameter in parameters(tool))
@@ -73,8 +82,13 @@ def read_order(tool: Tool) -> tuple[int, int, int, str]:
 
 
 def write_order(tool: Tool) -> tuple[int, int, str]:
-    """Return the sort key among writes: what makes something, what changes it, what ends it."""
+    """Return the sort key among writes: what may only answer, what makes something, changes it, ends it.
+
+    What changed nothing is known as such only as long as nothing else was changed before it.
+    """
     named = set(words(tool.name)[:3])
     stage = 2 if named & _ENDS else 0 if named & _CREATES else 1
+    if may_only_answer(tool):
+        stage = -1
     required = sum(parameter.required for parameter in parameters(tool))
     return (stage, required, tool.name)

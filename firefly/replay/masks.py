@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pydantic import JsonValue
 
 from .parsers import parse
-from .records import Observation, PathPart, digest
+from .records import Expression, Observation, PathPart, digest
 
 Path = tuple[PathPart, ...]
 
@@ -59,3 +59,24 @@ def agree(one: Observation, other: Observation | None, paths: Sequence[Sequence[
     if other is None:
         return False
     return one == other or (bool(paths) and answer_digest(one, paths) == answer_digest(other, paths))
+
+
+def touches(expression: Expression, path: Sequence[PathPart]) -> bool:
+    """Return whether ``expression`` reads what stands at, around or below a volatile field.
+
+    A list whose items have such a field may be read for its other fields, and counted.
+    """
+    hidden = [part for part in path if part != "*" and not isinstance(part, int)]
+    tails = [condition.field for condition in expression.where]
+    if expression.op == "sort" or expression.by:
+        tails.append(expression.by)
+    if expression.op != "count":
+        tails.append(expression.field)
+    listed = [part for part in expression.path if not isinstance(part, int)]
+    if listed[: len(hidden)] == hidden:
+        return True
+    for tail in tails:
+        keys = [*listed, *(part for part in tail if not isinstance(part, int))]
+        if keys[: len(hidden)] == hidden or hidden[: len(keys)] == keys:
+            return True
+    return False

@@ -14,6 +14,8 @@ _HINTS = re.compile(
     r"error|exception|fatal|cannot|can't|could not|failed|not found|no module|missing|required|denied",
     re.IGNORECASE,
 )
+_EXPLAINS = re.compile(r"(?:problem|reason|cause|details?|message)\s*:\s*\S", re.IGNORECASE)
+"""A line that says what the title above it means."""
 _CLOCK = re.compile(r"^[\[(]?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.,:+Z-]*[\])]?[\s|:-]*")
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -23,7 +25,10 @@ def essence(text: str) -> str:
     lines = [_CLOCK.sub("", _ANSI.sub("", line)).strip(" │╭╰─|") for line in text.splitlines()]
     lines = [line for line in lines if line]
     for wanted in (_TELLING, _HINTS):
-        found = [line for line in lines if wanted.search(line)]
+        found = [place for place, line in enumerate(lines) if wanted.search(line)]
         if found:
-            return found[-1][:_LONGEST]
+            told = lines[found[-1] : found[-1] + 2]
+            if len(told) == 2 and not _EXPLAINS.match(told[1]):
+                told.pop()
+            return " ".join(told)[:_LONGEST]
     return lines[-1][:_LONGEST] if lines else ""

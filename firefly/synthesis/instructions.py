@@ -127,6 +127,8 @@ def _sentence(tool: Tool) -> str:
         return f"{verb.capitalize()} the {' '.join(rest)}"
     verb, *rest = kept
     body = " ".join(rest)
+    body = re.sub(r"\ban existing (?=[b-df-hj-np-tv-z])", "a ", body)
+    body = re.sub(r"\b(an?|the) existing ", r"\1 ", body)
     body = re.sub(r" (?:from|with|in|of|for) (?:an|the) optional\b.*", "", body)
     body = re.sub(r"\b(an?) (\w+)'s (\w+)", r"the \3 of \1 \2", body)
     body = re.sub(r"\bthe values, \w+ and/or \w+", "the values", body)

@@ -93,6 +93,8 @@ _CUT = re.compile(
     r"|as text|given (?:a|an|the|its)\b|using |based on |via|along with|together with|when |if |so that"
     r"|and (?:report|return|show|tell|say|give|explain)s?\b"
     r"|to help|useful|for debugging|by (?:its|their|his|her|id|name|path|key|number|code)\b"
+    r"|with (?:\w+ ){0,2}(?:stats?|statistics|counts?|details|metadata|info|information|summar(?:y|ies)"
+    r"|previews?|sizes?|timestamps?)\b"
     r"|(?:and|with|with all) (?:its|their)\b)).*$",
     re.IGNORECASE | re.DOTALL,
 )
@@ -194,10 +196,10 @@ def _definite(body: str) -> str:
     body = re.sub(r"^(?:up to (?:ten|\d+)|a list of|the list of|list of)\s+", "", body, flags=re.IGNORECASE)
     body = re.sub(r"\b(\w+)(?:/\w+)+('s)?", r"\1\2", body)
     first, _, rest = body.partition(" ")
-    while first.lower() in _DETERMINERS and rest:
+    while first.lower() in _DETERMINERS | {"existing"} and rest:
         body = rest
         first, _, rest = body.partition(" ")
-    if first.isalpha() and first[1:].islower() and first.lower() in ("current", "available", "existing"):
+    if first.isalpha() and first[1:].islower() and first.lower() in ("current", "available"):
         body = first.lower() + body[len(first) :]
     if first.lower() in _PRONOUNS:
         return first.lower() + body[len(first) :]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import PurePosixPath
 from random import Random
@@ -14,8 +14,9 @@ from firefly.knowledge import Knowledge
 from firefly.mentions import normal
 from firefly.outputs import leaves
 from firefly.records import ExploredCall
+from firefly.replay.expressions import ExpressionError, read
 from firefly.replay.parsers import parse
-from firefly.replay.records import PathPart
+from firefly.replay.records import PathPart, State, canonical_json
 from firefly.synthesis.chains import Chain, may_be_cut
 from firefly.synthesis.columns import Column, collections
 from firefly.synthesis.listed import Listed
@@ -91,9 +92,13 @@ class ChainReader:
                 continue  # the names of the columns, beside the rows
             cut_off = may_be_cut(call, tool, output, len(collection.items))
             cut_off |= told.limited and len(collection.items) >= told.limit
+            cut_off |= self._is_part(call, collection.path, collection.items)
             if asked & {normal(part) for part in collection.path if isinstance(part, str)}:
                 continue  # a key that is data: what was asked for, by its name
             noun = told.item or item_noun(told.phrase, collection.path)
+            if told.switches and singular(told.phrase.head[-1]) != noun.split()[-1]:
+                continue  # it is not known whether the switch is about these
+            noun = " ".join([*(one for one in told.switches if one not in noun.split()), noun])
             unnamed = noun == "entry" and call.id in self.chain.tables
             if not told.item and (unnamed or any(column.title for column in collection.columns)):
                 noun = _row_noun(call)
@@ -105,6 +110,37 @@ class ChainReader:
                 rng=self.rng,
                 lexicon=self.words(call, "words"),
             )
+
+    def _is_part(self, call: ExploredCall, path: tuple[PathPart, ...], items: Sequence[JsonValue]) -> bool:
+        """Return whether a switch was seen to show more: "all tasks" are more than the tasks that are open.
+
+        Only answers in the same state are compared, since what a write added was no part of the list before.
+        """
+        shown = {canonical_json(item) for item in items}
+        for step in self.knowledge.successes(call.call.key):
+            given = step.call.arguments
+            differing = [
+                name
+                for name in {*given, *call.call.arguments}
+                if given.get(name) != call.call.arguments.get(name)
+            ]
+            # What a switch of the call itself narrows is told: "the completed tasks" are all of these.
+            switched = differing and all(
+                isinstance(given.get(name), bool | None)
+                and isinstance(call.call.arguments.get(name), bool | None)
+                and call.call.arguments.get(name) is not True
+                for name in differing
+            )
+            if not switched or not _same_state(step.before, call.step.before):
+                continue
+            parsed = parse(step.observation)
+            try:
+                others = read(parsed.value, path) if parsed is not None else None
+            except ExpressionError:
+                continue
+            if isinstance(others, list) and not {canonical_json(one) for one in others} <= shown:
+                return True
+        return False
 
     def sole(self, call: ExploredCall, listed: Listed) -> str:
         """Return what the only row of a query by its key is called."""
@@ -186,6 +222,12 @@ def _decides(column: Column, listed: Listed) -> bool:
     (asked,) = set(column.normals)
     others = [one for one in listed.collection.columns if one is not column]
     return not all(any(asked in one.normals[index] for one in others) for index in range(len(column.values)))
+
+
+def _same_state(one: State, other: State) -> bool:
+    if one.fingerprint is not None and other.fingerprint is not None:
+        return one.fingerprint == other.fingerprint
+    return one.history == other.history
 
 
 def may_be_one(one: JsonValue, other: JsonValue) -> bool:

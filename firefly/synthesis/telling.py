@@ -15,12 +15,15 @@ from firefly.replay.records import Tool
 from firefly.synthesis.columns import Column
 from firefly.synthesis.phrases import SO_MANY, Phrase, phrase_of
 from firefly.synthesis.sql import Statement, describe, is_statement
+from firefly.values.description import described
 
 _LITERAL_LIMIT = 80
 """Longest literal argument that a question quotes, in characters."""
 _LIMITS = vocabulary("limit max maximum count size first top cells results page per offset start number n")
 _PLAIN_HOMES = ("main", "public", "default", "master")
 """What a schema or branch is called where there is but one."""
+_STATES = vocabulary("open ready active overdue urgent pending unread empty public private hidden")
+_FILTERS = re.compile(r"\bfilter|\bonly\b", re.IGNORECASE)
 _HOWS = vocabulary("mode format encoding order sort direction output verbose recursive detailed style")
 """Parameters that say how to answer; nobody would tell them in a question."""
 
@@ -51,6 +54,8 @@ class Told:
     """The parameter that holds the value that an earlier call gave, where a query is built around it."""
     counted: str = ""
     """The column whose groups are counted."""
+    switches: tuple[str, ...] = ()
+    """What the listed things are by the switches that were set: ("completed",)."""
 
 
 def told(
@@ -77,6 +82,7 @@ def told(
     found: dict[str, JsonValue] = {}
     statement: Statement | None = None
     passed = ""
+    switches: tuple[str, ...] = ()
     for name, value in call.call.arguments.items():
         text = call.templates.get(name, value) if name in call.references else value
         if isinstance(text, str) and is_statement(text):
@@ -90,11 +96,14 @@ def told(
             continue
         if idle(name):
             continue
+        if _narrows(phrase, name, value, tool):
+            switches += (words(name)[0],)
+            continue
         if not tellable(value) or isinstance(value, bool) or set(words(name)) & _HOWS:
             return None
         found[name] = value
     if statement is None:
-        return Told(phrase, found, item=item)
+        return Told(_switched(phrase, switches), found, item=item, switches=switches)
     return _of_statement(Told(Phrase(statement.rows or statement.scalar), found), statement, passed)
 
 
@@ -152,8 +161,32 @@ def _goes_unsaid(
         or (parameter is not None and parameter.has_default and parameter.default == value)
         or (value in launch_values and (places == {value} or value not in places))
         or is_plain_home(name, value)
+        or (value is True and words(name) == ("all",))  # nothing is left out, and nothing need be said
         or (_is_limit(name, value) and not SO_MANY.search(phrase.text))
     )
+
+
+def _narrows(phrase: Phrase, name: str, value: JsonValue, tool: Tool) -> bool:
+    """Return whether an argument is a switch that can be told in front of what is listed: "completed tasks".
+
+    What is shown *besides* ("include archived notes") narrows nothing, so the switch has to be described as
+    one that filters.
+    """
+    named = words(name)
+    parameter = next((one for one in parameters(tool) if one.name == name), None)
+    if value is not True or parameter is None or len(named) != 1 or not phrase.head:
+        return False
+    if not (named[0].endswith("ed") or named[0] in _STATES) or named[0] in phrase.head:
+        return False
+    listed = f"the {' '.join(phrase.head)}"
+    return bool(_FILTERS.search(described(parameter, tool))) and phrase.text.startswith(listed)
+
+
+def _switched(phrase: Phrase, switches: tuple[str, ...]) -> Phrase:
+    if not switches:
+        return phrase
+    text = f"the {' '.join(switches)}{phrase.text.removeprefix('the')}"
+    return replace(phrase, text=text, head=(*switches, *phrase.head))
 
 
 def _of_statement(said: Told, statement: Statement, passed: str) -> Told:

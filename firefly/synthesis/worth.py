@@ -48,6 +48,11 @@ _PLUMBING = vocabulary("word words character characters paragraph paragraphs")
 """What a tool counts in its own way: what is a word, and is a heading a paragraph?"""
 _BYTES = frozenset({"size", "file size", "line", "line number"})
 """Fields that say how long a file is, or where in it something stands."""
+_UTMOST = vocabulary("longest shortest largest smallest biggest oldest newest youngest tallest heaviest")
+_MEASURES = vocabulary(
+    "length size count number time duration price amount total distance value score rate age weight height "
+    "width depth gap delay"
+)
 _SMALL = 12
 """Counts up to this are easily guessed."""
 _DULL_ITEMS = vocabulary("column occurrence paragraph line file match hit cell setting")
@@ -75,8 +80,8 @@ def worth(pick: Pick, *, hops: int) -> float:
     if pick.template == "find" and pick.own:
         value *= 0.5
     named_so = pick.label.lower() == pick.item.lower() and pick.column is not None and bool(pick.column.path)
-    if pick.own and named_so and pick.template != "extreme":
-        value = 0.0  # "the SKU of the SKU"
+    if (pick.own and named_so and pick.template != "extreme") or _is_measure_of_a_thing(pick):
+        value = 0.0  # "the SKU of the SKU"; "the longest chapter" is a chapter, the answer a number of what?
     if is_drawn(pick.value) or (pick.label == "ID" and not (pick.own and pick.template == "extreme")):
         value = 0.0  # of a thing that nothing else is known by, or that is known already
     if pick.label.startswith('"'):
@@ -97,3 +102,11 @@ def worth(pick: Pick, *, hops: int) -> float:
     if pick.kept:
         value *= 1.1
     return min(1.0, value)
+
+
+def _is_measure_of_a_thing(pick: Pick) -> bool:
+    """Return whether a number stands under the name of the thing that it was measured of."""
+    if pick.column is None or not isinstance(pick.value, int | float) or isinstance(pick.value, bool):
+        return False
+    named = words(pick.column.name)
+    return len(named) > 1 and named[0] in _UTMOST and named[-1] not in _MEASURES

@@ -14,6 +14,7 @@ from firefly.mentions import mention, normal, same
 from firefly.outputs import leaves
 from firefly.parameters import parameters
 from firefly.records import Exploration
+from firefly.replay.masks import touches
 from firefly.replay.records import (
     Answer,
     Expression,
@@ -150,7 +151,7 @@ class Writer:
             return False
         profile = self.knowledge.profiles.get(final.call.key)
         volatile = profile.volatile_paths if profile else ()
-        return not any(_below(path, pick.expression) for path in volatile)
+        return not any(touches(pick.expression, path) for path in volatile)
 
     def _guessable(self, pick: Pick) -> bool:
         """Return whether the answer says how the call was made, or is one of very few."""
@@ -251,13 +252,3 @@ class Writer:
 def _telling(value: JsonValue) -> bool:
     """Return whether meeting this value elsewhere is hardly chance."""
     return len(str(value)) >= 3 and not isinstance(value, bool)
-
-
-def _below(volatile: tuple[PathPart, ...], expression: Expression) -> bool:
-    """Return whether the expression reads something at or below a volatile path."""
-    shape = [part for part in volatile if part != "*" and not isinstance(part, int)]
-    for tail in (expression.field, expression.by, *(condition.field for condition in expression.where)):
-        keys = [part for part in (*expression.path, *tail) if not isinstance(part, int)]
-        if keys[: len(shape)] == shape or shape[: len(keys)] == keys:
-            return True
-    return False

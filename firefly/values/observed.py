@@ -34,6 +34,9 @@ _FREE = frozenset({"content", "body", "message", "text", "description", "comment
 _PATHS = ("path", "file name")
 _MAKING = frozenset({"add", "create", "init", "insert", "make", "new", "open", "register", "start"})
 """Verbs of tools whose names are of what is not there yet."""
+_CREATING = frozenset({"create", "make", "register"})
+_NAMES = frozenset({"name", "title", "id", "key", "slug", "code"})
+_UNUSED = re.compile(r"\b(?:unique|new)\b", re.IGNORECASE)
 _FLOOR = 0.3
 _LISTED = 0.8
 _WORD = re.compile(r"[A-Za-z]{3,}")
@@ -114,6 +117,8 @@ def _subject_fit(found: Found, tool: Tool, wanted: frozenset[str], field: frozen
 
 
 def _weight(found: Found, tool: Tool, parameter: Parameter, kinds: frozenset[str]) -> float:
+    if _names_what_is_made(tool, parameter):
+        return 0.0
     if found.given:
         if found.tool == tool.key:
             return 0.7 if found.parameter == parameter.name else 0.0
@@ -121,6 +126,15 @@ def _weight(found: Found, tool: Tool, parameter: Parameter, kinds: frozenset[str
     if found.tool == tool.key:
         return 0.0 if not kinds else _of_returned(found, tool, parameter, kinds) * 0.8
     return _of_returned(found, tool, parameter, kinds)
+
+
+def _names_what_is_made(tool: Tool, parameter: Parameter) -> bool:
+    """Return whether a bare name or key is that of a thing yet to be made: what is there has one already."""
+    named = frozenset(words(parameter.name))
+    verb = next(iter(words(tool.name)), "")
+    if not named or not named <= _NAMES or not (verb in _CREATING or verb in _MAKING):
+        return False
+    return verb in _CREATING or bool(_UNUSED.search(described(parameter, tool)))
 
 
 def _of_given(found: Found, tool: Tool, parameter: Parameter) -> float:

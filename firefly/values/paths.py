@@ -51,6 +51,12 @@ _ENDINGS: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = tuple(
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _TARGET = re.compile(r"\bto (?:an? )?\w+", re.IGNORECASE)
 """What something is turned into; it is not what is read."""
+_CALLED = re.compile(
+    r"\b(?:project|workspace|repository|repo|document|workbook|database|db|image|attachment)(?:'s)? "
+    r"(?:name|title|id|identifier|key|code|number|slug)s?\b",
+    re.IGNORECASE,
+)
+"""A thing by its name or number: it may be a record, and no file."""
 
 
 def wants_path(parameter: Parameter) -> bool:
@@ -61,7 +67,8 @@ def wants_path(parameter: Parameter) -> bool:
     if declared_type(parameter) == "path" or parameter.format in ("path", "file-path", "directory-path"):
         return True
     said = set(_said(parameter.description))
-    return bool(named & (_FILE | _BROAD | _FOLDER) and said & ({"path"} | _FOLDER | _FILE)) or (
+    held = set(_said(_CALLED.sub(" ", parameter.description)))
+    return bool(named & (_FILE | _BROAD | _FOLDER) and held & ({"path"} | _FOLDER | _FILE)) or (
         "path" in said
         and not named & {"content", "text", "query", "pattern", "key", "jsonpath"}
         and "json" not in said

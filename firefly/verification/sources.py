@@ -14,8 +14,9 @@ from firefly.plugins import register
 from firefly.protocols import Trial
 from firefly.records import CheckResult, ToolKey, ToolProfile
 from firefly.replay.expressions import ExpressionError
+from firefly.replay.masks import touches
 from firefly.replay.parsers import parse
-from firefly.replay.records import Expression, PathPart, Task, canonical_json
+from firefly.replay.records import Task, canonical_json
 from firefly.verification.recorded import agrees, expressions, passed_values, recorded
 from firefly.verification.rule import Rule
 
@@ -71,7 +72,7 @@ class Volatile(Rule):
         for where, expression in expressions(task):
             profile = profiles.get(expression.call)
             for path in profile.volatile_paths if profile else ():
-                if below(path, expression):
+                if touches(expression, path):
                     faults.append(f"{where} reads the volatile field {'/'.join(map(str, path))}")
         shown = _clock_dates(trial.knowledge)
         answered = {
@@ -84,19 +85,6 @@ class Volatile(Rule):
         if unknown and not faults:
             return self.result("unknown", why=list(unknown))
         return self.decide(faults, clock_dates=len(shown))
-
-
-def below(volatile: tuple[PathPart, ...], expression: Expression) -> bool:
-    """Return whether ``expression`` reads something at, above or below a volatile path."""
-    shape = [part for part in volatile if part != "*" and not isinstance(part, int)]
-    tails = (expression.field, expression.by, *(condition.field for condition in expression.where))
-    for tail in tails if expression.op != "count" else tails[2:] or ((),):
-        keys = [part for part in (*expression.path, *tail) if not isinstance(part, int)]
-        if keys[: len(shape)] == shape:
-            return True
-        if shape[: len(keys)] == keys and expression.op == "value":
-            return True
-    return False
 
 
 @lru_cache(maxsize=8)

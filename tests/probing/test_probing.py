@@ -186,6 +186,19 @@ def test_what_stands_beside_a_value_of_a_clock_is_given_to_other_tools() -> None
     assert {"n-41", "n-42"} <= given
 
 
+def test_rows_made_today_still_say_what_they_are_called() -> None:
+    def list_jobs(state: dict[str, Any]) -> Any:
+        return [{"job": f"kiln-{one}", "created_at": f"{NOW.date()}T09:00:0{one}Z"} for one in (1, 2)]
+
+    def get_job(state: dict[str, Any], job: str) -> Any:
+        return {"kiln-1": {"heat": 900}, "kiln-2": {"heat": 1100}}[job]
+
+    toy = Toy({"list_jobs": list_jobs, "get_job": get_job})
+    _, found = probe(toy, listing([tool("list_jobs"), tool("get_job", "job", job=TEXT)]))
+    assert found["get_job"].usable and not found["get_job"].failures
+    assert found["list_jobs"].volatile_paths == (("*", "created_at"),)
+
+
 def test_session_ids_differ_between_sessions_and_are_volatile() -> None:
     numbers = itertools.count(1)
 

@@ -17,6 +17,7 @@ from firefly.replay.expressions import (
     resolve_references,
     same,
 )
+from firefly.replay.masks import touches
 from firefly.replay.records import Condition, Expression, GoldCall
 
 ROWS = [{"n": "a", "v": 3, "k": "x"}, {"n": "b", "v": 1, "k": "y"}, {"n": "c", "v": 2, "k": "x"}]
@@ -24,6 +25,18 @@ ROWS = [{"n": "a", "v": 3, "k": "x"}, {"n": "b", "v": 1, "k": "y"}, {"n": "c", "
 
 def value_of(op: str, rows: Any = ROWS, **fields: Any) -> Any:
     return evaluate(Expression(op=op, call="c1", path=("rows",), **fields), {"c1": {"rows": rows}})  # type: ignore[arg-type]
+
+
+def test_a_field_that_changes_by_itself_spoils_only_what_reads_it() -> None:
+    def read_of(op: str, **fields: Any) -> bool:
+        return touches(Expression(op=op, call="c1", **fields), ("*", "made"))  # type: ignore[arg-type]
+
+    north = (Condition(field=("name",), value="north"),)
+    assert not read_of("where", where=north, field=("price",)) and not read_of("count", where=north)
+    assert not read_of("sort", by=("price",), field=("name",)) and not read_of("max", field=("price",))
+    assert read_of("where", where=north, field=("made",)) and read_of("sort", by=("made",), field=("name",))
+    assert read_of("where", where=north) and read_of("value"), "the whole row or list holds it"
+    assert read_of("count", where=(Condition(field=("made",), value="2031"),))
 
 
 def test_each_operation_computes_its_value() -> None:

@@ -99,6 +99,10 @@ def test_a_scrubber_takes_longer_secrets_first() -> None:
         ("2026-11-20 12:00:00,123 - starting\n2026-11-20T12:00:01Z fatal: bad\n", "fatal: bad"),
         ("\x1b[31mcould not open the door\x1b[0m\nbye\n", "could not open the door"),
         ("one\ntwo\n", "two"),
+        (
+            "srv: error [OLD_RUNTIME]\n\nProblem: it needs version 22.\n",
+            "srv: error [OLD_RUNTIME] Problem: it needs version 22.",
+        ),
     ],
 )
 def test_the_telling_line_of_stderr_is_found(text: str, line: str) -> None:

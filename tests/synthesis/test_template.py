@@ -167,6 +167,39 @@ def test_nothing_is_said_of_all_of_a_list_that_may_be_cut() -> None:
     assert {"sum", "max", "sort"} <= {task.expression.op for task in cut(50)}
 
 
+def test_a_switch_says_what_is_listed_and_nothing_is_said_of_what_it_hides() -> None:
+    def list_novels(printed: bool = False) -> Any:
+        """List the books.
+
+        printed: show only printed books
+        """
+        return {"books": BOOKS[:4] if printed else BOOKS}
+
+    def list_works(everything: bool = False) -> Any:
+        """List the works."""
+        return {"works": BOOKS if everything else BOOKS[:4]}
+
+    backend = FunctionServers({"shelf": [list_novels, list_works]})
+    for tool, given, other in (
+        ("list_novels", {"printed": True}, {}),
+        ("list_works", {}, {"everything": True}),
+    ):
+        exploration = explored(("shelf", tool, given), servers=backend)
+        knowledge = backend.knowledge([("shelf", tool, given), ("shelf", tool, other)])
+        found = [
+            task
+            for seed in range(20)
+            for task in write_tasks(
+                exploration, writer=Template(tasks=9), knowledge=knowledge, rng=Random(seed)
+            )
+        ]
+        if given:
+            assert all("printed book" in task.question for task in found)
+            assert {"sum", "max", "sort"} <= {task.expression.op for task in found}
+        else:
+            assert {task.expression.op for task in found} == {"where"}, "there are more works than these"
+
+
 def test_a_value_found_in_one_place_is_not_used_in_another() -> None:
     servers = library()
 

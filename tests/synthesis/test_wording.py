@@ -31,6 +31,7 @@ from firefly.synthesis.weaving import Told, literal, weave
         ("read_range", "Read cell values as rows (dates ISO 8601).", "the cell values"),
         ("list_open_orders", "", "the open orders"),
         ("get_events", "Returns a list of events, newest first.", "the events"),
+        ("list_bays", "List all existing bays with basic stats (boxes, weight)", "the bays"),
         ("list_lent", "List everything that a branch lends", "everything that a branch lends"),
     ],
 )

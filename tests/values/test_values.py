@@ -109,6 +109,33 @@ def test_observed_matches_by_the_kind_of_the_value() -> None:
     ) == ["beaee2a133de8ca5300069c0640b43eb390d02a3"]
 
 
+def test_a_project_by_its_name_is_a_record_and_a_project_folder_a_path() -> None:
+    named = {"type": "string", "description": "Project name (made if it does not exist)"}
+    folder = {"type": "string", "description": "The project directory"}
+    count = tool("count_boxes", "project", project=named)
+    scan = tool("scan", "project", project=folder)
+    projects = tool("list_projects")
+    seen = known(
+        [count, scan, projects],
+        [(projects, {}, "success", '[{"name": "barn-roof"}]')],
+        files=["/workspace/a.json"],
+    )
+    assert values_of(launch.Launch(), count, "project", seen) == []
+    assert "/workspace" in values_of(launch.Launch(), scan, "project", seen)
+    assert values_of(observed.Observed(), count, "project", seen) == ["barn-roof"]
+
+
+def test_what_is_made_gets_no_name_that_is_there_already() -> None:
+    lists, makes, gets = (
+        tool("list_crates"),
+        tool("create_crate", "name", name=TEXT),
+        tool("get_crate", "name", name=TEXT),
+    )
+    seen = known([lists, makes, gets], [(lists, {}, "success", '[{"name": "north"}]')])
+    assert values_of(observed.Observed(), gets, "name", seen) == ["north"]
+    assert values_of(observed.Observed(), makes, "name", seen) == []
+
+
 def test_observed_prefers_an_id_to_what_stands_beside_it() -> None:
     lists = tool("list_notes")
     get = tool("get_note", "note_id", note_id=TEXT)
