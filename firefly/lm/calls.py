@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import JsonValue
 
 from firefly.errors import nearest
+from firefly.lm.spoken import objects
 from firefly.replay.records import Tool, ToolCall, canonical_json
 from firefly.replay.tool_set import ToolSet
 from firefly.replay.validation import validator_of
 
-__all__ = ["Wanted", "said_in_text", "understood"]
+__all__ = ["Wanted", "said_in_text", "understood", "written_calls"]
 
 _FAULTS = 3
 """Most faults of one call that a model is told."""
@@ -41,6 +43,9 @@ def understood(wanted: Wanted, tools: ToolSet) -> ToolCall | str:
     if tool is None:
         return f"There is no tool {wanted.name!r}. {nearest(wanted.name, list(tools.names))}"
     arguments = dict(wanted.arguments)
+    if arguments.keys() == {"value"} and "value" not in _declared(tool):  # some encode them twice
+        inner = _encoded(arguments["value"])
+        arguments = arguments if inner is None else inner
     unread = _unread(arguments, tool)
     if unread:
         return unread
@@ -61,7 +66,7 @@ def said_in_text(text: str) -> tuple[str, list[Wanted]] | None:
     >>> said_in_text("I can't help with that.") is None
     True
     """
-    found = next((one for one in _objects(text) if "calls" in one), None)
+    found = next((one for one in objects(text) if "calls" in one), None)
     if found is None:
         return None
     asked = found.get("calls") or []
@@ -71,11 +76,55 @@ def said_in_text(text: str) -> tuple[str, list[Wanted]] | None:
     for number, one in enumerate(asked):
         if not isinstance(one, Mapping) or not isinstance(one.get("tool"), str):
             return None
-        arguments = one.get("arguments", {})
-        if not isinstance(arguments, Mapping):
-            arguments = {"value": arguments}
-        calls.append(Wanted(f"call_{number}", one["tool"], dict(arguments)))
+        calls.append(Wanted(f"call_{number}", one["tool"], _object(one.get("arguments", {}))))
     return str(found.get("said") or ""), calls
+
+
+def written_calls(text: str, names: Collection[str]) -> list[Wanted]:
+    """Return the calls that a model writes into its text in the form that it was trained on.
+
+    Endpoints that don't know a model's form hand its calls out as text: ``<tool_call>{"name": ...}``,
+    ``[TOOL_CALLS] [{"name": ...}]``, a fenced object, ``<function=NAME>{...}``. Only what names a tool on
+    offer, with an object of arguments, is one.
+
+    >>> written_calls('<tool_call>{"name": "now", "arguments": {"zone": "UTC"}}</tool_call>', {"now"})
+    [Wanted(id='call_0', name='now', arguments={'zone': 'UTC'})]
+    >>> written_calls('{"name": "Ada", "arguments": {}}', {"now"})
+    []
+    """
+    found: list[Wanted] = []
+    listed = [inner for one in reversed(list(objects(text))) for inner in one.get("tool_calls") or [one]]
+    for one in [*_marked(text), *(one for one in listed if isinstance(one, Mapping))]:
+        nested = one.get("function")
+        said = nested if isinstance(nested, Mapping) else one
+        name = next((said[key] for key in _NAMES if isinstance(said.get(key), str)), None)
+        given = next((_object(said[key]) for key in _ARGUMENTS if key in said), None)
+        if name in names and given is not None:
+            found.append(Wanted(f"call_{len(found)}", str(name), given))
+    return found
+
+
+_NAMES, _ARGUMENTS = ("name", "tool", "function"), ("arguments", "parameters", "args", "input")
+
+
+def _marked(text: str) -> Iterator[dict[str, Any]]:
+    for name, given in re.findall(r"<function=([\w.-]+)>\s*(\{.*?\})\s*</function>", text, re.S):
+        yield {"name": name, "arguments": given}
+
+
+def _object(given: Any) -> dict[str, JsonValue]:
+    """Return arguments as an object; what is none stands under a key of its own, as on the wire."""
+    found = given if isinstance(given, Mapping) else _encoded(given)
+    return {"value": given} if found is None else dict(found)
+
+
+def _encoded(given: Any) -> dict[str, JsonValue] | None:
+    """Return the object that a text is the JSON of."""
+    try:
+        found = json.loads(given) if isinstance(given, str) else None
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _unread(arguments: Mapping[str, JsonValue], tool: Tool) -> str:
@@ -117,21 +166,6 @@ def _faults(tool: Tool, arguments: Mapping[str, JsonValue]) -> Iterator[str]:
 def _declared(tool: Tool) -> Mapping[str, Any]:
     found = tool.input_schema.get("properties")
     return found if isinstance(found, dict) else {}
-
-
-def _objects(text: str) -> Iterator[dict[str, Any]]:
-    """Yield the JSON objects of a text that are inside no other, the last one first."""
-    found = []
-    place = 0
-    while (start := text.find("{", place)) >= 0:
-        try:
-            value, place = json.JSONDecoder().raw_decode(text, start)
-        except (ValueError, RecursionError):
-            place = start + 1
-            continue
-        if isinstance(value, dict):
-            found.append(value)
-    yield from reversed(found)
 
 
 def _short(value: JsonValue) -> str:

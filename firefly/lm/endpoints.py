@@ -19,7 +19,7 @@ from pydantic import JsonValue
 from firefly.errors import EndpointError
 from firefly.lm.connection import Connection
 from firefly.lm.engine import KEYLESS
-from firefly.lm.wire import deadlined
+from firefly.lm.wire import calls_apart, deadlined
 from firefly.plugins import register
 
 if TYPE_CHECKING:
@@ -138,13 +138,16 @@ class Endpoint(Connection):
 
         target = self._opened()
         try:
-            return (
-                materialize_response(target.stream(request), request)
+            found: Response = (
+                materialize_response(calls_apart(target.stream(request)), request)
                 if self._stream
                 else target.complete(request)
             )
         except (TypeError, ValueError) as error:  # what JSON does not have, such as NaN in a call's arguments
             raise ProviderError(f"the answer can't be read: {error}") from error
+        if not (found.provider_data or {}).get("choices", True) and not self._stream:
+            raise ProviderError("the answer has no choices")  # a gateway's hiccup, and no answer of a model
+        return found
 
     def close(self) -> None:
         """Close the connections that are not in use."""

@@ -10,6 +10,7 @@ from firefly.errors import EndpointError, RunError, StoreError, TranscriptError
 from firefly.lm.connection import Connection
 from firefly.lm.ledger import Ledger, Spent, tokens_of
 from firefly.lm.pace import Pace, backoff
+from firefly.lm.spoken import spoken
 from firefly.lm.transcript import unwritable
 from firefly.lm.wire import prompt_letters, read_response, write_request, write_response
 from firefly.lm.work import StopRun, Work, current_work
@@ -84,7 +85,7 @@ class Engine:
             raise StopRun(error) from error
         except OSError as error:  # an endpoint's are errors of lm15: this one is the transcript's
             raise StopRun(StoreError(unwritable(work.log, error) if work else str(error))) from error
-        return answer
+        return spoken(answer)
 
     def _with_settings(self, request: Request) -> Request:
         from dspy.lm15 import Reasoning
@@ -159,6 +160,8 @@ class Engine:
                 work.tally.add(spent)
         finally:
             self._ledger.settle(tokens, usd, stage, spent)
+        if response.finish_reason == "length":
+            self._ledger.count(self.role, "cut_short")
         self._door.pace.correct(spent.input_tokens + spent.output_tokens - tokens)
         return response
 

@@ -149,7 +149,9 @@ class Models:
         """Return the fitting adapter: native tool calls, and JSON schemas where the model takes them."""
         dspy, connection = the_dspy(), self.connection(role)
         if connection.json_schema:
-            return dspy.JSONAdapter(use_native_function_calling=connection.tools)
+            from firefly.lm.adapters import FindingAdapter
+
+            return FindingAdapter(use_native_function_calling=connection.tools)
         return dspy.ChatAdapter(use_native_function_calling=connection.tools, use_json_adapter_fallback=False)
 
     # --- items ----------------------------------------------------------------------------------

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from firefly.lm.calls import Wanted, said_in_text, understood
+from firefly.lm.calls import Wanted, said_in_text, understood, written_calls
 from firefly.lm.ledger import tokens_of
 from firefly.lm.wire import prompt_letters, the_dspy, write_request
 from firefly.replay.records import Observation, ToolCall, canonical_json
@@ -38,6 +38,7 @@ The tools, each with the JSON Schema of its arguments:
 """
 _UNREADABLE = 'That could not be read. Answer with one JSON object that has the key "calls", as agreed.'
 _NO_CALL = "No call was made. Make the next call with the tools on offer."
+_EMPTY = "That was empty. Go on with the tools on offer, or say what was found."
 _TOO_MANY = "Too many calls at once; this one was not made."
 
 
@@ -66,6 +67,7 @@ class Reply:
     said: str = ""
     calls: list[Wanted] = field(default_factory=list)
     unreadable: bool = False
+    empty: bool = False
     tokens: int = 0
 
 
@@ -106,22 +108,26 @@ class TurnAdapter(dspy.Adapter):  # type: ignore[misc]
             config=dspy.lm15.Config(**config),
         )
         response = lm(request)
+        message = _told_apart(response.message)
         usage = response.usage
         counted = usage.input_tokens is not None and usage.output_tokens is not None
         said = response.text or ""
         reply = Reply(
-            message=response.message,
+            message=message,
             said=said,
             tokens=usage.input_tokens + usage.output_tokens
             if counted
             else prompt_letters(write_request(request)) // 4 + tokens_of(said),
         )
         # a model that was not offered tools in its own form may call some all the same
-        reply.calls = [Wanted(one.id, one.name, dict(one.input)) for one in response.tool_calls]
-        if not native and tools.names and not reply.calls:
-            read = said_in_text(said)
-            reply.unreadable = read is None
-            reply.said, reply.calls = read or (said, [])
+        reply.calls = [
+            Wanted(one.id, one.name, dict(one.input)) for one in message.parts_of(dspy.lm15.ToolCallPart)
+        ]
+        reply.empty = not (said.strip() or reply.calls)
+        if tools.names and not reply.calls:
+            read = None if native else said_in_text(said)
+            reply.said, reply.calls = read or (said, written_calls(said, tools.names))
+            reply.unreadable = not native and read is None and not reply.calls
         return [{"reply": reply}]
 
 
@@ -220,6 +226,8 @@ class ToolUser(dspy.Module):  # type: ignore[misc]
 
     def _is_last(self, reply: Reply, made: int) -> bool:
         """Return whether a reply without calls ends the work; one that meant to call something does not."""
+        if reply.empty:
+            return False
         if self.has_to_call:
             return bool(made) and not reply.unreadable
         return not reply.unreadable or '"calls"' not in reply.said
@@ -230,6 +238,18 @@ class ToolUser(dspy.Module):  # type: ignore[misc]
             return _Result(wanted, call, failed=True, made=False)
         seen = act(call)
         return _Result(wanted, _shown(seen, self.limits.shown), failed=seen.outcome != "success", made=True)
+
+
+def _told_apart(message: Any) -> Any:
+    """Return a message whose calls have ids of their own, so that each result belongs to one of them."""
+    ids = [part.id for part in message.parts if getattr(part, "type", "") == "tool_call"]
+    if len(set(ids)) == len(ids):
+        return message
+    parts = [
+        replace(part, id=f"{part.id}_{place}") if getattr(part, "type", "") == "tool_call" else part
+        for place, part in enumerate(message.parts)
+    ]
+    return replace(message, parts=tuple(parts))
 
 
 def _over(limits: Limits, made: int, tokens: int, idle: int) -> str:
@@ -256,7 +276,10 @@ def _told(reply: Reply, results: Sequence[_Result]) -> list[Any]:
     if results:
         lines = [f"{one.wanted.name}{' failed' if one.failed else ''}: {one.text}" for one in results]
         return [_spoken(reply), message.user("\n\n".join(lines))]
-    return [_spoken(reply), message.user(_UNREADABLE if reply.unreadable else _NO_CALL)]
+    return [
+        _spoken(reply),
+        message.user(_UNREADABLE if reply.unreadable else _EMPTY if reply.empty else _NO_CALL),
+    ]
 
 
 def _spoken(reply: Reply) -> Any:

@@ -7,19 +7,29 @@ library is loaded, no cache answers for another address, and unknown models can 
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import shutil
 import stat
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
 
-__all__ = ["deadlined", "prompt_letters", "read_response", "the_dspy", "write_request", "write_response"]
+__all__ = [
+    "calls_apart",
+    "deadlined",
+    "prompt_letters",
+    "read_response",
+    "the_dspy",
+    "write_request",
+    "write_response",
+]
 
 
 def the_dspy() -> Any:
@@ -33,6 +43,8 @@ def the_dspy() -> Any:
         os.environ["DSPY_CACHEDIR"] = str(private_folder())
     import dspy
 
+    # answers that end for want of tokens are in the ledger; a line for each would be all that one sees
+    logging.getLogger("dspy.clients.lm").setLevel(logging.ERROR)
     return dspy
 
 
@@ -118,6 +130,31 @@ def deadlined(*, timeout: float, deadline: float, connections: int) -> Any:
         pool_timeout=None,
         max_connections=connections,
     )
+
+
+def calls_apart(events: Iterator[Any]) -> Iterator[Any]:
+    """Yield the events of a stream, calls that come without a number, or all with the same, kept apart.
+
+    A call with another id is another call: else the arguments of both would be joined.
+    """
+    from dspy.lm15 import ToolCallDelta
+
+    places: dict[int, int] = {}
+    ids: dict[int, str] = {}
+    beyond = _BEYOND
+    for event in events:
+        delta = getattr(event, "delta", None)
+        if not isinstance(delta, ToolCallDelta):
+            yield event
+            continue
+        place = delta.part_index
+        if delta.id and delta.name and ids.setdefault(place, delta.id) != delta.id:
+            ids[place], places[place], beyond = delta.id, beyond, beyond + 1
+        yield replace(event, delta=replace(delta, part_index=places[place])) if place in places else event
+
+
+_BEYOND = 10_000
+"""Number of the first call that has none of its own: no answer has so many parts."""
 
 
 def prompt_letters(plain: Any) -> int:

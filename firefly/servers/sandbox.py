@@ -72,11 +72,33 @@ class Sandbox:
 
     def visible(self, text: str) -> str:
         """Return ``text`` with every real name replaced by the one that an agent knows."""
-        if self._token not in text:
-            return text
-        for real, shown in self._shown:
-            text = text.replace(real, shown)
+        if self._token in text:
+            for real, shown in self._shown:
+                text = text.replace(real, shown)
+        if "..." in text or "…" in text:
+            whole, broken = self._abbreviated
+            text = whole.sub(lambda found: self._names[found.group(1)], text)
+            text = broken.sub("/sandbox", text)
         return text
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        return {"workspace": WORKSPACE, "home": HOME, "tmp": TMP}
+
+    @cached_property
+    def _abbreviated(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
+        """Return patterns of a folder's name with an ellipsis in it, and of one that breaks off at one.
+
+        Some messages shorten what they quote in the middle, and leave a part of the random name.
+        """
+        base, fixed = str(self.root), len(str(self.root)) - len(self._token) + len(_PREFIX)
+        head = "|".join(re.escape(base[:end]) for end in range(len(base), 0, -1))
+        tails = [re.escape(self._token[start:]) for start in range(len(self._token))]
+        tail, told = "|".join(tails), "|".join(one for one in tails if len(one) > 2)
+        dots, folder = r"(?:\.{3}|…)", "/(workspace|home|tmp)"
+        whole = rf"(?:(?:{head}){dots}(?:{tail})|{dots}(?:{told})){folder}"
+        broken = "|".join(re.escape(base[:end]) for end in range(len(base), fixed, -1))
+        return re.compile(whole), re.compile(rf"(?:{broken})(?={dots})")
 
     @property
     def _token(self) -> str:

@@ -46,6 +46,11 @@ _STRONG = {
     "below": vocabulary("fewer"),
 }
 """Those that hardly mean anything else."""
+_ENGLISH = vocabulary(
+    "the what which who whom whose when where how why of and that their your please"
+    " find tell show list give report count compute look change make set add move remove rename create write"
+)
+"""Words of which a wording in English has at least one."""
 _OPPOSITE = {"high": "low", "low": "high", "above": "below", "below": "above"}
 _FOLDS = {
     "count": re.compile(r"\bhow many\b|\bnumber of\b|\bcount\b|\bhow often\b", re.I),
@@ -75,6 +80,8 @@ class Needs:
     """The words of the field that is asked for ..."""
     others: tuple[str, ...] = ()
     """... and those of the fields beside it, which are not."""
+    hops: tuple[str, ...] = ()
+    """Words, of each at least one is said: of values passed on that others beside them could be taken for."""
     ordered: bool = False
     """Whether more may be ordered than ``directions`` says: a query does it itself."""
     english: bool = True
@@ -91,6 +98,11 @@ def faults(text: str, needs: Needs) -> list[str]:
     found += _misnamed(text, needs)
     found += [f"it says {more!r}, which is not asked for" for more in _more(text, needs)]
     if needs.english:
+        if not _ENGLISH & set(tokens(_QUOTED.sub(" ", text))):
+            found.append("it is not in English")
+        found += [
+            f"it does not say whose {one!r} is meant" for one in needs.hops if not _spoken_of(text, one)
+        ]
         found += _turned(text, needs)
         if needs.fold and not _FOLDS[needs.fold].search(text):
             found.append(f"it does not ask for a {needs.fold}")
@@ -174,6 +186,10 @@ def _misnamed(text: str, needs: Needs) -> Iterator[str]:
         words = set(normal(other).split())
         if words and words <= said and not words <= own:
             yield f"it asks for another field ({other})"
+
+
+def _spoken_of(text: str, name: str) -> bool:
+    return bool(set(normal(name).split()) & set(normal(_QUOTED.sub(" ", text)).split()))
 
 
 def _turned(text: str, needs: Needs) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -32,6 +32,8 @@ _TEMPLATES: Mapping[str, Template] = {
     "value": "field", "where": "find", "count": "count", "sum": "total", "min": "fold", "max": "fold",
     "sort": "top",
 }  # fmt: skip
+_PLAIN = frozenset(("id", "name", "code", "key", "number", "value", "text", "title", "from", "to", "of"))
+"""Words of a field's or parameter's name that tell it from no other."""
 _LIMIT = re.compile(r"\blimit\s+(\d+)", re.IGNORECASE)
 
 
@@ -142,6 +144,7 @@ class Outcomes:
             directions=directions([expression, *passed]),
             field=_field_words(expression),
             others=self._beside(expression, calls),
+            hops=tuple(self._hops(calls)),
             fold=expression.op if expression.op in ("count", "sum") else "",
             ordered=bool(queries),
             english=self._english,
@@ -161,6 +164,47 @@ class Outcomes:
         named |= {" ".join(words(name)) for call in calls for name in call.call.arguments}
         keys = [" ".join(words(key)) for key in holder] if isinstance(holder, dict) else []
         return tuple(key for key in keys if key and key not in named)
+
+    def _hops(self, calls: Sequence[ExploredCall]) -> Iterator[str]:
+        """Yield what has to be said of values that are passed on: those beside which others look alike.
+
+        "The dimension of the item of load 1448.25 lb" means that of the load, unless the height is named.
+        """
+        for call in calls:
+            for name, one in call.references.items():
+                field = one.path if one.op == "value" else one.field
+                value = self._value(one)
+                if not field or not isinstance(field[-1], str) or isinstance(value, dict | list | type(None)):
+                    continue
+                holders = self._holders(one, field, value)
+                shape = _shape(value)
+                alike = any(
+                    _shape(other) == shape
+                    for holder in holders
+                    for key, other in holder.items()
+                    if key != field[-1] and not isinstance(other, dict | list | bool | type(None))
+                )
+                said = [word for word in words(f"{field[-1]} {name}") if word not in _PLAIN]
+                if alike and said:
+                    yield " ".join(dict.fromkeys(said))
+
+    def _holders(
+        self, one: Expression, field: Sequence[str | int], value: JsonValue
+    ) -> list[Mapping[str, JsonValue]]:
+        """Return the objects that a passed value may have been taken from."""
+        try:
+            within = read(self.chain.outputs[one.call], one.path[:-1] if one.op == "value" else one.path)
+        except ExpressionError:
+            return []
+        found: list[Mapping[str, JsonValue]] = []
+        for item in within if isinstance(within, list) else [within]:
+            try:
+                holder = read(item, field[:-1] if one.op != "value" else ())
+            except ExpressionError:
+                continue
+            if isinstance(holder, dict) and holder.get(str(field[-1])) == value:
+                found.append(holder)
+        return found
 
     def _value(self, expression: Expression) -> JsonValue:
         try:
@@ -261,6 +305,11 @@ def _renamed(expression: Expression, names: Mapping[str, str]) -> Expression:
         for one in expression.where
     )
     return expression.model_copy(update={"call": names[expression.call], "where": where})
+
+
+def _shape(value: JsonValue) -> str:
+    """Return what a value looks like: its letters and digits, each run as one."""
+    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+(?:[.,]\d+)*", "9", str(value)))
 
 
 def _distinct(values: Sequence[JsonValue]) -> list[JsonValue]:

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from firefly.english import words
 from firefly.replay.parsers import parse
 from firefly.replay.records import Observation
 from tests.lm.endpoint import Chat, Reply, ToolUse, text_of
@@ -219,11 +220,12 @@ def below(value: Any, path: list[str]) -> Iterator[Any]:
 
 
 def alike(key: str, name: str) -> int:
-    """Return 2 where a result's key says what a parameter says, 1 where one ends in the other."""
-    one, other = (re.sub(r"[^a-z0-9]", "", text.lower()).removesuffix("s") for text in (key, name))
+    """Return 2 where a result's key says what a parameter says, 1 where one's words end in the other's."""
+    one, other = (tuple(word.removesuffix("s") for word in words(text)) for text in (key, name))
     if not one or not other:
         return 0
-    return 2 if one == other else int(one.endswith(other) or other.endswith(one))
+    shorter, longer = sorted((one, other), key=len)
+    return 2 if "".join(one) == "".join(other) else int(longer[-len(shorter) :] == shorter)
 
 
 def fitting(value: Any, kind: set[str]) -> Iterator[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 from firefly.english import spoken, words
@@ -75,11 +76,14 @@ def ends(call: str, output: Any) -> Iterator[tuple[dict[str, Any], str]]:
             continue
         for key in items[0]:
             column = [one.get(key) for one in items]
-            if all(isinstance(one, int | float) and not isinstance(one, bool) for one in column):
-                top = max(column)
-                if column.count(top) == 1 and len(set(map(str, column))) > 2:
-                    formula = {"op": "max", "call": call, "path": list(path), "field": [key]}
-                    yield formula, f"What is the highest {spoken(key)}"
+            if any(isinstance(one, bool) or not isinstance(one, int | float) for one in column):
+                continue
+            folded = {"call": call, "path": list(path), "field": [key]}
+            for op, end, said in (("max", max(column), "highest"), ("min", min(column), "lowest")):
+                if column.count(end) == 1 and len(set(map(str, column))) > 2:
+                    yield {"op": op, **folded}, f"What is the {said} {spoken(key)}"
+            if len(set(map(str, column))) > 2:
+                yield {"op": "sum", **folded}, f"What is the total {spoken(key)}"
 
 
 def lists(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], list[Any]]]:
@@ -118,28 +122,59 @@ def tasks(chat: Chat) -> list[dict[str, Any]]:
         for _, value in paths(output)
     }
     known |= {str(value) for arguments, _, _ in made.values() for value in arguments.values()}
-    found = []
-    for formula, label, which in formulas(last, made[last][1]):
-        value = value_at(made[last][1], formula["path"]) if formula["op"] == "value" else None
+    found: list[tuple[float, dict[str, Any]]] = []
+    rng = Random(chat.said_by("user")[-1])
+    given = f", given {' and '.join(dict.fromkeys(stated))}" if stated else ""
+    output = made[last][1]
+    for formula, label, which in formulas(last, output):
+        value, beside = asked_for(formula, output)
         if str(value) in known:
             continue
-        given = f", given {' and '.join(stated)}" if stated else ""
-        question = f"What is the {label}{which}{given}?"
-        found.append({"question": question, "formula": formula, "rubric": ["The value is looked up."]})
-    for formula, question in ends(last, made[last][1]):
-        given = f", given {' and '.join(stated)}" if stated else ""
-        found.insert(len(found) // 2, {"question": f"{question}{given}?", "formula": formula, "rubric": []})
-    most = int(input_of(chat, "count") or 1)
-    return found[len(found) // 2 :][:most]
+        written = {"question": f"What is the {label}{which}{given}?", "formula": formula}
+        found.append(
+            (telling(value, beside) + rng.random(), {**written, "rubric": ["The value is looked up."]})
+        )
+    for formula, question in ends(last, output):
+        written = {"question": f"{question}{given}?", "formula": formula, "rubric": []}
+        found.append((2.0 + rng.random(), written))
+    found.sort(key=lambda one: -one[0])
+    return [one for _, one in found[: int(input_of(chat, "count") or 1)]]
+
+
+def asked_for(formula: dict[str, Any], output: Any) -> tuple[Any, list[Any]]:
+    """Return a formula's value, and those of the same field beside it."""
+    if formula["op"] == "value":
+        return value_at(output, formula["path"]), []
+    items = [one for one in value_at(output, formula["path"]) if isinstance(one, dict)]
+    condition = formula["where"][0]
+    [item] = [one for one in items if one.get(condition["field"][0]) == condition["value"]]
+    key = formula["field"][0]
+    return value_at(item, formula["field"]), [one.get(key) for one in items]
+
+
+def telling(value: Any, beside: list[Any]) -> float:
+    """Return how much is learnt from a value: little from one of few that there are, or from a small one."""
+    alike = sum(one == value for one in beside)
+    rare = 1.0 if not beside else 2.0 if alike == 1 and len(beside) > 2 else 0.0
+    if isinstance(value, int | float):
+        return rare + (abs(value) > 12 or float(value) % 1 != 0)
+    return rare + (len(str(value)) > 6)
 
 
 def conditions(chat: Chat) -> list[str]:
     """What singles out the values that are passed on."""
     text = chat.said_by("user")[-1]
-    found = [
-        f"the {spoken(name)} {value}" for name, value in re.findall(r"(\S+) = (\"[^\"]*\"|[\d.]+)", text)
-    ]
-    found += [f"the {end} {spoken(by)}" for end, by in re.findall(r"item with the (\w+) (\S+) in", text)]
+    found = []
+    for field, having in re.findall(r"^  \S+ is the (\S+) of the only item in .* whose (.*)$", text, re.M):
+        told = " and ".join(
+            f"the {spoken(name)} {value}"
+            for name, value in re.findall(r"(\S+) = (\"[^\"]*\"|[\d.]+)", having)
+        )
+        found.append(f"the {spoken(field.split('.')[-1])} of the one with {told}")
+    for field, end, by in re.findall(r"^  \S+ is the (\S+) of the item with the (\w+) (\S+) in", text, re.M):
+        found.append(f"the {spoken(field.split('.')[-1])} of the one with the {end} {spoken(by)}")
+    for path in re.findall(r"^  \S+ is c\d+'s (\S+)$", text, re.M):
+        found.append(f"its {spoken(path.split('.')[-1])}")
     return list(dict.fromkeys(found))
 
 

@@ -43,6 +43,11 @@ def test_no_trace_of_the_real_place_is_visible(sandbox: Sandbox) -> None:
     root = sandbox.root
     text = f"{root}/workspace/a {root}/home {root}/tmp/x {root} {root.name} file://{root}/workspace"
     assert sandbox.visible(text) == "/workspace/a /home/user /tmp/x /sandbox sandbox file:///workspace"
+    for head, tail in ((10, 9), (10, 8), (14, 3), (0, 5), (1, 1)):  # as messages shorten what they quote
+        short = f"{str(root)[:head]}...{root.name[-tail:]}/workspace/repo'"
+        assert sandbox.visible(f"{{'path': '{short}}}") == "{'path': '/workspace/repo'}"
+    assert sandbox.visible(f"{str(root)[:-2]}… and so ... on") == "/sandbox… and so ... on"
+    assert sandbox.visible("a...b/workspace") == "a...b/workspace"
     assert sandbox.visible("%2Ftmp%2F" + root.name + "%2Fworkspace%2Fa") == "%2Fworkspace%2Fa"
 
 
