@@ -164,6 +164,10 @@ def _values(asked: Asked) -> Iterator[tuple[str, str]]:  # noqa: PLR0911 - one r
     column = pick.column
     participle = done(column) if column is not None else None
     if participle is not None and column is not None and column.kind == "date":
+        if " that " in owner:  # one would have to wait too long for the verb
+            yield f"For {owner}, when was it {participle[0]}?", "when"
+            yield f"Take {owner}. On what date was it {participle[0]}?", "date"
+            return
         yield f"When was {owner} {participle[0]}?", "when"
         yield f"On what date was {owner} {participle[0]}?", "date"
         yield f"Find out when {owner} was {participle[0]}.", "find"

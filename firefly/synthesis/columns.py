@@ -61,6 +61,8 @@ _MACHINE_WORDS = vocabulary("schema mime encoding format class object success ok
 _SHORT_WORDS = vocabulary(
     "id url uri iban sku isbn vat zip gb mb kb cm km mm kg bid kid mid hr qty pct tz ip"
 )
+_NUMBERED = 2
+"""Digits of a number that merely counts."""
 _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 _DATETIME = re.compile(r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?$")
 _HEX = re.compile(r"^(?=.*\d)(?=.*[a-f])[0-9a-f]{7,64}$|^[0-9a-f]{8}-[0-9a-f]{4}-.*$", re.IGNORECASE)
@@ -151,8 +153,11 @@ def kind_of(name: str, values: Sequence[JsonValue]) -> Kind:  # noqa: PLR0911 - 
     if len(texts) < len(values) or not all(_quotable(text) for text in texts):
         return "opaque"
     if all(map(_numeric, texts)):  # a figure written as a text is told as it stands, and not compared
-        placed = spoken & (_POSITION_WORDS | _VOLATILE_WORDS)
-        return "opaque" if placed else "identifier" if spoken & _IDENTIFIER_WORDS else "text"
+        if spoken & (_POSITION_WORDS | _VOLATILE_WORDS):
+            return "opaque"
+        if spoken & _IDENTIFIER_WORDS:  # short ones are numbered by a program, and known to nobody
+            return "identifier" if all(len(text) > _NUMBERED for text in texts) else "opaque"
+        return "text"
     if all(_DATE.match(text) or _DATETIME.match(text) for text in texts):
         return "date"
     if all(_HEX.match(text) for text in texts):
