@@ -101,8 +101,11 @@ def spoken_row(hop: Hop, before: Sequence[Hop]) -> str:
 
 def _is_long(text: str) -> bool:
     """Return whether nobody would understand the question at the first reading."""
-    deepest = max(len(re.findall(r"\b(?:of|in|for|by) (?:the|that|its)\b", one)) for one in text.split(". "))
-    return len(text) > _LONGEST or deepest > _DEEPEST
+    return len(text) > _LONGEST or max(map(_nested, text.split(". "))) > _DEEPEST
+
+
+def _nested(sentence: str) -> int:
+    return len(re.findall(r"\b(?:of|in|for|by) (?:the|that|its)\b", sentence))
 
 
 def _seen(found: Sequence[tuple[str, str]], place: int) -> tuple[int, int]:
@@ -172,6 +175,8 @@ class _Speaker:
         if self.way.value is not None:
             lead = self.value_lead
             if not lead or any(f"that {self.noun}" not in text for text, _ in forms):
+                return []
+            if _nested(lead) >= _DEEPEST - 1:  # the lead is there to be simpler
                 return []
             leads = (f"Find {lead}.", f"Look up {lead}.", f"First find out {lead}.")
             return [(f"{leads[n % 2]} {text}", name) for n, (text, name) in enumerate(forms)]
