@@ -266,10 +266,15 @@ _LIKELY = 0.5
 def _promising(
     walk: Walk, node: Node, options: Sequence[dict[str, JsonValue]], decided: Mapping[str, JsonValue]
 ) -> list[dict[str, JsonValue]]:
-    """Return the options that lead to the end most likely."""
+    """Return the options that lead to the end most likely; if there are any, those that can be said.
+
+    Nobody asks for what holds a single letter.
+    """
     worth = [promise(walk, node, {**one, **decided}) for one in options]
     best = max(worth)
-    return [one for one, value in zip(options, worth, strict=True) if value == best]
+    found = [one for one, value in zip(options, worth, strict=True) if value == best]
+    said = [one for one in found if not any(isinstance(v, str) and len(v) == 1 for v in one.values())]
+    return said or found
 
 
 def _repeats(walk: Walk, node: Node, observation: Observation) -> str:
