@@ -21,13 +21,13 @@ _SHOWING = vocabulary(
     """
 )
 _DETAILING = vocabulary("describe inspect summarize summarise profile detail explain")
-_FINDING = vocabulary("search find match locate grep lookup")
+_FINDING = vocabulary("search find match locate grep lookup filter")
 """Verbs whose object is what comes back, as far as it fits."""
 _DOING = vocabulary(
     """
     query execute reduce multiply divide add subtract sum round
     run calculate compute convert check analyze analyse count generate evaluate
-    compare parse validate preview detect resolve lookup aggregate group filter sort solve estimate
+    compare parse validate preview detect resolve lookup aggregate group sort solve estimate
     measure perform test verify translate simplify browse scan join rank trace audit diff
     determine examine explore
     """
@@ -92,6 +92,7 @@ _CUT = re.compile(
     r"|,? (?:with pagination|with optional|optionally|including|such as|in json|as json|as a |as an |as rows"
     r"|as text|given (?:a|an|the|its)\b|using |based on |via|along with|together with|when |if |so that"
     r"|and (?:report|return|show|tell|say|give|explain)s?\b"
+    r"|or filter(?:ed)?(?: them)? by\b|with (?:their |usage |item )?counts?\b"
     r"|to help|useful|for debugging|by (?:its|their|his|her|id|name|path|key|number|code)\b"
     r"|with (?:\w+ ){0,2}(?:stats?|statistics|counts?|details|metadata|info|information|summar(?:y|ies)"
     r"|previews?|sizes?|timestamps?)\b"
@@ -171,6 +172,9 @@ def _from_sentence(text: str, parts: Sequence[str]) -> Phrase | None:  # noqa: P
             "",
             body,
         )
+        body = re.sub(
+            r" by (?!.* (?:in|of|from|on|for)\b)[a-z][a-z ,]*$", "", body
+        )  # what is looked at to find them
         return Phrase(_definite(body), _head(body))
     if verb in _SHOWING or (verb == "check" and not parts):  # "check inventory" is a tool's name
         body = re.sub(r"^(?:information|info|details|data) (?:about|on|for|of) ", "details of ", body)

@@ -24,7 +24,7 @@ from firefly.synthesis.phrases import item_noun
 from firefly.synthesis.roles import KEY_WORDS, key_column, name_column
 from firefly.synthesis.shown import is_file
 from firefly.synthesis.telling import Told, settled, told
-from firefly.synthesis.weaving import QUERIES
+from firefly.synthesis.weaving import QUERIES, sort_said
 
 __all__ = ["ChainReader", "Lexicon", "may_be_one"]
 
@@ -104,7 +104,7 @@ class ChainReader:
                 noun = _row_noun(call)
             yield Listed(
                 collection,
-                noun,
+                sort_said(told.literals, noun),
                 cut_off=cut_off,
                 counted=told.limited,
                 rng=self.rng,

@@ -7,7 +7,7 @@ information for the table orders"; a path becomes "the workbook plan.xlsx".
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,7 +19,7 @@ from firefly.synthesis.phrases import SO_MANY, Phrase, split_head
 from firefly.synthesis.roles import KEY_WORDS, PEOPLE
 from firefly.synthesis.shown import base_name, is_code, is_file, is_proper, quoted, shown
 
-__all__ = ["QUERIES", "Told", "converted", "literal", "title_of", "weave"]
+__all__ = ["EVERY", "QUERIES", "Told", "converted", "literal", "sort_said", "title_of", "weave"]
 
 FILE_NOUNS = vocabulary(
     "document file workbook spreadsheet presentation pdf notebook image report log csv deck archive page "
@@ -71,7 +71,8 @@ _NUMBERS = re.compile(
 _SEVERAL = re.compile(r"\b(?:multiple|several|one or more) (?P<things>[a-z]+s)\b")
 _SORTS = vocabulary("type kind status state")
 _SORT = re.compile(r"[a-z]{3,}")
-_EVERY = ("all", "any")
+EVERY = ("all", "any")
+"""Values that leave nothing out."""
 Kind = Literal["thing", "file", "text", "query", "place", "value"]
 
 
@@ -285,7 +286,7 @@ def _only_one(text: str, left: list[Told], that: bool) -> tuple[str, list[Told]]
         return text, left
     match = found[0]
     noun = re.split(r" or ", match.group("noun"))[0]
-    if rest[0].kind == "file" and singular(noun.split()[-1].lower()) not in FILE_NOUNS:
+    if rest[0].kind == "file" and singular(noun.rsplit(maxsplit=1)[-1].lower()) not in FILE_NOUNS:
         return text, left
     others = [one for one in left if one is not rest[0]]
     return text[: match.start()] + rest[0].phrase(noun, that) + text[match.end() :], others
@@ -342,10 +343,24 @@ def _sorts(text: str, left: list[Told]) -> tuple[str, list[Told]]:
             continue
         for match in re.finditer(r"(?:\b[A-Z]\w* )?\b(?P<noun>[A-Za-z]+)\b", text):
             if singular(match["noun"].lower()) in {singular(part) for part in about}:
-                said = "" if word in _EVERY else f"{word} "
+                said = "" if word in EVERY else f"{word} "
                 text = f"{text[: match.start()]}{said}{text[match.start() :]}"
                 return text, [other for other in left if other is not one]
     return text, left
+
+
+def sort_said(literals: Mapping[str, JsonValue], noun: str) -> str:
+    """Return a list's noun with the word that says which sort of the things was asked for.
+
+    >>> sort_said({"item_type": "feature", "limit": 5}, "item"), sort_said({"item_type": "all"}, "item")
+    ('feature item', 'item')
+    """
+    for parameter, value in literals.items():
+        *about, last = words(parameter) or [""]
+        told = last in _SORTS and isinstance(value, str) and _SORT.fullmatch(value) and value not in EVERY
+        if told and singular(noun.rsplit(maxsplit=1)[-1].lower()) in {singular(part) for part in about}:
+            return f"{value} {noun}"
+    return noun
 
 
 def _span(text: str, left: list[Told], that: bool) -> tuple[str, list[Told]]:

@@ -31,6 +31,7 @@ from firefly.synthesis.linking import Linker, renamed, trivial
 from firefly.synthesis.picks import Pick, field_picks, scalar_picks
 from firefly.synthesis.questions import Hop, wordings
 from firefly.synthesis.reading import ChainReader, Lexicon
+from firefly.synthesis.weaving import EVERY
 from firefly.synthesis.worth import LEAST, worth
 
 _FEW = 6
@@ -183,7 +184,9 @@ class Writer:
         said = [
             (text, name)
             for text, name in wordings(hops, answer, self.rng, self.phrasings + 1)
-            if read_once(text) and not any(mention(text, value) for value in hidden)
+            if read_once(text)
+            and not any(mention(text, value) for value in hidden)
+            and all(_says_words(text, hop) for hop in hops)
         ]
         if not said:
             return None
@@ -247,6 +250,12 @@ class Writer:
     def _world(self, servers: set[str]) -> str:
         fixtures = {self.knowledge.listings[server].fixture for server in servers} - {""}
         return min(fixtures, default="")
+
+
+def _says_words(text: str, hop: Hop) -> bool:
+    """Return whether a question says every word that a call was given, such as the sort of the things."""
+    given = [value for value in hop.literals.values() if isinstance(value, str) and value.isalpha()]
+    return all(value.lower() in text.lower() for value in given if value not in EVERY)
 
 
 def _telling(value: JsonValue) -> bool:

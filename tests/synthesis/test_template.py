@@ -521,3 +521,24 @@ def test_a_thing_is_not_called_by_what_is_shared_with_others() -> None:
         ]
     )
     assert "supplier SUP-7" in asked and "order SUP-7" not in asked
+
+
+def test_the_sort_of_things_that_was_asked_for_is_said() -> None:
+    def list_items(item_type: str) -> Any:
+        """List items for current project with optional type filters."""
+        return {"items": [{"title": name, "effort": effort} for name, effort in ITEMS]}
+
+    servers = FunctionServers({"office": [list_items]})
+    exploration = explored(("office", "list_items", {"item_type": "feature"}), servers=servers)
+    knowledge = Knowledge(servers.listings(), (), [exploration.recording])
+    found = [
+        task
+        for seed in range(9)
+        for task in write_tasks(exploration, writer=Template(), knowledge=knowledge, rng=Random(seed))
+    ]
+    assert found and all(
+        "feature item" in text for task in found for text in (task.question, *task.phrasings)
+    )
+
+
+ITEMS = [("Gift vouchers", 4), ("Barcode labels", 21), ("Email reminder", 15), ("Calendar export", 9)]
