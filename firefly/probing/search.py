@@ -104,6 +104,12 @@ class Search:
                     if tally.full < wanted and laboratory.calls < until:
                         moved = self.attempt(tool, tries=1) or moved
 
+    def give_another_chance(self, tools: Sequence[Tool]) -> None:
+        """Forget the failures of tools that never answered: there may be something new to give them."""
+        for tool in tools:
+            if not self.tally(tool).full:
+                self._tallies.pop(tool.name, None)
+
     def attempt(self, tool: Tool, *, tries: int) -> bool:
         """Make up to ``tries`` calls until one gives a non-empty answer; return whether any was made."""
         made = False

@@ -136,6 +136,10 @@ class _Probe:
         clear = [tool for tool in self._reads if self._presumed[tool.name] != "unclear"]
         if 0 < len(clear) < len(self._reads):
             self._search.explore(clear, until=int(until * _CLEAR_FIRST))
+            for tool in self._reads:
+                if tool not in clear and self.laboratory.calls < until:
+                    self._search.attempt(tool, tries=2)
+            self._search.give_another_chance(clear)
         self._search.explore(self._reads, until=until)
 
     def evidence(self) -> Evidence:
