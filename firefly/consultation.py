@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ class Consultation:
     def __init__(self, run: Run, knowledge: Knowledge) -> None:
         self._run, self._knowledge = run, knowledge
         self._said: dict[str, dict[str, Mapping[str, JsonValue]]] = defaultdict(dict)
+        self._asked: dict[str, set[str]] = defaultdict(set)
         self.failed = False
         """Whether some task could not be asked about: then the next command asks again."""
 
@@ -37,19 +38,27 @@ class Consultation:
         done = self._said[name]
         live = run.journaled(lambda: run.trusting_live)
         asked = [task for task in tasks if task.id not in done]
-        items = [
-            Item(
-                id=task.id,
-                shaped_by=[self._knowledge.digest, task.id],
-                make=partial(_opinion, check, task, trials[task.id], live),
-            )
-            for task in asked
-        ]
+        items = [self._item(task.id, partial(_opinion, check, task, trials[task.id], live)) for task in asked]
         if items:
             for one in run.items_of(items, Opinion, part=name, waits=True).all:
                 done[one.task] = one.said
+        self._asked[name] |= {task.id for task in tasks}
         self.failed = self.failed or any(task.id not in done for task in asked)
         return {task.id: done[task.id] for task in tasks if task.id in done}
+
+    @property
+    def asked(self) -> dict[str, tuple[str, ...]]:
+        """Return the tasks that were asked about, by check."""
+        return {name: tuple(sorted(tasks)) for name, tasks in sorted(self._asked.items())}
+
+    def recall(self, asked: Mapping[str, Sequence[str]]) -> None:
+        """Count what an earlier run asked: a finished verification asks nobody, and cost the same."""
+        for name, tasks in asked.items():
+            items = [self._item(task, list) for task in tasks if task not in self._asked[name]]
+            self._run.count_spent(items, part=name)
+
+    def _item(self, task: str, make: Callable[[], Sequence[Opinion]]) -> Item[Opinion]:
+        return Item(id=task, shaped_by=[self._knowledge.digest, task], make=make)
 
 
 def _opinion(check: AsksModels, task: Task, trial: Trial, live: Backend) -> list[Opinion]:

@@ -198,6 +198,15 @@ def missing_items(
     return [item for item in items if store.get(stage, _key(store, stage, item, shaped_by), record) is None]
 
 
+def count_spent(
+    stage: str, items: Iterable[Item[R]], *, store: Store, shaped_by: JsonValue, models: Models
+) -> None:
+    """Count what finished items used of language models, where nobody needs their records."""
+    for item in items:
+        key = _key(store, stage, item, shaped_by)
+        models.ledger.use(stage, store.get(f"{stage}-spent", key, Spent) or ())
+
+
 def _key(store: Store, stage: str, item: Item[R], shaped_by: JsonValue) -> str:
     return store.key(stage=stage, item=item.id, inputs=item.shaped_by, shaped_by=shaped_by)
 

@@ -282,6 +282,8 @@ class Verification(Record):
     verdicts: tuple[Verdict, ...]
     reexecuted: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Days by which the clock was shifted ("0": not) -> ids of the tasks that were executed again."""
+    consulted: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Check -> ids of the tasks that models were asked about."""
 
 
 class Failure(Record):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from firefly.components import TARGET, build, source_digest_targets, states_of, wanting
 from firefly.config import PLURAL_GROUPS, SINGLE_GROUPS, RunConfig
 from firefly.findings import Findings
-from firefly.items import Item, Results, missing_items, run_items, source_digest
+from firefly.items import Item, Results, count_spent, missing_items, run_items, source_digest
 from firefly.lm import JournaledBackend, Models
 from firefly.lm.models import Settings
 from firefly.plugins import resolve
@@ -134,6 +134,12 @@ class Run(Findings):
         return missing_items(
             f"{self._stage}-{part}", items, record, store=self.store, shaped_by=self._shaped_by
         )
+
+    def count_spent(self, items: Sequence[Item[R]], *, part: str) -> None:
+        """Count what items of a part used of language models, when the stage itself was reused."""
+        if self._asks and self.models is not None:
+            stage = f"{self._stage}-{part}"
+            count_spent(stage, items, store=self.store, shaped_by=self._shaped_by, models=self.models)
 
     def folder_of(self, part: str, inputs: Any, fill: Callable[[Path], None]) -> Path:
         """Return a folder made by the current stage, or the one that the store has."""

@@ -44,7 +44,7 @@ def understood(wanted: Wanted, tools: ToolSet) -> ToolCall | str:
         return f"There is no tool {wanted.name!r}. {nearest(wanted.name, list(tools.names))}"
     arguments = dict(wanted.arguments)
     if arguments.keys() == {"value"} and "value" not in _declared(tool):  # some encode them twice
-        inner = _encoded(arguments["value"])
+        inner = {} if arguments["value"] is None else _encoded(arguments["value"])
         arguments = arguments if inner is None else inner
     unread = _unread(arguments, tool)
     if unread:

@@ -116,7 +116,7 @@ def verification(run: Run) -> None:
             reexecute=again.execute,
             consult=models.consult,
         )
-        return [Verification(verdicts=tuple(verdicts), reexecuted=again.tasks)]
+        return [Verification(verdicts=tuple(verdicts), reexecuted=again.tasks, consulted=models.asked)]
 
     item = Item(
         id="all",
@@ -132,6 +132,7 @@ def verification(run: Run) -> None:
     (result,) = run.items_of([item], Verification).all
     run.verdicts = list(result.verdicts)
     again.recall(result.reexecuted)
+    models.recall(result.consulted)
     run.reexecutions = again.recordings
 
 

@@ -149,6 +149,9 @@ def test_nothing_at_all_is_no_end_of_the_work(
 def test_arguments_that_are_encoded_twice_are_read() -> None:
     with endpoint(scripted(lambda name, given: Reply("", (ToolUse(name, json.dumps(given)),)))) as there:
         assert passed(explore(there)) == STEP
+    none = in_turns(Reply("", (ToolUse("list_orders", "null"),)), Reply("Done."))
+    with endpoint(none) as there:
+        assert [one.call.arguments for one in explore(there).calls] == [{}]
 
 
 @pytest.mark.parametrize("index", [{}, {"index": 0}])

@@ -48,6 +48,9 @@ def test_a_run_with_a_writer_solvers_and_judges_keeps_its_books_and_repeats_itse
     assert {check["check"] for check in opinions} == {"blind_solver", "closed_book", "judge", "ambiguity"}
     assert {tuple(row["servers"]) for row in rows} == {("catalogue", "desk")}  # one of them is a distractor
     assert {len({call["server"] for call in row["gold_calls"]}) for row in rows} == {1, 2}
+    reused = firefly(*ARGUMENTS, *model(there.url), "lm.mode=replay", cwd=going_on)
+    assert summary_of(reused)["lm"]["used"] == books["used"]  # though the verification as a whole was done
+    assert content_of(printed(reused)["dataset"]) == content_of(dataset)
     card = (dataset / "README.md").read_text()
     assert "`ambiguity`, `blind_solver`, `closed_book`, `judge` ask a language model" in card
     for stage in ("synthesis", "verification"):
