@@ -225,7 +225,7 @@ def is_participle(word: str) -> bool:
     """Return whether ``word`` says what was done to a thing.
 
     >>> is_participle("placed"), is_participle("sent"), is_participle("speed"), is_participle("due")
-    [True, True, False, False]
+    (True, True, False, False)
     """
     word = word.lower()
     return word in _PARTICIPLES or (len(word) > 4 and word.endswith("ed") and word not in _NO_PARTICIPLES)

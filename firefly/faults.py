@@ -17,7 +17,7 @@ from pydantic import JsonValue
 
 from firefly.plugins import register
 from firefly.protocols import Backend, Episode, Fault
-from firefly.replay.backend import DAMAGED, FAULT, Closing
+from firefly.replay.backend import DAMAGED, FAULT, OnTop
 from firefly.replay.records import Observation, State, Step, ToolCall
 from firefly.replay.tool_set import ToolSet
 
@@ -46,16 +46,15 @@ class FaultyBackend:
         return FaultyEpisode(self.inner.episode(tool_set, seed), self._faults, f"{self._seed}:{seed}")
 
 
-class FaultyEpisode(Closing):
+class FaultyEpisode(OnTop):
     """One episode; see `FaultyBackend`."""
 
     def __init__(self, inner: Episode, faults: Mapping[str, Fault], seed: str) -> None:
+        super().__init__()
         self._inner = inner
         self._faults = faults
         self._seed = seed
         self._counts: Counter[tuple[str, str]] = Counter()
-        self._steps: list[Step] = []
-        self._evidence: list[Mapping[str, JsonValue]] = []
 
     def call(self, call: ToolCall) -> Observation:
         """Make one call, or what a fault leaves of it."""
@@ -97,16 +96,6 @@ class FaultyEpisode(Closing):
         self._steps.append(step)
         self._evidence.append(evidence)
         return spoilt
-
-    @property
-    def steps(self) -> Sequence[Step]:
-        """Return every call so far as the caller saw it."""
-        return tuple(self._steps)
-
-    @property
-    def evidence(self) -> Sequence[Mapping[str, JsonValue]]:
-        """Return, for every call so far, which fault struck it and what the answer below rests on."""
-        return tuple(self._evidence)
 
     def close(self) -> None:
         """End the inner episode."""

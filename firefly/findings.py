@@ -26,14 +26,7 @@ if TYPE_CHECKING:
 class Findings:
     """What the stages read and write; results of a stage are set once it is done."""
 
-    def __init__(self, main_split: str) -> None:
-        """Begin with nothing.
-
-        Args:
-            main_split: where tasks go that are in no other split.
-
-        """
-        self._main_split = main_split
+    def __init__(self) -> None:
         self.listings: list[Listing] = []
         self.probe_reports: list[ProbeReport] = []
         self.edges: list[Edge] = []
@@ -96,11 +89,3 @@ class Findings:
         """Return the verified tasks in id order."""
         kept = {verdict.task for verdict in self.verdicts if verdict.verified}
         return [task for task in self.tasks if task.id in kept]
-
-    @property
-    def by_split(self) -> dict[str, list[Task]]:
-        """Return the verified tasks of each split, in id order."""
-        found: dict[str, list[Task]] = {}
-        for task in self.verified:
-            found.setdefault(self.split_of.get(task.id, self._main_split), []).append(task)
-        return found

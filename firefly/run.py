@@ -20,7 +20,7 @@ from firefly.protocols import UsesLive
 from firefly.records import (
     Failure,
 )
-from firefly.replay.records import Record, canonical_json, digest
+from firefly.replay.records import Record, Task, canonical_json, digest
 from firefly.store import Store
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Run(Findings):
             models: those of the whole run, for a split; they share one budget.
 
         """
-        super().__init__(next(iter(config.splits.parts)))
+        super().__init__()
         settings = Settings.of(config.lm)
         self.models = models or (Models(settings, config.budget) if settings.any else None)
         """None: no language model is chosen."""
@@ -243,6 +243,15 @@ class Run(Findings):
             return []
         where = {name: spec.where for name, spec in self.specs.items()}
         return unresolved(self.knowledge(), self.scored_edges, self.edges, where=where)
+
+    @property
+    def by_split(self) -> dict[str, list[Task]]:
+        """Return the verified tasks of each split, in id order."""
+        found: dict[str, list[Task]] = {}
+        main = next(iter(self.config.splits.parts))
+        for task in self.verified:
+            found.setdefault(self.split_of.get(task.id, main), []).append(task)
+        return found
 
     @property
     def config_digest(self) -> str:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
+from filelock import FileLock
 
 from tests.forking import PARENT
 
@@ -29,6 +34,20 @@ def firefly(*arguments: str, cwd: Path, anew: bool = False, **environment: str) 
             command, capture_output=True, text=True, cwd=cwd, env=whole, check=False, timeout=_HANGING
         )
     return Run(command, *PARENT.run(arguments, cwd, whole, timeout=_HANGING))
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]) -> tuple[Path, Any]:
+    """Return a folder and what ``make`` said of it, as JSON; all processes of a session share the one made."""
+    base = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # each process has a folder of its own below that of the session
+    folder, said = base / name, base / f"{name}.json"
+    with FileLock(base / f"{name}.lock"):
+        if not said.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            said.write_text(json.dumps(make(folder)), encoding="utf-8")
+    return folder, json.loads(said.read_text(encoding="utf-8"))
 
 
 def printed(done: Run) -> dict[str, Path]:

@@ -7,7 +7,6 @@ In this process a socket reaches loopback and Unix sockets only, unless the test
 from __future__ import annotations
 
 import ipaddress
-import json
 import os
 import shutil
 import socket
@@ -17,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
-from tests.command_line import Run, firefly
+from tests.command_line import Run, firefly, once
 
 _SCRATCH = tempfile.TemporaryDirectory(prefix="firefly-tests-")
 os.environ["HF_HOME"] = str(Path(_SCRATCH.name) / "huggingface")
@@ -99,17 +97,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
     """One finished smoke run and its folder, for all tests of all processes that only look at it."""
-    base = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        base = base.parent  # each process has a folder of its own below that of the session
-    folder, said = base / "smoke", base / "smoke.json"
-    with FileLock(base / "smoke.lock"):
-        if not said.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            done = firefly("+experiment=smoke", cwd=folder, anew=True)
-            said.write_text(json.dumps([done.args, done.returncode, done.stdout, done.stderr]))
-        return folder, Run(*json.loads(said.read_text()))
+
+    def run(folder: Path) -> Any:
+        done = firefly("+experiment=smoke", cwd=folder, anew=True)
+        return done.args, done.returncode, done.stdout, done.stderr
+
+    folder, said = once(tmp_path_factory, "smoke", run)
+    return folder, Run(*said)
 
 
 @pytest.fixture

@@ -107,14 +107,6 @@ def test_the_same_command_again_recomputes_nothing_and_gives_the_same_bytes(
     assert content_of(printed(again)["dataset"]) == content_of(printed(smoke[1])["dataset"])
 
 
-@pytest.mark.slow
-def test_two_runs_of_one_seed_with_stores_of_their_own_are_byte_equal(
-    smoke: tuple[Path, Run], tmp_path: Path
-) -> None:
-    other = firefly("+experiment=smoke", "parallel.in_flight=3", cwd=tmp_path)
-    assert content_of(printed(other)["dataset"]) == content_of(printed(smoke[1])["dataset"])
-
-
 def test_until_stops_and_redo_makes_again(going_on: Path) -> None:
     summary = summary_of(firefly("+experiment=smoke", "until=graph", "redo=[graph]", cwd=going_on))
     assert summary["items"]["probing"]["made"] == 0

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.command_line import Run, firefly, printed, summary_of
+from tests.command_line import Run, firefly, once, printed, summary_of
 
 ODD = Path(__file__).parent / "servers" / "odd.py"
 KINDS = ("undescribed", "lying", "single", "many", "prose", "failing", "fickle")
@@ -18,13 +18,18 @@ KINDS = ("undescribed", "lying", "single", "many", "prose", "failing", "fickle")
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    folder = tmp_path_factory.mktemp("odd")
+    _, said = once(tmp_path_factory, "odd", run_on_odd_servers)
+    return Run(*said)
+
+
+def run_on_odd_servers(folder: Path) -> Any:
     (folder / "conf" / "servers").mkdir(parents=True)
     servers: dict[str, Any] = {"defaults": [{"/world@_global_.world": "empty"}]}
     for kind in KINDS:
         servers[kind] = {"command": sys.executable, "args": [str(ODD), kind], "disposable": True}
     (folder / "conf" / "servers" / "odd.yaml").write_text(yaml.safe_dump(servers), encoding="utf-8")
-    return firefly("--config-dir", "conf", "servers=odd", "probing.budget=40", "sampler.count=4", cwd=folder)
+    done = firefly("--config-dir", "conf", "servers=odd", "probing.budget=40", "sampler.count=4", cwd=folder)
+    return done.args, done.returncode, done.stdout, done.stderr
 
 
 def verified(done: Run) -> list[dict[str, Any]]:

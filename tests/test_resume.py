@@ -36,10 +36,12 @@ def kill_when(folder: Path, stage: str) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_run_killed_at_five_moments_ends_in_the_same_bytes(smoke: tuple[Path, Run], tmp_path: Path) -> None:
+def test_a_run_of_its_own_store_killed_at_five_moments_ends_in_the_bytes_of_one_that_was_not(
+    smoke: tuple[Path, Run], tmp_path: Path
+) -> None:
     killed = [kill_when(tmp_path, stage) for stage in MOMENTS]
     assert killed[:3] == [True, True, True]
-    resumed = firefly("+experiment=smoke", cwd=tmp_path)
+    resumed = firefly("+experiment=smoke", "parallel.in_flight=3", cwd=tmp_path)
     assert content_of(printed(resumed)["dataset"]) == content_of(printed(smoke[1])["dataset"])
 
 

@@ -6,9 +6,11 @@ else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
+
+from pydantic import JsonValue
 
 from .records import Observation, Step, ToolCall
 from .tool_set import ToolSet
@@ -58,6 +60,24 @@ class Closing:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class OnTop(Closing):
+    """An episode on top of others, which keeps what its caller saw and what each answer rests on."""
+
+    def __init__(self) -> None:
+        self._steps: list[Step] = []
+        self._evidence: list[Mapping[str, JsonValue]] = []
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        """Return every call so far as the caller saw it, each with who answered."""
+        return tuple(self._steps)
+
+    @property
+    def evidence(self) -> Sequence[Mapping[str, JsonValue]]:
+        """Return what each answer rests on, or which fault struck it; empty for proven answers."""
+        return tuple(self._evidence)
 
 
 class Backend(Protocol):

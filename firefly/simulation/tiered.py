@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import JsonValue
 
 from firefly.protocols import Situation, Tier, TierAnswer, TierEpisode
-from firefly.replay.backend import Closing
+from firefly.replay.backend import OnTop
 from firefly.replay.cassette import Cassette
 from firefly.replay.records import Miss, Observation, Step, ToolCall, digest
 from firefly.replay.simulator import SimulatedEpisode, StrictSimulator
@@ -57,7 +57,7 @@ class TieredBackend:
         )
 
 
-class TieredEpisode(Closing):
+class TieredEpisode(OnTop):
     """One episode; see `TieredBackend`."""
 
     def __init__(
@@ -68,13 +68,12 @@ class TieredEpisode(Closing):
         tiers: Mapping[str, TierEpisode],
         overlay: Overlay | None,
     ) -> None:
+        super().__init__()
         self._inner = inner
         self._cassette = cassette
         self._tools = {tool.key: tool for tool in tool_set.tools}
         self._tiers = tiers
         self._overlay = overlay
-        self._steps: list[Step] = []
-        self._evidence: list[Mapping[str, JsonValue]] = []
         self._missed: list[JsonValue] = []
         """The calls so far that the recordings did not answer."""
 
@@ -137,16 +136,6 @@ class TieredEpisode(Closing):
         return digest(
             [*missed.call.key, missed.schema_digest, arguments, situation.supposed_state, self._missed]
         )
-
-    @property
-    def steps(self) -> Sequence[Step]:
-        """Return every call so far with its observation and the tier that answered."""
-        return tuple(self._steps)
-
-    @property
-    def evidence(self) -> Sequence[Mapping[str, JsonValue]]:
-        """Return, for every call so far, what its answer rests on; empty for proven answers."""
-        return tuple(self._evidence)
 
     def close(self) -> None:
         """End the tiers' episodes."""

@@ -10,12 +10,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
-from tests.command_line import content_of, firefly, plan_of, printed, summary_of
+from tests.command_line import content_of, firefly, once, plan_of, printed, summary_of
 from tests.lm.competent import competent
-from tests.lm.endpoint import Chat, Endpoint, Fault, Reply, endpoint
+from tests.lm.endpoint import Chat, Fault, Reply, endpoint
 from tests.test_bad_input import assert_one_message
 
 SMALL = (
@@ -65,18 +66,35 @@ def test_a_model_that_nobody_asks_needs_no_key(tmp_path: Path) -> None:
     assert "nothing in this run asks one" in done.stderr
 
 
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Endpoint, dict[str, bytes]]:
-    """A folder with a finished run, the endpoint it asked (gone by now), and its data set."""
-    folder = tmp_path_factory.mktemp("recorded")
-    with endpoint(competent()) as there:
-        done = firefly(*FULL, *model(there.url), cwd=folder, anew=True)
-        return folder, there, content_of(printed(done)["dataset"])
+class Recorded(NamedTuple):
+    """A finished run."""
+
+    store: Path
+    url: str
+    """Of the endpoint that it asked; it is gone by now."""
+    requests: int
+    dataset: dict[str, bytes]
+
+    def copied(self, folder: Path) -> Path:
+        """Return ``folder``, from which a run goes on with what this one finished."""
+        shutil.copytree(self.store, folder / "multirun" / "store")
+        return folder
 
 
-def test_a_run_keeps_complete_books(recorded: tuple[Path, Endpoint, dict[str, bytes]]) -> None:
-    folder, there, dataset = recorded
-    done = firefly(*FULL, *model(there.url), "lm.mode=replay", cwd=folder)
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    def run(folder: Path) -> Any:
+        with endpoint(competent()) as there:
+            done = firefly(*FULL, *model(there.url), cwd=folder, anew=True)
+            return there.url, len(there.requests), str(folder / printed(done)["dataset"])
+
+    folder, (url, requests, dataset) = once(tmp_path_factory, "recorded", run)
+    return Recorded(folder / "multirun" / "store", url, requests, content_of(Path(dataset)))
+
+
+def test_a_run_keeps_complete_books(recorded: Recorded, tmp_path: Path) -> None:
+    dataset = recorded.dataset
+    done = firefly(*FULL, *model(recorded.url), "lm.mode=replay", cwd=recorded.copied(tmp_path))
     books = summary_of(done)["lm"]
     rows = books["used"]["rows"]
     assert [(row["stage"], row["role"], row["model"]) for row in rows] == [
@@ -84,7 +102,7 @@ def test_a_run_keeps_complete_books(recorded: tuple[Path, Endpoint, dict[str, by
         ("graph", "scorer", "agent"),
     ]
     assert rows[1]["calls"] == summary_of(done)["tools"]
-    assert sum(row["calls"] for row in rows) == len(there.requests)
+    assert sum(row["calls"] for row in rows) == recorded.requests
     card = dataset["README.md"].decode()
     assert f"| exploration | explorer | agent | {rows[0]['calls']} | {rows[0]['input_tokens']} |" in card
     each = books["used"]["per_verified_task"]
@@ -97,25 +115,22 @@ def test_a_run_keeps_complete_books(recorded: tuple[Path, Endpoint, dict[str, by
 
 
 def test_a_replayed_run_makes_its_items_anew_and_gives_the_same_bytes_without_the_endpoint(
-    recorded: tuple[Path, Endpoint, dict[str, bytes]], tmp_path: Path
+    recorded: Recorded, tmp_path: Path
 ) -> None:
-    folder, _, dataset = recorded
-    transcript = folder / "multirun" / "store" / "transcript"
+    transcript = recorded.store / "transcript"
     kept = shutil.ignore_patterns("graph*", "exploration*", "export*", "transcript")
-    shutil.copytree(folder / "multirun" / "store", tmp_path / "multirun" / "store", ignore=kept)
+    shutil.copytree(recorded.store, tmp_path / "multirun" / "store", ignore=kept)
     there = ("lm=openai_compatible", "lm.base_url=http://127.0.0.1:9/v1", "lm.model=agent", "lm.mode=replay")
     done = firefly(*FULL, *there, f"lm.transcript={transcript}", cwd=tmp_path)
-    assert content_of(printed(done)["dataset"]) == dataset
+    assert content_of(printed(done)["dataset"]) == recorded.dataset
     missing = tmp_path / "none"
     done = firefly(*SMALL, *there, f"lm.transcript={missing}", "redo=graph", "until=graph", cwd=tmp_path)
     assert_one_message(done, "lm.mode=replay: the transcript has no answer", "lm.mode=record")
 
 
-def test_a_run_killed_while_it_explores_sends_nothing_twice(
-    recorded: tuple[Path, Endpoint, dict[str, bytes]], tmp_path: Path
-) -> None:
+def test_a_run_killed_while_it_explores_sends_nothing_twice(recorded: Recorded, tmp_path: Path) -> None:
     enough = 10  # more than the scorer asks
-    shutil.copytree(recorded[0] / "multirun" / "store", tmp_path / "multirun" / "store")
+    recorded.copied(tmp_path)
     shutil.rmtree(tmp_path / "multirun" / "store" / "transcript")
     agent = competent()
 
@@ -145,9 +160,9 @@ def test_a_run_killed_while_it_explores_sends_nothing_twice(
 
 
 def test_prompts_are_tuned_on_what_a_run_left_and_their_state_is_saved(
-    recorded: tuple[Path, Endpoint, dict[str, bytes]], tmp_path: Path
+    recorded: Recorded, tmp_path: Path
 ) -> None:
-    shutil.copytree(recorded[0] / "multirun" / "store", tmp_path / "multirun" / "store")
+    recorded.copied(tmp_path)
     with endpoint(competent()) as there:
         tuning = ("--config-name=optimize", *SMALL[:-1], "optimize.part=explorer", "explorer=react")
         sizes = (
@@ -168,9 +183,9 @@ def test_prompts_are_tuned_on_what_a_run_left_and_their_state_is_saved(
 
 
 def test_a_budget_ends_the_run_cleanly_and_the_same_command_goes_on(
-    recorded: tuple[Path, Endpoint, dict[str, bytes]], tmp_path: Path
+    recorded: Recorded, tmp_path: Path
 ) -> None:
-    shutil.copytree(recorded[0] / "multirun" / "store", tmp_path / "multirun" / "store")
+    recorded.copied(tmp_path)
     with endpoint(competent()) as there:
         command = (*SMALL, *model(there.url), "until=graph", "redo=graph", "lm.transcript=made")
         for _ in range(2):

@@ -164,24 +164,16 @@ def test_every_sub_dag_is_acyclic_connected_within_limits_and_made_of_given_edge
 @every_sampler
 @settings(max_examples=20, deadline=None)
 @given(drawn=graphs(), seed=st.integers(0, 5))
-def test_equal_seeds_give_equal_samples_whatever_the_order_of_the_edges(
+def test_equal_seeds_give_equal_samples_whatever_the_order_of_the_edges_or_which_other_servers_there_are(
     name: str, drawn: tuple[Knowledge, list[Edge]], seed: int
 ) -> None:
     knowledge, edges = drawn
-    assert samples(knowledge, edges, seed, name) == samples(knowledge, edges[::-1], seed, name)
-
-
-@every_sampler
-@settings(max_examples=20, deadline=None)
-@given(drawn=graphs(), seed=st.integers(0, 5))
-def test_another_server_adds_groups_and_changes_none(
-    name: str, drawn: tuple[Knowledge, list[Edge]], seed: int
-) -> None:
-    knowledge, edges = drawn
+    before = samples(knowledge, edges, seed, name)
+    assert samples(knowledge, edges[::-1], seed, name) == before
     larger = knowledge_of({server: len(one.tools) for server, one in knowledge.listings.items()} | {"z": 2})
     key = sorted(knowledge.tools)[0]
     more = [*edges, edge(key, ("z", "t0")), edge(("z", "t1"), key)]
-    before, after = samples(knowledge, edges, seed, name), samples(larger, more, seed, name)
+    after = samples(larger, more, seed, name)
     assert {group: after[group] for group in before} == before
     assert (key[0], "z") in after
 
