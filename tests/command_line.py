@@ -37,7 +37,7 @@ def firefly(*arguments: str, cwd: Path, anew: bool = False, **environment: str) 
 
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]) -> tuple[Path, Any]:
-    """Return a folder and what ``make`` said of it, as JSON; all processes of a session share the one made."""
+    """Return a folder and what ``make`` said of it, as JSON; all processes of a session share it."""
     base = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         base = base.parent  # each process has a folder of its own below that of the session
