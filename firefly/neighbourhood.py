@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from firefly.coverage import Choices, Plan, merged, planned, record
 from firefly.coverage.neighbours import Place
 from firefly.items import Item
+from firefly.replay.backend import Backend
 from firefly.replay.cassette import Cassette
 from firefly.replay.records import Record, Recording, Task, digest
 from firefly.replay.simulator import StrictSimulator
@@ -83,7 +84,9 @@ class Neighbourhood:
         (folder / _OUTCOME).write_text(outcome.to_json(), encoding="utf-8")
 
     def _recorded(self) -> list[Recording]:
-        backend = self._run.trusting_live
+        run = self._run
+        # A replayed run adds nothing of its own, not even the size of a file that was written anew.
+        backend: Backend = run.journaled(lambda: run.trusting_live) if run.someone_asks else run.trusting_live
         plans = self._plans()
         items = [
             Item(
@@ -95,13 +98,13 @@ class Neighbourhood:
                     plan,
                     backend=backend,
                     tools=ToolSet.of(self._known[task.servers].tools.values()),
-                    seed=self._run.config.seed,
+                    seed=run.config.seed,
                 ),
                 finished=_answered,
             )
             for task, plan in self._in_order(plans)
         ]
-        found = self._run.items_of(items, Recording, waits=True).all
+        found = run.items_of(items, Recording, waits=True, journaled=True).all
         return list({one.id: one for one in found}.values())
 
     def _plans(self) -> dict[str, Plan]:

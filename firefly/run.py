@@ -103,10 +103,12 @@ class Run(Findings):
         part: str = "",
         waits: bool = False,
         computes: bool = False,
+        journaled: bool = False,
     ) -> Results[R]:
         """Run items of the current stage (or of a named part of it).
 
         Items that wait (on servers) are several in flight; those that compute share the processes.
+        What is journaled is kept with what models said elsewhere in the run, and replayed with it.
         """
         stage = f"{self._stage}-{part}" if part else self._stage
         results = run_items(
@@ -118,7 +120,7 @@ class Run(Findings):
             in_flight=self.config.parallel.in_flight if waits else 1,
             workers=self.config.parallel.workers if computes else 1,
             redo=self._stage in self.config.redo,
-            models=self.models if self._asks else None,
+            models=self.models if self._asks or (journaled and self.someone_asks) else None,
         )
         self.failures += results.failures
         counts = self.items.setdefault(stage, {"made": 0, "reused": 0, "failed": 0})
