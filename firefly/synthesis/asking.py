@@ -152,14 +152,23 @@ def _whiches(asked: Asked) -> Iterator[tuple[str, str]]:
     yield f"Tell me which {asked.one} {pick.which}.", "tell"
 
 
+def _noted(pick: Pick, owner: str) -> Iterator[tuple[str, str]]:
+    """Yield questions about what a note says of something: no property of the note itself."""
+    label = pick.label
+    if pick.role == "person":
+        yield f"Who is the {label} according to {owner}?", "who"
+        yield f"According to {owner}, who is the {label}?", "according"
+        return
+    yield f"What is the {label} according to {owner}?", "what"
+    yield f"According to {owner}, what is the {label}?", "according"
+    yield f"Tell me the {label} according to {owner}.", "tell"
+
+
 def _values(asked: Asked) -> Iterator[tuple[str, str]]:  # noqa: PLR0911 - one return for each kind
     pick, owner = asked.pick, asked.owner
     label = pick.label
     if pick.template == "field" and owner.startswith("the note "):
-        # what a note says of something is no property of the note
-        yield f"What is the {label} according to {owner}?", "what"
-        yield f"According to {owner}, what is the {label}?", "according"
-        yield f"Tell me the {label} according to {owner}.", "tell"
+        yield from _noted(pick, owner)
         return
     column = pick.column
     participle = done(column) if column is not None else None

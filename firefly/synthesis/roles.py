@@ -47,6 +47,8 @@ _PEOPLE = vocabulary(
     captain chair host winner
     """
 )
+_OFFICES = vocabulary("lead head chief coordinator dispatcher secretary")
+"""Offices of people, where the values are names of people; other things have heads and leads, too."""
 PEOPLE = _PEOPLE | vocabulary("person reader member patient customer client player")
 """Nouns for people: "their", not "its"."""
 _PLACES = vocabulary("city town country region village location place district county continent venue")
@@ -107,14 +109,16 @@ def is_person(name: str, values: Sequence[JsonValue]) -> bool:
     """Return whether a field names people: "author", "signed_by", whose values look like names or handles."""
     parts = words(name)
     by = len(parts) > 1 and parts[-1] in ("by", "to") and is_participle(parts[-2])
-    if not parts or not (by or {singular(part) for part in parts} & _PEOPLE):
+    named = {singular(part) for part in parts}
+    if not parts or not (by or named & (_PEOPLE | _OFFICES)):
         return False
     if set(parts) & KEY_WORDS:
         return False
     texts = [value for value in values if isinstance(value, str)]
     handles = all(re.match(r"^[a-z]+(?:[._-][a-z]+)*$|^[\w.+-]+@[\w.-]+$", text) for text in texts)
     people = all(is_proper(text) and " " in text for text in texts)
-    return len(texts) == len(values) and bool(texts) and (handles or people)
+    called = people or (handles and (by or bool(named & _PEOPLE)))
+    return len(texts) == len(values) and bool(texts) and called
 
 
 def key_column(columns: Sequence[Column], item: str) -> Column | None:
