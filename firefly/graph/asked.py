@@ -14,7 +14,7 @@ from firefly.graph.seen import seen_of
 from firefly.knowledge import Knowledge
 from firefly.lm import Estimate, Models
 from firefly.lm.prompt import Prompt
-from firefly.outputs import Path
+from firefly.outputs import Path, general
 from firefly.parameters import Parameter, parameters
 from firefly.plugins import register
 from firefly.protocols import Scorer
@@ -172,10 +172,19 @@ def _short(text: str, most: int) -> str:
 
 
 def _fields(source: Tool, knowledge: Knowledge) -> list[tuple[Path, str]]:
-    """Return the fields to name, each with a value: those seen, else those declared."""
+    """Return the fields to name, each with a value: those seen, else those declared.
+
+    No value of one run only, such as a new commit's hash: a replayed run would ask something else.
+    """
     seen = seen_of(knowledge).fields(source.key) if source.key in knowledge.tools else {}
+    profile = knowledge.profiles.get(source.key)
+    repeats = profile is not None and profile.determinism == "deterministic"
+    passing = {general(path) for path in profile.volatile_paths} if profile is not None else set()
     found = [
-        (path, next((str(value) for value in one.values.values()), ""))
+        (
+            path,
+            next((str(value) for value in one.values.values() if repeats and path not in passing), ""),
+        )
         for path, one in sorted(seen.items(), key=lambda item: (len(item[0]), repr(item[0])))
     ]
     if not found and source.output_schema:
