@@ -32,7 +32,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from firefly.app import config_folder
-from firefly.components import build
+from firefly.components import build, wanting
 from firefly.config import check_config
 from firefly.graph import score_source
 from firefly.graph.candidates import AllPairs
@@ -84,7 +84,7 @@ def main() -> None:
         print(f"tools that are not called, so that their triples score 0: {', '.join(missing)}")
     print(f"{'scorer':10} {'AP':>18} {'best F1':>18} {'LOSO F1':>18} {'LOSO P':>18} {'LOSO R':>18} {'s':>6}")
     for name, described in scorers.items():
-        if name in ("affects", "llm"):  # the one has no parameters, the other needs a model
+        if name == "affects" or wanting(described, "models"):  # has no parameters; needs a model
             continue
         started = time.perf_counter()
         found = scores(build(described), knowledge)
