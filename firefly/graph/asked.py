@@ -174,7 +174,8 @@ def _short(text: str, most: int) -> str:
 def _fields(source: Tool, knowledge: Knowledge) -> list[tuple[Path, str]]:
     """Return the fields to name, each with a value: those seen, else those declared.
 
-    No value of one run only, such as a new commit's hash: a replayed run would ask something else.
+    No value of one run only, such as a new commit's hash, and no word of a whole text, which may be one: a
+    replayed run would ask something else.
     """
     seen = seen_of(knowledge).fields(source.key) if source.key in knowledge.tools else {}
     profile = knowledge.profiles.get(source.key)
@@ -183,7 +184,9 @@ def _fields(source: Tool, knowledge: Knowledge) -> list[tuple[Path, str]]:
     found = [
         (
             path,
-            next((str(value) for value in one.values.values() if repeats and path not in passing), ""),
+            next(
+                (str(value) for value in one.values.values() if path and repeats and path not in passing), ""
+            ),
         )
         for path, one in sorted(seen.items(), key=lambda item: (len(item[0]), repr(item[0])))
     ]
