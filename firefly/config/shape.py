@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from firefly.components import TARGET
 from firefly.graph.annotations import Annotation, read_annotations
 from firefly.lm.ledger import Budget
-
-STAGE_NAMES = (
-    "catalog",
-    "probing",
-    "graph",
-    "sampling",
-    "exploration",
-    "simulation",
-    "synthesis",
-    "verification",
-    "neighbourhood",
-    "export",
-)
 
 StageName = Literal[
     "catalog",
@@ -37,6 +24,7 @@ StageName = Literal[
     "neighbourhood",
     "export",
 ]
+STAGE_NAMES: tuple[StageName, ...] = get_args(StageName)
 
 ComponentConfig = dict[str, Any]
 

@@ -55,10 +55,12 @@ def passed_otherwise(task: Task, made: Mapping[str, ToolCall], drawing: Collecti
     tools = {gold.id: (gold.server, gold.tool) for gold in task.gold_calls}
     for gold in task.gold_calls:
         now = made.get(gold.id)
-        for name, reference in sorted(gold.references.items() if now is not None else ()):
+        if now is None:
+            continue
+        for name, reference in sorted(gold.references.items()):
             if any(tools.get(call) in drawing for call in reference.calls):
                 continue
-            then, found = gold.arguments.get(name), now.arguments[name]  # type: ignore[union-attr]
+            then, found = gold.arguments.get(name), now.arguments[name]
             if not same(then, found):
                 return f"{gold.id}: {name} comes out as {found!r} and was {then!r}"
     return ""
