@@ -16,6 +16,7 @@ from pydantic import JsonValue
 
 from firefly import __version__
 from firefly.errors import ConfigError, RunError, StoreError
+from firefly.executed import Executed, RecordedFailureError
 from firefly.lm import Models, Spent
 from firefly.plugins import Component
 from firefly.records import Failure
@@ -86,21 +87,23 @@ def run_items(  # noqa: PLR0913 - each is a choice of the stage's own
     workers: int = 1,
     redo: bool = False,
     models: Models | None = None,
+    executed: Executed | None = None,
 ) -> Results[R]:
     """Make every item that the store does not have; return all of them in item-id order.
 
     An item that raises becomes a `Failure`; errors that stop the run (a full disk, say) are raised
     after the items in flight have been kept. ``in_flight`` threads serve items that wait on something;
     ``workers`` processes serve items that only compute, whose ``make`` must then be picklable. What items
-    ask of ``models`` is recorded, and what they used is kept with them.
+    ask of ``models`` is recorded, and what they used is kept with them; with ``executed``, what they give is
+    recorded.
     """
     results: Results[R] = Results()
-    shelf = _Shelf(stage, record, store, shaped_by, redo, models)
+    shelf = _Shelf(stage, record, store, shaped_by, redo, models, executed)
     made: dict[str, list[R]] = {}
     missing: list[tuple[Item[R], str]] = []
     for item in items:
         key = _key(store, stage, item, shaped_by)
-        kept = shelf.kept(key)
+        kept = shelf.kept(item, key)
         if kept is None:
             missing.append((item, key))
         else:
@@ -110,7 +113,7 @@ def run_items(  # noqa: PLR0913 - each is a choice of the stage's own
 
     def work(item: Item[R], key: str) -> tuple[list[R], bool]:
         with store.lock(stage, key):
-            kept = shelf.kept(key)
+            kept = shelf.kept(item, key)
             return (kept, False) if kept is not None else (shelf.made(item, key, computed), True)
 
     pending: dict[Future[tuple[list[R], bool]], Item[R]] = {}
@@ -137,9 +140,7 @@ def run_items(  # noqa: PLR0913 - each is a choice of the stage's own
                         fatal = fatal or error
                     else:
                         log.debug("%s item %s failed", stage, item.id, exc_info=error)
-                        results.failures.append(
-                            Failure(stage=stage, item=item.id, error=type(error).__name__, message=str(error))
-                        )
+                        results.failures.append(_failure(stage, item.id, error))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -160,13 +161,16 @@ class _Shelf(Generic[R]):
     shaped_by: JsonValue
     redo: bool
     models: Models | None
+    executed: Executed | None
 
     @property
     def _spending(self) -> str:
         return f"{self.stage}-spent"
 
-    def kept(self, key: str) -> list[R] | None:
+    def kept(self, item: Item[R], key: str) -> list[R] | None:
         found = None if self.redo else self.store.get(self.stage, key, self.record)
+        if found is not None and self.executed is not None:
+            self.executed.note(self.stage, item.id, self._shape(item), found, self.record)
         if found is not None and self.models is not None:
             self.models.ledger.use(self.stage, self.store.get(self._spending, key, Spent) or ())
         return found
@@ -178,6 +182,11 @@ class _Shelf(Generic[R]):
                     self.store.put(self._spending, key, item.id, spent)
                 self.store.put(self.stage, key, item.id, records)
 
+        if self.executed is not None:
+            shape = self._shape(item)
+            records = self.executed.made(self.stage, item.id, shape, item.make, self.record)
+            keep(records)
+            return records
         if self.models is not None:
             return self.models.make(self.stage, item.id, self._shape(item), item.make, keep)
         records = computed.pop(item.id)() if item.id in computed else list(item.make())
@@ -263,6 +272,12 @@ def _file_digest(place: Path) -> str:
         total.update(f"{file.relative_to(place.parent)}\0".encode())
         total.update(file.read_bytes())
     return total.hexdigest()
+
+
+def _failure(stage: str, item: str, error: BaseException) -> Failure:
+    if isinstance(error, RecordedFailureError):
+        return error.failure
+    return Failure(stage=stage, item=item, error=type(error).__name__, message=str(error))
 
 
 def _stops_the_run(error: BaseException) -> bool:

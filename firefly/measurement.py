@@ -103,7 +103,7 @@ def _simulator(run: Run, knowledge: Knowledge) -> dict[str, Any]:
             groups, knowledge, count=limits.episodes, length=limits.calls, rng=run.rng(STAGE)
         )
     ]
-    done = run.items_of(items, Fidelity, part="simulator", waits=True).all
+    done = run.items_of(items, Fidelity, part="simulator", waits=True, executes=not run.asks).all
     counts = {name: sum(getattr(one, name) for one in done) for name in ("asked", "answered", "wrong")}
     examples = [example for one in done for example in one.examples]
     return {"episodes": len(done), **counts, "examples": examples[:_EXAMPLES]}

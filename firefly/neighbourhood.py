@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from firefly.coverage import Choices, Plan, merged, planned, record
 from firefly.coverage.neighbours import Place
 from firefly.items import Item
-from firefly.replay.backend import Backend
 from firefly.replay.cassette import Cassette
 from firefly.replay.records import Record, Recording, Task, digest
 from firefly.replay.simulator import StrictSimulator
@@ -85,8 +84,6 @@ class Neighbourhood:
 
     def _recorded(self) -> list[Recording]:
         run = self._run
-        # A replayed run adds nothing of its own, not even the size of a file that was written anew.
-        backend: Backend = run.journaled(lambda: run.trusting_live) if run.someone_asks else run.trusting_live
         plans = self._plans()
         items = [
             Item(
@@ -96,7 +93,7 @@ class Neighbourhood:
                     record,
                     task,
                     plan,
-                    backend=backend,
+                    backend=run.trusting_live,
                     tools=ToolSet.of(self._known[task.servers].tools.values()),
                     seed=run.config.seed,
                 ),
@@ -104,7 +101,7 @@ class Neighbourhood:
             )
             for task, plan in self._in_order(plans)
         ]
-        found = run.items_of(items, Recording, waits=True, journaled=True).all
+        found = run.items_of(items, Recording, waits=True, executes=True).all
         return list({one.id: one for one in found}.values())
 
     def _plans(self) -> dict[str, Plan]:

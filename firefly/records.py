@@ -295,6 +295,14 @@ class Failure(Record):
     message: str
 
 
+class Availability(Record):
+    """Whether this machine has what a check needs."""
+
+    what: str
+    trouble: str
+    """Why not, and what would help; empty: it is there."""
+
+
 class Reexecution(Record):
     """The gold calls of a task, executed again in a fresh sandbox."""
 

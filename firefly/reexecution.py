@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from firefly.items import Item
 from firefly.knowledge import Knowledge
 from firefly.protocols import Backend
-from firefly.records import Reexecution
+from firefly.records import Availability, Reexecution
 from firefly.replay.records import Recording, Task
 from firefly.replay.tool_set import ToolSet
 from firefly.verification import Reexecuted, changes_state, reexecute
@@ -44,7 +44,7 @@ class Again:
     def clocks(self) -> list[str]:
         """Return, for each shifted clock that a check asks for, whether it can be had: it shapes verdicts."""
         days = {int(getattr(check, "clock_days", 0)) for check in self._run.component("checks")} - {0}
-        return [f"{one}: {self._backend(one)[1] or 'yes'}" for one in sorted(days)]
+        return [f"{one}: {self._trouble(one) or 'yes'}" for one in sorted(days)]
 
     @property
     def tasks(self) -> dict[str, tuple[str, ...]]:
@@ -72,35 +72,38 @@ class Again:
         Tasks of one set of servers that only read share a sandbox, in shuffled order; one that changes
         something has its own. Each task is an item: another server, or another choice of tasks, repeats none.
         """
-        backend, why = self._backend(days)
-        if backend is None:
+        if why := self._trouble(days):
             return Reexecuted(why_not={task.id: why for task in tasks})
         outside = {task.id: one for task in tasks if days and (one := self._outside(task))}
         inside = [task for task in tasks if task.id not in outside]
-        self._execute(inside, days, backend)
+        self._execute(inside, days)
         done = self._done[days]
         why_not = {task.id: "its sandbox could not be made" for task in inside if task.id not in done}
         return Reexecuted(
             {task.id: done[task.id] for task in inside if task.id in done}, {**outside, **why_not}
         )
 
-    def _backend(self, days: int) -> tuple[Backend | None, str]:
-        from firefly.servers.clock import ClockError
+    def _trouble(self, days: int) -> str:
+        """Return why the clock can't be shifted by ``days``; empty: it can be.
 
+        A replayed run says what was true where it was recorded.
+        """
         if not days:
-            return self._run.live.fresh, ""
-        try:
-            return self._run.live.shifted(days), ""
-        except ClockError as error:
-            return None, str(error)
+            return ""
+        (found,) = self._run.once(f"clock {days}", partial(_clock, self._run, days), Availability)
+        return found.trouble
 
     def _outside(self, task: Task) -> str:
         listings = self._knowledge.listings
         servers = [name for name in task.servers if name in listings and not listings[name].disposable]
         return f"no sandbox, so no other clock: {', '.join(servers)}" if servers else ""
 
-    def _execute(self, tasks: Sequence[Task], days: int, backend: Backend) -> None:
+    def _execute(self, tasks: Sequence[Task], days: int) -> None:
         run = self._run
+
+        def backend() -> Backend:
+            return run.live.shifted(days) if days else run.live.fresh
+
         groups: dict[_Group, list[Task]] = defaultdict(list)
         for task in sorted(tasks, key=lambda task: task.id):
             alone = task.id if changes_state(task, self._knowledge) else ""
@@ -129,15 +132,31 @@ class Again:
         for item in run.missing(items, Reexecution, part=part):
             group, task = of[item.id]
             batches[group].tasks.append(task)
-        for one in run.items_of(items, Reexecution, part=part, waits=True).all:
+        for one in run.items_of(items, Reexecution, part=part, waits=True, executes=True).all:
             self._done[days][one.task] = one.recording
+
+
+def _clock(run: Run, days: int) -> list[Availability]:
+    from firefly.servers.clock import ClockError
+
+    trouble = ""
+    try:
+        run.live.shifted(days)
+    except ClockError as error:
+        trouble = str(error)
+    return [Availability(what=f"a clock shifted by {days} days", trouble=trouble)]
 
 
 class _Batch:
     """Tasks that are executed again together, when the first is asked for."""
 
     def __init__(
-        self, run: Run, knowledge: Knowledge, group: _Group, backend: Backend, order: tuple[str, ...]
+        self,
+        run: Run,
+        knowledge: Knowledge,
+        group: _Group,
+        backend: Callable[[], Backend],
+        order: tuple[str, ...],
     ) -> None:
         self._run, self._knowledge, self._group, self._backend, self._order = (
             run,
@@ -158,7 +177,7 @@ class _Batch:
             if self._done is None:
                 self._done = reexecute(
                     sorted(self.tasks, key=lambda one: one.id),
-                    fresh=self._backend,
+                    fresh=self._backend(),
                     tool_sets={servers: tools},
                     knowledge=self._knowledge,
                     rng=self._run.rng(self._order[0], *servers, *self._order[1:]),

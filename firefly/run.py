@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from firefly.components import TARGET, build, source_digest_targets, states_of, wanting
 from firefly.config import PLURAL_GROUPS, SINGLE_GROUPS, RunConfig
+from firefly.executed import Executed
 from firefly.findings import Findings
 from firefly.items import Item, Results, count_spent, missing_items, run_items, source_digest
 from firefly.lm import JournaledBackend, Models
@@ -103,12 +104,13 @@ class Run(Findings):
         part: str = "",
         waits: bool = False,
         computes: bool = False,
-        journaled: bool = False,
+        executes: bool = False,
     ) -> Results[R]:
         """Run items of the current stage (or of a named part of it).
 
         Items that wait (on servers) are several in flight; those that compute share the processes.
-        What is journaled is kept with what models said elsewhere in the run, and replayed with it.
+        Those that execute call servers and ask nobody: where models are asked elsewhere in the run, what they
+        gave is kept with the models' answers, and replayed with them.
         """
         stage = f"{self._stage}-{part}" if part else self._stage
         results = run_items(
@@ -120,7 +122,8 @@ class Run(Findings):
             in_flight=self.config.parallel.in_flight if waits else 1,
             workers=self.config.parallel.workers if computes else 1,
             redo=self._stage in self.config.redo,
-            models=self.models if self._asks or (journaled and self.someone_asks) else None,
+            models=self.models if self._asks and not executes else None,
+            executed=self._executed if executes else None,
         )
         self.failures += results.failures
         counts = self.items.setdefault(stage, {"made": 0, "reused": 0, "failed": 0})
@@ -128,6 +131,12 @@ class Run(Findings):
         counts["reused"] += results.reused
         counts["failed"] += len(results.failures)
         return results
+
+    def once(self, what: str, look: Callable[[], Sequence[R]], record: type[R]) -> list[R]:
+        """Return what ``look`` finds on this machine; a replayed run is told what was found when recorded."""
+        if self._executed is None:
+            return list(look())
+        return self._executed.made(self._stage, what, "", look, record)
 
     def missing(self, items: Sequence[Item[R]], record: type[R], *, part: str) -> list[Item[R]]:
         """Return the items of a part of the current stage that are to be made."""
@@ -176,6 +185,13 @@ class Run(Findings):
         return any(
             wanting(self.config.shaping(group), "models") for group in (*SINGLE_GROUPS, *PLURAL_GROUPS)
         )
+
+    @cached_property
+    def _executed(self) -> Executed | None:
+        """Where a run that asks models keeps what servers gave."""
+        if self.models is None or not self.someone_asks:
+            return None
+        return Executed(self.models.settings.transcript, self.models.settings.mode)
 
     @property
     def asks(self) -> bool:

@@ -38,7 +38,7 @@ def catalog(run: Run) -> None:
         )
         for name, spec in sorted(run.specs.items())
     ]
-    run.listings = run.items_of(items, Listing, waits=True).all
+    run.listings = run.items_of(items, Listing, waits=True, executes=True).all
     broken = [listing for listing in run.listings if listing.health.status != "ok"]
     reasons = "\n".join(f"  {one.server}: {one.health.trouble}" for one in broken)
     if broken and run.config.sessions.on_failure == "fail":
@@ -66,7 +66,7 @@ def probing(run: Run) -> None:
         for listing in run.listings
         if listing.health.status == "ok"
     ]
-    run.probe_reports = run.items_of(items, ProbeReport, waits=True).all
+    run.probe_reports = run.items_of(items, ProbeReport, waits=True, executes=True).all
 
 
 def _probing_calls(run: Run, listing: Listing) -> int:
@@ -207,7 +207,7 @@ def exploration(run: Run) -> None:
         items.append(
             Item(id=sub_dag.id, shaped_by=known.digest, make=partial(_explored, run, sub_dag, known))
         )
-    found = run.items_of(items, Exploration, waits=True).all
+    found = run.items_of(items, Exploration, waits=True, executes=not run.asks).all
     known_ids = {one.id for one in run.explorations}
     # two sub-DAGs may have been left for the same calls
     run.explorations += [one for one in {one.id: one for one in found}.values() if one.id not in known_ids]

@@ -114,18 +114,19 @@ def test_a_run_keeps_complete_books(recorded: Recorded, tmp_path: Path) -> None:
     assert b"127.0.0.1" not in b"".join(dataset.values())
 
 
-def test_a_replayed_run_makes_its_items_anew_and_gives_the_same_bytes_without_the_endpoint(
+def test_a_run_is_replayed_in_an_empty_store_without_servers_or_endpoint_and_gives_the_same_bytes(
     recorded: Recorded, tmp_path: Path
 ) -> None:
     transcript = recorded.store / "transcript"
-    kept = shutil.ignore_patterns("graph*", "exploration*", "export*", "transcript")
-    shutil.copytree(recorded.store, tmp_path / "multirun" / "store", ignore=kept)
     there = ("lm=openai_compatible", "lm.base_url=http://127.0.0.1:9/v1", "lm.model=agent", "lm.mode=replay")
     done = firefly(*FULL, *there, f"lm.transcript={transcript}", cwd=tmp_path)
     assert content_of(printed(done)["dataset"]) == recorded.dataset
+    assert not any(counts["starts"] for counts in summary_of(done)["calls_this_run"].values())
     missing = tmp_path / "none"
     done = firefly(*SMALL, *there, f"lm.transcript={missing}", "redo=graph", "until=graph", cwd=tmp_path)
     assert_one_message(done, "lm.mode=replay: the transcript has no answer", "lm.mode=record")
+    done = firefly(*SMALL, *there, f"lm.transcript={missing}", "store.path=none", "until=graph", cwd=tmp_path)
+    assert_one_message(done, "has no result of item", "lm.mode=record")
 
 
 def test_a_run_killed_while_it_explores_sends_nothing_twice(recorded: Recorded, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import dspy
@@ -15,11 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firefly.errors import TranscriptError
+from firefly.executed import Executed
+from firefly.items import Item, Results, run_items
 from firefly.lm import JournaledBackend
 from firefly.lm.models import Models
-from firefly.lm.transcript import Transcript
+from firefly.lm.transcript import Mode, Transcript
+from firefly.records import Failure
 from firefly.replay.records import Observation, State, Step, ToolCall
 from firefly.replay.tool_set import ToolSet
+from firefly.store import Store
 from tests.lm.endpoint import Chat, Fault, Reply, endpoint
 from tests.lm.fixtures import ask, make, models
 from tests.lm.personalities import BROKEN, fails, first_fails, says
@@ -327,3 +332,43 @@ def test_an_endpoint_that_is_gone_makes_no_difference_to_what_is_recorded(tmp_pa
         there.personality = fails(BROKEN)
         again = models(there.url, tmp_path)
         assert make(again, "one", lambda: ask(again, "a")) == "answer 0"
+
+
+# --- items that call servers and ask nobody ------------------------------------------------------
+
+
+def executed(
+    mode: Mode, transcript: Path, store: Path, world: list[str], shape: str = ""
+) -> Results[Failure]:
+    """Run one item for each of what is found in a world; what is called "broken" can't be used."""
+
+    def look(name: str) -> list[Failure]:
+        if name == "broken":
+            raise ValueError("no answer")
+        return [Failure(stage="look", item=name, error="", message=f"{name} of {len(world)}")]
+
+    items = [Item(id=name, shaped_by=shape, make=partial(look, name)) for name in world]
+    return run_items(
+        "look", items, Failure, store=Store(store), shaped_by={}, executed=Executed(transcript, mode)
+    )
+
+
+def test_a_replay_takes_from_the_transcript_what_servers_gave_that_no_model_was_asked_about(
+    tmp_path: Path,
+) -> None:
+    transcript = tmp_path / "transcript"
+    seen = executed("record", transcript, tmp_path / "store", ["a", "b", "broken"])
+    again = executed("replay", transcript, tmp_path / "other", ["broken", "a"])
+    assert [one.message for one in again.all] == ["a of 3"]
+    assert again.failures == seen.failures
+    assert seen.failures[0].error == "ValueError"
+    for world, shape in ((["c"], ""), (["a"], "another")):
+        with pytest.raises(TranscriptError, match=f"no result of item {world[0]} of look"):
+            executed("replay", transcript, tmp_path / "third", world, shape)
+
+
+def test_what_the_store_had_already_is_in_the_transcript_too(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    seen = executed("record", first, tmp_path / "store", ["a"])
+    executed("record", second, tmp_path / "store", ["a"])
+    assert executed("replay", second, tmp_path / "other", ["a"]).all == seen.all
