@@ -24,7 +24,7 @@ from firefly.synthesis.questions import Hop, spoken_data, spoken_row
 from firefly.synthesis.shown import base_name, is_code, is_file, quoted, shown
 from firefly.synthesis.sql_changes import Change, describe_change, is_change
 from firefly.synthesis.telling import tellable
-from firefly.synthesis.weaving import FILE_NOUNS
+from firefly.synthesis.told import FILE_NOUNS
 
 __all__ = ["instruction"]
 

@@ -20,7 +20,7 @@ from firefly.synthesis.reading import ChainReader, may_be_one
 from firefly.synthesis.shown import is_proper
 from firefly.synthesis.telling import Told, is_plain_home, tellable
 from firefly.synthesis.things import NAMED
-from firefly.synthesis.weaving import QUERIES
+from firefly.synthesis.told import QUERIES
 
 __all__ = ["Linker", "trivial"]
 

@@ -23,7 +23,8 @@ from firefly.synthesis.phrases import Phrase, place_of, subject_of
 from firefly.synthesis.picks import Pick
 from firefly.synthesis.roles import KEY_WORDS, PEOPLE
 from firefly.synthesis.shown import is_code, is_file
-from firefly.synthesis.weaving import Told, converted, literal, title_of, weave
+from firefly.synthesis.told import Told, literal, title_of
+from firefly.synthesis.weaving import converted, weave
 
 __all__ = ["Hop", "compose", "spoken_data", "spoken_row", "wordings"]
 

@@ -24,7 +24,8 @@ from firefly.synthesis.phrases import item_noun
 from firefly.synthesis.roles import KEY_WORDS, key_column, name_column
 from firefly.synthesis.shown import is_file
 from firefly.synthesis.telling import Told, settled, told
-from firefly.synthesis.weaving import QUERIES, sort_said
+from firefly.synthesis.told import QUERIES
+from firefly.synthesis.weaving import sort_said
 
 __all__ = ["ChainReader", "Lexicon", "may_be_one"]
 

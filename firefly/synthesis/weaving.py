@@ -7,46 +7,25 @@ information for the table orders"; a path becomes "the workbook plan.xlsx".
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
 from firefly.english import join, number_word, singular, spoken, vocabulary, words
-from firefly.synthesis.clauses import named, stem
 from firefly.synthesis.phrases import SO_MANY, Phrase, split_head
 from firefly.synthesis.roles import KEY_WORDS, PEOPLE
-from firefly.synthesis.shown import base_name, is_code, is_file, is_proper, quoted, shown
+from firefly.synthesis.shown import is_proper
+from firefly.synthesis.told import FILE_NOUNS, TEXTS, Told
 
-__all__ = ["EVERY", "QUERIES", "Told", "converted", "literal", "sort_said", "title_of", "weave"]
+__all__ = ["EVERY", "converted", "sort_said", "weave"]
 
-FILE_NOUNS = vocabulary(
-    "document file workbook spreadsheet presentation pdf notebook image report log csv deck archive page "
-    "repository directory folder dataset note"
-)
-_ENDINGS = {
-    "xlsx": "workbook",
-    "xls": "workbook",
-    "docx": "document",
-    "doc": "document",
-    "pptx": "presentation",
-    "pdf": "PDF",
-    "md": "page",
-}
-_PLACES = vocabulary("city town country region location place")
 _HOMES = vocabulary(
     "database schema sheet folder directory branch project repository workspace collection list board "
     "channel namespace account table section chapter"
 )
 """Things that hold others: what is told of them says where."""
-_TEXTS = ("text", "string", "phrase", "word", "term", "keyword", "query")
 _STARTS = vocabulary("start from first begin earlier since")
 _ENDS = vocabulary("end to second last later until")
-_POSITIONS = vocabulary("index position offset")
-QUERIES = vocabulary("query pattern keyword keywords term search text contains q phrase string needle")
-_BARE = vocabulary("id name key path code number value query title")
-"""Parameter names that do not say what they belong to."""
 
 _NOUN = (
     r"(?P<noun>(?!by\b|in\b|to\b|for\b|the\b|of\b)[A-Za-z]+"
@@ -73,111 +52,6 @@ _SORTS = vocabulary("type kind status state")
 _SORT = re.compile(r"[a-z]{3,}")
 EVERY = ("all", "any")
 """Values that leave nothing out."""
-Kind = Literal["thing", "file", "text", "query", "place", "value"]
-
-
-_LAST = "HEAD:"
-"""How a repository names a file as it stands in the last commit."""
-
-
-@dataclass(frozen=True)
-class Told:
-    """An argument as told: the words of its parameter, and its value in words."""
-
-    parameter: str
-    value: str
-    referenced: bool = False
-    title: str = ""
-    """What a person calls it; by default the words of the parameter."""
-    named: Callable[[str], str] | None = None
-    """Returns its noun phrase for the noun that the tool's phrase has for it, "" where it has none."""
-    kind: Kind = "text"
-
-    def phrase(self, noun: str, that: bool) -> str:
-        """Return its noun phrase."""
-        if self.named is not None:
-            return self.named(noun)
-        title = self.title or spoken(self.parameter)
-        if self.referenced and that:
-            return f"that {title if not noun or title.endswith(noun) else noun}"
-        known = noun or title
-        return f"{known} {self.value}" if self.value[:1].isdigit() else f"the {known} {self.value}"
-
-
-def literal(
-    phrase: Phrase, parameter: str, value: JsonValue, files: Sequence[str] = (), title: str = ""
-) -> Told:
-    """Return how a literal argument is told.
-
-    >>> weave(Phrase("the orders of a customer"), [literal(Phrase(""), "customer_id", "CUS-7")])
-    'the orders of customer CUS-7'
-    >>> weave(Phrase("the comments"), [literal(Phrase(""), "filename", "/workspace/in/a.docx")])
-    'the comments in the document a.docx'
-    """
-    if isinstance(value, list) and len(value) == 1 and is_file(value[0]):
-        value, parameter = value[0], singular(parameter)
-    if isinstance(value, str) and value.startswith("file:///"):
-        value = value.removeprefix("file://")
-    title = title or title_of(phrase, parameter)
-    parts = words(spoken(parameter))
-
-    def said(noun: str) -> str:
-        return _thing(noun, title, parts, value, files)
-
-    kind: Kind = "text"
-    if isinstance(value, str) and value.startswith(_LAST):
-        kind = "thing"
-    elif is_file(value) or (isinstance(value, str) and value.startswith("/")):
-        kind = "file"
-    elif set(parts) & QUERIES:
-        kind = "query"
-    elif parts and parts[-1] in _PLACES and is_proper(value):
-        kind = "place"
-    elif is_code(value):
-        kind = "thing"
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        kind = "value"
-    return Told(parameter, quoted(value), title=title, named=said, kind=kind)
-
-
-def _thing(noun: str, title: str, parts: Sequence[str], value: JsonValue, files: Sequence[str]) -> str:  # noqa: PLR0911 - one for each kind of value
-    if isinstance(value, str) and value.startswith(_LAST):
-        return f"the file {base_name(value.removeprefix(_LAST), files)} in the last commit"
-    if isinstance(value, str) and (is_file(value) or value.startswith("/")):
-        ending = value.rpartition(".")[2].lower() if is_file(value) else ""
-        kind = noun if singular(noun.rsplit(maxsplit=1)[-1].lower() if noun else "") in FILE_NOUNS else ""
-        kind = kind or _ENDINGS.get(ending, "file" if ending else "folder")
-        return f"the {kind} {base_name(value, files)}"
-    known = noun or stem(title)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        if set(parts) & _POSITIONS:
-            thing = " ".join(word for word in known.split() if word not in _POSITIONS)
-            return f"the {thing} at index {value}" if thing else f"index {value}"
-        return (
-            f"{known} {quoted(value)}" if noun or set(parts) & KEY_WORDS else f"a {known} of {quoted(value)}"
-        )
-    if is_code(value) and known.split()[-1:] and known.split()[-1] in _TEXTS:
-        return f"the {known} {quoted(value)}"
-    if is_code(value):
-        return named(known, str(value))
-    if known.split()[-1:] and known.split()[-1].lower() in _PLACES and is_proper(value):
-        return str(value)
-    if isinstance(value, list):
-        return f"the {known} {quoted(value)}"
-    return f"the {known} {shown(value)}"
-
-
-def title_of(phrase: Phrase, parameter: str) -> str:
-    """Return what a person calls the argument: "customer ID" for ``id`` of "get one customer".
-
-    >>> title_of(Phrase("the customer", name=("get", "customer")), "id")
-    'customer ID'
-    """
-    if len(words(parameter)) == 1 and words(parameter)[0] in _BARE and phrase.text:
-        head = split_head(phrase.text)[0].split()[-1].lower()
-        if singular(head) in {singular(word) for word in phrase.name}:
-            return f"{singular(head)} {spoken(parameter)}"
-    return spoken(parameter)
 
 
 def weave(phrase: Phrase, told: Sequence[Told], *, that: bool = False) -> str:
@@ -222,6 +96,7 @@ def weave(phrase: Phrase, told: Sequence[Told], *, that: bool = False) -> str:
 def converted(told: Sequence[Told]) -> str:
     """Return a conversion in words, where the arguments say from what to what; else "".
 
+    >>> from firefly.synthesis.told import literal
     >>> converted([literal(Phrase(""), "from_expr", "36.5 lb"), literal(Phrase(""), "to_expr", "kg")])
     'the result of converting 36.5 lb to kg'
     """
@@ -279,7 +154,7 @@ def _only_one(text: str, left: list[Told], that: bool) -> tuple[str, list[Told]]
     found = list(_ONE.finditer(text))
     rest = [one for one in left if one.kind in ("thing", "file")]
     queries = [one for one in left if one.kind == "query" and not one.referenced]
-    if len(found) == len(queries) == 1 and found[0].group("noun").split()[-1].lower() in _TEXTS:
+    if len(found) == len(queries) == 1 and found[0].group("noun").split()[-1].lower() in TEXTS:
         match, rest = found[0], [one for one in left if one is not queries[0]]
         return text[: match.start()] + queries[0].value + text[match.end() :], rest
     if len(found) != 1 or len(rest) != 1 or _SPECIFIC.search(text):
@@ -320,6 +195,7 @@ def _amounts(text: str, left: list[Told]) -> tuple[str, list[Told]]:
 def _single(text: str, told: Sequence[Told]) -> str:
     """Return the phrase of one thing where several could be asked for and one file is.
 
+    >>> from firefly.synthesis.told import literal
     >>> _single("the contents of multiple notes", [literal(Phrase(""), "paths", ["/a/b.md"])])
     'the contents of a note'
     """

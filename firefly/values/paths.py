@@ -41,7 +41,7 @@ _ENDINGS: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = tuple(
         (("html", "webpage"), ("html", "htm")),
         (("markdown", "note", "md"), ("md",)),
         (("sqlite", "database", "db", "sql"), ("db", "sqlite", "sqlite3", "duckdb")),
-        (("duckdb", "motherduck"), ("duckdb", "db")),
+        (("duckdb",), ("duckdb", "db")),
         (("parquet",), ("parquet",)),
         (("txt", "plaintext"), ("txt", "md")),
         (("log",), ("log",)),

@@ -12,7 +12,8 @@ from firefly.synthesis.columns import Column, collections, fields, is_machine_fi
 from firefly.synthesis.labels import label_of, labels
 from firefly.synthesis.phrases import Phrase, inside, item_noun, phrase_of, place_of, pool, subject_of
 from firefly.synthesis.sql import describe
-from firefly.synthesis.weaving import Told, literal, weave
+from firefly.synthesis.told import Told, literal
+from firefly.synthesis.weaving import weave
 
 
 @pytest.mark.parametrize(
