@@ -202,7 +202,8 @@ class Run(Findings):
         """Return the run's simulator over ``cassette``; one that asks live servers is given fresh ones."""
         simulator = self.component("simulator")
         if isinstance(simulator, UsesLive):
-            simulator.use_live(self.live.fresh)
+            fresh = self.live.fresh
+            simulator.use_live(self.journaled(lambda: fresh) if self.models is not None else fresh)
         backend: Backend = simulator.backend(cassette)
         return backend
 
