@@ -54,16 +54,9 @@ def executed(
         rng: draws among the ways to name a value.
 
     """
-    steps = _steps(calls)
-    found = _linked(planned, steps, known, rng)
-    kept = _needed(found) or (found[-1:] if len(planned.nodes) == 1 else [])
-    if not kept:
-        reason = (
-            "no call returned anything that can be read"
-            if not steps
-            else "no call took anything from another"
-        )
-        return Executed(planned, tuple(_aside(call) for call in calls), recording, reason)
+    kept = _kept(planned, calls, known, rng)
+    if isinstance(kept, str):
+        return Executed(planned, tuple(_aside(call) for call in calls), recording, kept)
     nodes = tuple(Node(id=call.node, tool=call.call.key) for call, _ in kept)
     links = tuple(link for _, origins in kept for link in origins.links)
     by_id = {call.id: call for call, _ in kept}
@@ -72,6 +65,13 @@ def executed(
         tuple(by_id.get(call.id) or _aside(call) for call in calls),
         recording,
     )
+
+
+def lacking(planned: SubDag, calls: Sequence[ExploredCall], known: Known) -> str:
+    """Return why nothing could be asked about ``calls`` if no other followed; "" where something can."""
+    rng = Random("lacking")
+    found = (_changes if planned.writes else _kept)(planned, calls, known, rng)
+    return found if isinstance(found, str) else ""
 
 
 def made_again(
@@ -204,6 +204,18 @@ def _steps(calls: Sequence[ExploredCall]) -> list[ExploredCall]:
         if useful_output(call.call, call.step.observation) is not None:
             found.setdefault(call.call.digest, call)
     return list(found.values())
+
+
+def _kept(
+    planned: SubDag, calls: Sequence[ExploredCall], known: Known, rng: Random
+) -> list[tuple[ExploredCall, Recovered]] | str:
+    """Return the calls that belong together, or why there are none."""
+    steps = _steps(calls)
+    found = _linked(planned, steps, known, rng)
+    kept = _needed(found) or (found[-1:] if len(planned.nodes) == 1 else [])
+    if kept:
+        return kept
+    return "no call took anything from another" if steps else "no call returned anything that can be read"
 
 
 def _linked(

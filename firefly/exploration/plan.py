@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
+
+from pydantic import JsonValue
 
 from firefly.exploration.arguments import Known
 from firefly.knowledge import Knowledge
@@ -55,7 +57,8 @@ def plan(sub_dag: SubDag, tools: ToolSet, known: Known, rng: Random) -> str:
         if node in sub_dag.writes:
             parts.append("it changes something")
         lines.append(f"{numbers[node.id]}. {name}{': ' if parts else ''}{'; '.join(parts)}")
-    examples = {node.id: list(_examples(node, sub_dag, tools, known, rng)) for node in sub_dag.nodes}
+    rows: list[list[Mapping[str, JsonValue]]] = [[] for _ in range(_EXAMPLES)]
+    examples = {node.id: list(_examples(node, sub_dag, tools, known, rng, rows)) for node in sub_dag.nodes}
     shown = dict.fromkeys(line for found in examples.values() for line in found)
     if shown:
         lines += ["", "Arguments that worked before, without what is passed on:", *shown]
@@ -101,7 +104,15 @@ def _path(path: Path) -> str:
     return ".".join(map(str, path)) or "its whole text"
 
 
-def _examples(node: Node, sub_dag: SubDag, tools: ToolSet, known: Known, rng: Random) -> Iterator[str]:
+def _examples(
+    node: Node,
+    sub_dag: SubDag,
+    tools: ToolSet,
+    known: Known,
+    rng: Random,
+    rows: Sequence[list[Mapping[str, JsonValue]]],
+) -> Iterator[str]:
+    """Yield arguments that worked, one for each row: rather those that are about what the row is about."""
     if node.tool not in {tool.key for tool in tools.tools}:
         return
     linked = frozenset(link.parameter for link in sub_dag.links if link.target == node.id and link.parameter)
@@ -111,7 +122,13 @@ def _examples(node: Node, sub_dag: SubDag, tools: ToolSet, known: Known, rng: Ra
     worked = known.arguments(node.tool, without=linked, links=out) or known.arguments(
         node.tool, without=linked
     )
-    found = [canonical_json(one) for one in worked if one]
-    short = [text for text in found if len(text) <= _LONG]
-    for text in rng.sample(short, min(_EXAMPLES, len(short))):
-        yield f"{tools.name_of(*node.tool)}: {text}"
+    left = [one for one in worked if one and len(canonical_json(one)) <= _LONG]
+    for row in rows:
+        if not left:
+            return
+        given = [(name, value) for before in row for name, value in before.items()]
+        alike = [sum((name, value) in given for name, value in one.items()) for one in left]
+        drawn = rng.choice([one for one, count in zip(left, alike, strict=True) if count == max(alike)])
+        left.remove(drawn)
+        row.append(drawn)
+        yield f"{tools.name_of(*node.tool)}: {canonical_json(drawn)}"

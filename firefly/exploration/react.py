@@ -8,6 +8,7 @@ from random import Random
 from weakref import WeakKeyDictionary
 
 from firefly.exploration.arguments import Known
+from firefly.exploration.executed import lacking
 from firefly.exploration.plan import offered, plan
 from firefly.knowledge import Knowledge
 from firefly.lm import Estimate, Models
@@ -26,6 +27,10 @@ INSTRUCTIONS = (
     "has, or the entry that is the largest, the latest or the only one, is best. When a call fails, read why "
     "and correct it. Calls that need nothing from each other can be made at once. When the last call has "
     "returned something worth asking about, make no more calls and say in one sentence what was found."
+)
+_GO_ON = (
+    "Go on: pass a value on exactly as an earlier call returned it, into the call that is listed; where that "
+    "failed or found nothing, take the value of another entry. Calls that were made already count."
 )
 _REASONS = {
     "done": "the model stopped",
@@ -94,7 +99,11 @@ class React:
             made.append(ExploredCall(id=f"c{len(made) + 1}", node="", step=episode.steps[-1]))
             return seen
 
-        worked = self.worker.work(plan(sub_dag, tools, known, rng), tools, act)
+        def wanted() -> str:
+            reason = lacking(sub_dag, made, known)
+            return f"So far {reason}. {_GO_ON}" if reason else ""
+
+        worked = self.worker.work(plan(sub_dag, tools, known, rng), tools, act, lacking=wanted)
         return made, _REASONS[worked.ended]
 
     def prompts(self) -> Mapping[str, Worker]:

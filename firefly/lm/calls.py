@@ -37,7 +37,8 @@ def understood(wanted: Wanted, tools: ToolSet) -> ToolCall | str:
     """Return the call that is meant, or what is wrong with it, in words for the model.
 
     A call that the tool's own schema forbids is not made; neither is one with a parameter that nobody
-    declared, which servers would ignore.
+    declared, which servers would ignore. Where the schema forbids a text and admits what it is the JSON of
+    (``"5"``, ``"[1, 2]"``), that is meant.
     """
     tool = tools.names.get(wanted.name)
     if tool is None:
@@ -51,6 +52,9 @@ def understood(wanted: Wanted, tools: ToolSet) -> ToolCall | str:
         return unread
     faults = list(_faults(tool, arguments))[:_FAULTS]
     if faults:
+        meant = _decoded(tool, arguments)
+        if meant != arguments and not any(_faults(tool, meant)):
+            return ToolCall(server=tool.server, tool=tool.name, arguments=meant)
         return f"The call of {wanted.name} was not made: {'; '.join(faults)}."
     return ToolCall(server=tool.server, tool=tool.name, arguments=arguments)
 
@@ -161,6 +165,26 @@ def _faults(tool: Tool, arguments: Mapping[str, JsonValue]) -> Iterator[str]:
             yield f"{where}{fault.message}"[:_SHOWN]
     except Exception:  # noqa: BLE001 - a schema that refers to nothing: the server is to judge
         return
+
+
+def _decoded(tool: Tool, arguments: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return the arguments, what is wrong as a text replaced by what the text is the JSON of."""
+    found = dict(arguments)
+    validator = validator_of(canonical_json(tool.input_schema))
+    if validator is None:
+        return found
+    try:
+        wrong = {fault.absolute_path[0] for fault in validator.iter_errors(found) if fault.absolute_path}
+    except Exception:  # noqa: BLE001 - a schema that refers to nothing
+        return found
+    for name in wrong:
+        value = found.get(str(name))
+        if isinstance(value, str):
+            try:
+                found[str(name)] = json.loads(value)
+            except (ValueError, RecursionError):
+                continue
+    return found
 
 
 def _declared(tool: Tool) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ from firefly.components import no_state
 from firefly.errors import ConfigError
 from firefly.lm.ledger import Estimate
 from firefly.lm.models import Models
+from firefly.lm.partly import readable
 from firefly.lm.usual import asking
 from firefly.lm.wire import the_dspy
 
@@ -122,13 +123,18 @@ class Prompt:
         Raises:
             dspy.LMError: the endpoint failed; the item is made again by the next command.
         """
-        the_dspy()
+        dspy = the_dspy()
         from dspy.utils.exceptions import AdapterParseError
 
         for _ in range(self._attempts):
             try:
                 with self._models.using(self.role):
                     return self.module(**given)
-            except AdapterParseError:
+            except AdapterParseError as error:
+                found = readable(error.lm_response, {name: kind for name, (kind, _) in self._outputs.items()})
+                if found is not None:
+                    for _ in range(found[1]):
+                        self._models.ledger.count(self.role, "unreadable_entry")
+                    return dspy.Prediction(**found[0])
                 self._models.ledger.count(self.role, "unreadable")
         return None

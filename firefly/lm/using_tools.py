@@ -12,8 +12,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from firefly.lm.calls import Wanted, said_in_text, understood, written_calls
+from firefly.lm.formulas import shortened
 from firefly.lm.ledger import tokens_of
 from firefly.lm.wire import prompt_letters, the_dspy, write_request
+from firefly.replay.parsers import parse
 from firefly.replay.records import Observation, ToolCall, canonical_json
 from firefly.replay.tool_set import ToolSet
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 else:
     dspy = the_dspy()
 
-__all__ = ["Limits", "ToolUser", "TurnAdapter"]
+__all__ = ["Limits", "ToolUser", "TurnAdapter", "shown"]
 
 _IDLE = 2
 """Turns in a row without a call that can be made, after which a model is given up."""
@@ -162,6 +164,7 @@ class ToolUser(dspy.Module):  # type: ignore[misc]
         act: Callable[[ToolCall], Observation],
         count: Callable[[str], None] = lambda what: None,
         done: Callable[[], bool] = lambda: False,
+        lacking: Callable[[], str] = lambda: "",
     ) -> dspy.Prediction:
         """Return ``said`` (its last words), ``ended`` (why), ``turns``, ``calls`` and ``tokens``.
 
@@ -172,11 +175,12 @@ class ToolUser(dspy.Module):  # type: ignore[misc]
             count: is told of answers without a call that can be made: ``unreadable``, ``no_call``,
                 ``rejected_call``.
             done: whether no more has to be said, asked after each turn.
+            lacking: what is still wanted, asked once: when the model ends; it is told, and goes on.
 
         """
         trace = dspy.settings.trace
         with dspy.context(trace=None):  # the whole work is one example to learn from, not each turn of it
-            found, calls = self._work(task, tools, act, count, done)
+            found, calls = self._work(task, tools, act, count, done, lacking)
         if trace is not None:
             trace.append((self.turn, {"task": task}, dspy.Prediction(reply=calls)))
         return found
@@ -188,13 +192,14 @@ class ToolUser(dspy.Module):  # type: ignore[misc]
         act: Callable[[ToolCall], Observation],
         count: Callable[[str], None],
         done: Callable[[], bool],
+        lacking: Callable[[], str],
     ) -> tuple[dspy.Prediction, list[list[Any]]]:
         """Return how it ended, and the calls that were made, each a name with arguments."""
         limits = self.limits
         conversation: list[Any] = []
         calls: list[list[Any]] = []
         made = tokens = idle = turns = 0
-        said, ended = "", "turns"
+        said, ended, reminded = "", "turns", False
         while turns < limits.turns:
             turns += 1
             reply: Reply = self.turn(task=task, tools=tools, conversation=list(conversation)).reply
@@ -202,8 +207,14 @@ class ToolUser(dspy.Module):  # type: ignore[misc]
             said = reply.said
             if not reply.calls:
                 if self._is_last(reply, made):
-                    ended = "done"
-                    break
+                    wanted = "" if reminded else lacking()
+                    if not wanted:
+                        ended = "done"
+                        break
+                    reminded = True
+                    count("reminded")
+                    conversation += [_spoken(reply), dspy.lm15.Message.user(wanted)]
+                    continue
                 count("unreadable" if reply.unreadable else "no_call")
             results = [
                 self._result(wanted, tools, act)
@@ -237,7 +248,7 @@ class ToolUser(dspy.Module):  # type: ignore[misc]
         if isinstance(call, str):
             return _Result(wanted, call, failed=True, made=False)
         seen = act(call)
-        return _Result(wanted, _shown(seen, self.limits.shown), failed=seen.outcome != "success", made=True)
+        return _Result(wanted, shown(seen, self.limits.shown), failed=seen.outcome != "success", made=True)
 
 
 def _told_apart(message: Any) -> Any:
@@ -288,11 +299,17 @@ def _spoken(reply: Reply) -> Any:
     return dspy.lm15.Message.assistant("\n".join(texts) or "(nothing)")
 
 
-def _shown(seen: Observation, most: int) -> str:
+def shown(seen: Observation, most: int) -> str:
+    """Return a result as a model reads it, in at most ``most`` letters and a note of what is left out."""
     text = seen.visible
     if not text and seen.outcome != "success":
         text = f"{seen.outcome}: {seen.reason}"
-    return text if len(text) <= most else f"{text[:most]}… ({len(text) - most} more characters)"
+    if len(text) <= most:
+        return text
+    found = parse(seen)
+    if found is not None and isinstance(found.value, dict | list):
+        return shortened(found.value, most)  # data, some entries left out, rather than half of a text
+    return f"{text[:most]}… ({len(text) - most} more characters)"
 
 
 def _offered(name: str, tools: ToolSet) -> Any:

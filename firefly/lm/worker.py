@@ -123,6 +123,7 @@ class Worker:
         tools: ToolSet,
         act: Callable[[ToolCall], Observation],
         done: Callable[[], bool] = lambda: False,
+        lacking: Callable[[], str] = lambda: "",
     ) -> Worked:
         """Let the model work.
 
@@ -131,6 +132,7 @@ class Worker:
             tools: what it may call, by the names that agents see.
             act: makes one call; what it raises ends the work.
             done: whether no more has to be said, asked after each turn.
+            lacking: what is still wanted, asked once: when the model ends; it is told, and goes on.
 
         Raises:
             dspy.LMError: the endpoint failed.
@@ -145,6 +147,7 @@ class Worker:
                 act=act,
                 count=lambda what: self._models.ledger.count(self.role, what),
                 done=done,
+                lacking=lacking,
             )
         if found.ended != "done":
             self._models.ledger.count(self.role, f"out_of_{found.ended.replace(' ', '_')}")

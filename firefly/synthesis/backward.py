@@ -79,6 +79,7 @@ class Backward:
         language: str = Manner.language,
         obscure: bool = True,
         confirm: bool = True,
+        corrections: int = 1,
         instructions: str = INSTRUCTIONS,
         obscuring: str = OBSCURING,
         state: Path | None = None,
@@ -94,16 +95,17 @@ class Backward:
             language: in which language; answer formats stay English.
             obscure: whether each question is written once more so that it hides the steps.
             confirm: whether another reading of each question must come to the same answer.
+            corrections: how often questions that break a rule are sent back with what is wrong.
             instructions: what the model is told.
             obscuring: the same for the rewrite that hides the steps.
             state: JSON file of an optimised prompt.
             obscuring_state: the same for the rewrite.
 
         """
-        if tasks < 1:
-            raise ValueError("tasks must be at least 1")
+        if tasks < 1 or corrections < 0:
+            raise ValueError("tasks must be at least 1, and corrections at least 0")
         self._models, self._obscure = models, obscure
-        self.tasks = tasks
+        self.tasks, self._corrections = tasks, corrections
         self._least, self._told = _DIFFICULTIES[difficulty]
         manner = Manner(style, language)
         self._rewriter = Rewriter(
@@ -119,6 +121,7 @@ class Backward:
                 "manner": "style and language",
                 "difficulty": "how hard the tasks shall be",
                 "count": "how many tasks",
+                "earlier": "what you wrote before that can't be used, and why: write other words or others",
             },
             outputs={"tasks": (list[Written], "the best first")},
             state=state,
@@ -133,7 +136,8 @@ class Backward:
         """Return what writing about ``explorations`` would take if every question passed the rules."""
         questions = explorations * self.tasks
         said = self.tasks * (QUESTION + 2 * ANSWER)
-        found = [self.prompt.estimate(explorations, given=trajectory() + QUESTION, said=said)]
+        asked = explorations * (1 + self._corrections)
+        found = [self.prompt.estimate(asked, given=trajectory() + QUESTION, said=said)]
         if self._rewriter.confirm:
             found.append(self._rewriter.readings(questions))
         return [*found, *(self._rewriter.estimates(questions, reading=True) if self._obscure else ())]
@@ -153,37 +157,53 @@ class Backward:
     def _of(
         self, chain: Chain, exploration: Exploration, knowledge: Knowledge, rng: Random, most: int
     ) -> Iterator[Task]:
+        outcomes = Outcomes(chain, knowledge, rng, english=self._rewriter.manner.english)
+        earlier = "nothing"
+        for _ in range(1 + self._corrections):
+            rejected = []
+            for written in self._drafts(chain, most, earlier):
+                made = self._made(written, outcomes, chain)
+                if isinstance(made, str):
+                    rejected.append(_complaint(written, made))
+                    continue
+                text, outcome = made
+                allowed = (
+                    f"{outcome.needs.allowed} {all_words([written.question, str(outcome.answer.value)])}"
+                )
+                rubric = _rubric(written.rubric, allowed)
+                yield outcome.task(text, exploration, knowledge, synthesizer="backward", rubric=rubric)
+            if not rejected:
+                return
+            earlier, most = "\n".join(rejected), len(rejected)
+
+    def _drafts(self, chain: Chain, most: int, earlier: str) -> list[Written]:
         said = self.prompt.ask(
             calls=told(chain),
             manner=self._rewriter.manner.text,
             difficulty=self._told,
             count=str(most),
+            earlier=earlier,
         )
-        outcomes = Outcomes(chain, knowledge, rng, english=self._rewriter.manner.english)
-        for written in list(said.tasks or ())[:most] if said is not None else ():
-            question = " ".join(written.question.split())
-            try:
-                outcome = outcomes.read(written.formula)
-            except FormulaError:
-                self._models.ledger.count(WRITER, "no_answer")
-                continue
-            text = self._worded(question, outcome, chain)
-            if text is None:
-                continue
-            allowed = f"{outcome.needs.allowed} {all_words([question, str(outcome.answer.value)])}"
-            rubric = _rubric(written.rubric, allowed)
-            yield outcome.task(text, exploration, knowledge, synthesizer="backward", rubric=rubric)
+        return list(said.tasks or ())[:most] if said is not None else []
 
-    def _worded(self, question: str, outcome: Outcome, chain: Chain) -> str | None:
-        """Return the question, its steps hidden where that went well; None: it says other things."""
+    def _made(self, written: Written, outcomes: Outcomes, chain: Chain) -> tuple[str, Outcome] | str:
+        """Return the question, its steps hidden where that went well, or what is wrong with it."""
+        question = " ".join(written.question.split())
+        try:
+            outcome = outcomes.read(written.formula)
+        except FormulaError as error:
+            self._models.ledger.count(WRITER, "no_answer")
+            return f"the formula has no use: {error}"
+        wrong = self._rewriter.faults(question, outcome.needs)
+        misread = "" if wrong else self._rewriter.misread(question, chain, outcome.value)
+        if wrong or misread:
+            return "; ".join(wrong) or misread
 
         def reads(text: str) -> bool:
-            return self._rewriter.reads(text, chain, outcome.value)
+            return not self._rewriter.misread(text, chain, outcome.value)
 
-        if not self._rewriter.passes(question, outcome.needs) or not reads(question):
-            return None
         obscured = self._rewriter.wordings(question, outcome.needs, reads) if self._obscure else []
-        return obscured[0] if obscured else question
+        return (obscured[0] if obscured else question), outcome
 
     def _changing(self, exploration: Exploration, knowledge: Knowledge, rng: Random) -> Iterator[Task]:
         """Yield tasks that change something, from templates, worded anew."""
@@ -196,6 +216,11 @@ class Backward:
             )
             if texts:
                 yield reworded(task, texts, "backward")
+
+
+def _complaint(written: Written, wrong: str) -> str:
+    question = " ".join(written.question.split())[:_LINE]
+    return f"- {question} {written.formula.model_dump_json(exclude_defaults=True)}: {wrong}"
 
 
 def _rubric(lines: Sequence[str], allowed: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from firefly.knowledge import Knowledge
 from firefly.lm.formulas import Formula, FormulaError, expression_of
 from firefly.outputs import leaves
 from firefly.records import Exploration, ExploredCall
-from firefly.replay.expressions import ExpressionError, evaluate, read
+from firefly.replay.expressions import ExpressionError, evaluate, read, same
 from firefly.replay.records import Answer, Condition, Expression, GoldCall, Provenance, Task
 from firefly.synthesis.answers import answer_of
 from firefly.synthesis.chains import Chain, may_be_cut
@@ -96,11 +96,12 @@ class Outcomes:
         """
         expression, value = expression_of(formula, self.chain.outputs)
         self._refuse_parts(expression)
+        expression = self._joined(expression, value)
         typed = answer_of(self._pick(expression, value))
         if typed is None:
             raise FormulaError(f"{value!r} is no answer that can be graded")
         calls = self._wanted(expression)
-        stated: list[JsonValue] = [one.value for one in expression.where]
+        stated: list[JsonValue] = [one.value for one in expression.where if one.reference is None]
         if expression.limit not in (None, 1):
             stated.append(expression.limit)
         for call in calls:
@@ -117,6 +118,28 @@ class Outcomes:
             if call.id in wanted:
                 wanted |= {name for one in call.references.values() for name in one.calls}
         return tuple(call for call in self.chain.calls if call.id in wanted)
+
+    def _joined(self, expression: Expression, value: JsonValue) -> Expression:
+        """Return the expression without conditions on values that were passed on, which no question may say.
+
+        One that all items meet anyway is left out, another asks for whatever was passed on.
+        """
+        passed = [one for call in self._wanted(expression) for one in call.references.values()]
+        found = expression
+        for condition in expression.where:
+            origin = next((one for one in passed if same(self._value(one), condition.value)), None)
+            if origin is None or condition.compare != "equals":
+                continue
+            others = tuple(one for one in found.where if one is not condition)
+            without = found.model_copy(update={"where": others})
+            if same(self._value(without), value):
+                found = without
+            else:
+                joined = condition.model_copy(update={"reference": origin})
+                found = found.model_copy(
+                    update={"where": tuple(joined if one is condition else one for one in found.where)}
+                )
+        return found
 
     def _premises(self, call: ExploredCall) -> list[JsonValue] | None:
         return premises(

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from firefly.knowledge import Knowledge
 from firefly.lm import Estimate, Models
-from firefly.lm.formulas import FORMULAS, Formula, FormulaError, call_text, expression_of
+from firefly.lm.formulas import FORMULAS, Formula, FormulaError, call_text, expression_of, expression_text
 from firefly.lm.prompt import Prompt
 from firefly.lm.usual import ANSWER, QUESTION
 from firefly.lm.usual import trajectory as trajectory_tokens
@@ -113,7 +113,7 @@ class Rewriter:
             clean = " ".join(str(text).split())
             if clean in (*found, question):
                 continue
-            if self.passes(clean, needs) and agrees(clean):
+            if not self.faults(clean, needs) and agrees(clean):
                 found.append(clean)
         return found
 
@@ -139,23 +139,29 @@ class Rewriter:
     def _compared(self, texts: int) -> Estimate:
         return self._comparing.estimate(texts, given=2 * QUESTION, said=ANSWER)
 
-    def passes(self, text: str, needs: Needs) -> bool:
-        """Return whether the rules find nothing wrong with a wording."""
+    def faults(self, text: str, needs: Needs) -> list[str]:
+        """Return what the rules find wrong with a wording."""
         wrong = faults(text, needs)
         if wrong:
             self.models.ledger.count(WRITER, "unfaithful")
-        return not wrong
+        return wrong
 
-    def reads(self, question: str, chain: Chain, value: JsonValue) -> bool:
-        """Return whether someone who reads the question over what was observed comes to ``value``."""
+    def misread(self, question: str, chain: Chain, value: JsonValue) -> str:
+        """Return "" where someone who reads the question over what was observed comes to ``value``."""
         if not (self.confirm or not self.manner.english):
-            return True
+            return ""
         said = self._reading.ask(calls=trajectory(chain), question=question)
         try:
-            found = expression_of(said.formula, chain.outputs)[1] if said is not None else None
+            read = None if said is None else expression_of(said.formula, chain.outputs)
         except FormulaError:
-            found = None
-        return self._counted(found is not None and same(found, value))
+            read = None
+        agrees = read is not None and same(read[1], value)
+        self._counted(agrees)
+        if agrees:
+            return ""
+        return (
+            f"a reader takes it for {expression_text(read[0])}" if read else "a reader finds no answer to it"
+        )
 
     def compares(self, one: str, other: str) -> bool:
         """Return whether someone who reads both requests finds them the same."""

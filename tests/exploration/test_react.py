@@ -135,6 +135,19 @@ def test_what_was_executed_is_the_graph_and_not_what_was_planned() -> None:
     assert [call.call.tool for call in chain.calls] == ["find_orders", "get_person"]
 
 
+def test_a_model_that_stops_early_is_told_once_what_is_lacking() -> None:
+    turns = [call("list_orders"), Reply("Done."), call("get_person", customer_id="CUS-72"), Reply("Done.")]
+    with endpoint(in_turns(*turns)) as there:
+        counts: dict[str, int] = {}
+        found = explore(there, counts=counts)
+        assert found.completed
+        assert "no call took anything from another" in there.requests[2].said_by("user")[-1]
+        assert (counts, len(there.requests)) == ({"reminded": 1}, 4)
+    with endpoint(in_turns(*turns[:2])) as there:
+        assert explore(there).reason == "no call took anything from another (the model stopped)"
+        assert len(there.requests) == 3
+
+
 def test_calls_that_are_of_no_use_are_kept_and_are_no_steps() -> None:
     turns = [
         call("list_orders"),

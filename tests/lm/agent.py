@@ -62,7 +62,11 @@ class Agent:
         steps = planned(chat, offered) or [(name, "") for name in goals(chat, list(offered))]
         before: Counter[str] = Counter()
         for name, said in steps:
-            mine = [(arguments, failed(result)) for other, arguments, result in done if other == name]
+            mine = [
+                (arguments, failed(result) or ("it changes" not in said and says_nothing(result, arguments)))
+                for other, arguments, result in done
+                if other == name
+            ]
             worked = [place for place, (_, bad) in enumerate(mine) if not bad]
             before[name] += 1
             first = worked[before[name] - 2] + 1 if 1 < before[name] <= len(worked) + 1 else 0
@@ -118,6 +122,19 @@ def history(chat: Chat) -> Iterator[tuple[str, dict[str, Any], str]]:
 
 def failed(result: str) -> bool:
     return parsed(result) is None and _FAILED.search(result[:300]) is not None
+
+
+def says_nothing(result: str, arguments: Mapping[str, Any]) -> bool:
+    """Return whether a result is empty, or says no more than what was passed in, zeros and flags."""
+    found = parsed(result)
+    if not isinstance(found, dict | list):
+        return found is None and not result.strip()
+    given = {str(one) for one in arguments.values()}
+    return not any(
+        str(value) not in given
+        for _, value in leaves(found)
+        if not isinstance(value, bool) and value not in (0, "")
+    )
 
 
 def parsed(result: str) -> Any:
@@ -212,8 +229,8 @@ def below(value: Any, path: list[str]) -> Iterator[Any]:
     if not path:
         if not isinstance(value, (dict, list)):
             yield value
-    elif path[0] == "*" and isinstance(value, list):
-        for inner in value:
+    elif path[0] == "*" and isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
             yield from below(inner, path[1:])
     elif isinstance(value, dict) and path[0] in value:
         yield from below(value[path[0]], path[1:])

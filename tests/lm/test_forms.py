@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
+from firefly.lm.calls import Wanted, understood
 from firefly.lm.prompt import Prompt
+from firefly.lm.using_tools import shown
+from firefly.replay.records import Observation, Tool, ToolCall
+from firefly.replay.tool_set import ToolSet
 from firefly.synthesis.faithful import Needs, faults
 from tests.exploration.test_react import explore, passed
 from tests.lm.agent import Agent
@@ -106,6 +110,23 @@ def test_a_list_alone_is_the_one_field_that_is_asked_for() -> None:
         assert make(asked, "one", lambda: prompt.ask().names) == ["a", "b"]
 
 
+def test_of_an_answer_what_fits_is_read_and_the_rest_is_counted() -> None:
+    agent = competent()
+    wanted = writes(agent, backward, [SHORT_ONE])[0]
+
+    write = agent.fields["tasks"]
+
+    def adds(chat: Chat) -> Any:
+        more = [{**one, "answer": "Lund", "formula": {**one["formula"], "why": "so"}} for one in write(chat)]
+        return [*more, {"question": "Which?", "formula": {"op": "guess"}}] if more else more
+
+    agent.fields["tasks"] = adds
+    for form in ({}, {"json_schema": False}):
+        made, events = writes(agent, backward, [SHORT_ONE], **form)
+        assert len(made) == len(wanted)
+        assert events["writer"] == {"unreadable_entry": 1}
+
+
 def test_an_answer_that_ends_for_want_of_tokens_is_counted(capfd: pytest.CaptureFixture[str]) -> None:
     thinking = f"<think>{THOUGHT.removesuffix('</think>')}".replace("</think>", "")
     found, events = writes(lambda chat: Reply(thinking, finish="length"), backward, [SHORT_ONE])
@@ -186,3 +207,29 @@ def test_a_question_in_another_language_than_asked_for_is_refused() -> None:
     assert events["writer"]["unfaithful"] > 0
     assert faults("Wie viel kostet das?", Needs()) == ["it is not in English"]
     assert faults("Wie viel kostet das?", Needs(english=False)) == []
+
+
+def test_numbers_that_a_model_writes_as_texts_are_numbers_only_where_a_text_is_none() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"size": {"type": "integer"}, "names": {"type": "array"}, "code": {"type": "string"}},
+    }
+    tools = ToolSet.of([Tool(server="s", name="t", description="", input_schema=schema)])
+    given: dict[str, Any] = {"size": "5", "names": '["a"]', "code": "7"}
+    made = understood(Wanted("c", "t", given), tools)
+    assert isinstance(made, ToolCall)
+    assert made.arguments == {"size": 5, "names": ["a"], "code": "7"}
+    for wrong in ({"size": "five"}, {"size": "5.5"}, {"names": "a"}):
+        assert isinstance(understood(Wanted("c", "t", wrong), tools), str)
+
+
+def test_data_too_long_to_be_shown_is_shown_with_fewer_entries() -> None:
+    def rows(count: int) -> Observation:
+        return Observation(
+            outcome="success", text=json.dumps([{"n": n, "at": "x" * 40} for n in range(count)])
+        )
+
+    assert shown(rows(3), 6000) == rows(3).text
+    found = json.loads(shown(rows(900), 2000))
+    assert found[0] == {"n": 0, "at": "x" * 40}
+    assert found[-1].endswith("more items)")

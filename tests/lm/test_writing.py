@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from pydantic import JsonValue
 
 from firefly.components import states_of
 from firefly.errors import ConfigError
 from firefly.knowledge import Knowledge
 from firefly.lm import Models
+from firefly.lm.formulas import Formula
 from firefly.lm.prompt import Prompt
 from firefly.mentions import mention
 from firefly.protocols import ForwardWriter, TaskWriter
@@ -23,8 +26,10 @@ from firefly.replay.expressions import evaluate
 from firefly.replay.records import Task
 from firefly.synthesis import with_distractors
 from firefly.synthesis.backward import Backward
+from firefly.synthesis.chains import chains
 from firefly.synthesis.faithful import Needs, faults
 from firefly.synthesis.forward import Forward
+from firefly.synthesis.outcomes import Outcomes
 from firefly.synthesis.paraphrase import Paraphrase
 from firefly.synthesis.template import Template
 from firefly.verification.flow import Flow
@@ -70,7 +75,7 @@ def writes(
 
 
 def backward(asked: Models, **more: Any) -> TaskWriter:
-    return Backward(models=asked, **more)
+    return Backward(models=asked, **{"corrections": 0, **more})
 
 
 def paraphrase(asked: Models) -> TaskWriter:
@@ -202,6 +207,43 @@ def test_a_question_that_a_second_reader_takes_otherwise_makes_no_task() -> None
     assert len(tasks) == 1
     tasks, _ = writes(writer, lambda asked: backward(asked, confirm=False, language="Danish"), [SHORT_ONE])
     assert tasks == []  # the rules for English words say nothing there, so a reader must agree
+
+
+def test_a_writer_is_told_what_is_wrong_and_writes_anew() -> None:
+    right = f"In which town lives the reader of the book with {TOLD}?"
+    for first, wrong in (("In which town lives the reader?", "it does not say"), (right, "has no use")):
+        writer = said(right)
+        [good] = writer.fields["tasks"](Chat({}, {}, 0))
+        bad = {
+            "question": first,
+            "formula": {**good["formula"], **({"path": ["no"]} if first == right else {})},
+        }
+        told: list[str] = []
+
+        def tasks(chat: Chat, good: Any = good, bad: Any = bad, told: list[str] = told) -> list[Any]:
+            told.append(chat.said_by("user")[-1])
+            return [good] if f"- {bad['question']}" in told[-1] else [bad]
+
+        writer.fields["tasks"] = tasks
+        [task], _ = writes(writer, lambda asked: backward(asked, corrections=1), [SHORT_ONE])
+        assert_right(task)
+        assert (wrong in told[0], wrong in told[1], len(told)) == (False, True, 2)
+
+
+def test_a_condition_on_what_was_passed_on_asks_for_that_and_is_no_premise() -> None:
+    chain = next(chains(SHORT_ONE, KNOWLEDGE))
+    rows: list[JsonValue] = [{"reader": NUMBER, "town": "Lund"}, {"reader": "R-0", "town": "Leeds"}]
+    where = [{"field": ["reader"], "value": NUMBER}]
+    formula = Formula.model_validate(
+        {"op": "where", "call": "c2", "path": ["rows"], "field": ["town"], "where": where}
+    )
+    for count in (1, 2):
+        outputs = {**chain.outputs, "c2": {"rows": rows[:count]}}
+        found = Outcomes(replace(chain, outputs=outputs), KNOWLEDGE, Random(0)).read(formula)
+        assert found.value == "Lund"
+        assert NUMBER in found.needs.hidden
+        assert NUMBER not in found.needs.stated
+        assert [one.reference is not None for one in found.expression.where] == [True] * (count - 1)
 
 
 def test_the_rewrite_that_hides_the_steps_counts_only_if_it_asks_for_the_same() -> None:

@@ -55,6 +55,9 @@ def formulas(call: str, output: Any) -> Iterator[tuple[dict[str, Any], str, str]
         item, field = items[path[places[0]]], path[places[0] + 1 :]
         if not isinstance(item, dict) or not field:
             continue
+        if len(items) == 1:  # nothing to tell it from
+            yield {"op": "value", "call": call, "path": list(path)}, label, ""
+            continue
         for name, other in item.items():
             alone = sum(isinstance(one, dict) and one.get(name) == other for one in items) == 1
             if isinstance(other, str) and 2 < len(other) < 40 and alone and (name,) != field:
@@ -115,6 +118,8 @@ def tasks(chat: Chat) -> list[dict[str, Any]]:
         if name not in passed and isinstance(value, str | int | float) and not isinstance(value, bool)
     ]
     stated += conditions(chat)
+    lacking, vain = complaints(chat)
+    stated += lacking
     known = {
         str(value)
         for name, (arguments, output, _) in made.items()
@@ -128,17 +133,32 @@ def tasks(chat: Chat) -> list[dict[str, Any]]:
     output = made[last][1]
     for formula, label, which in formulas(last, output):
         value, beside = asked_for(formula, output)
-        if str(value) in known:
+        if str(value) in known or f"What is the {label}{which}" in vain:
             continue
         written = {"question": f"What is the {label}{which}{given}?", "formula": formula}
         found.append(
             (telling(value, beside) + rng.random(), {**written, "rubric": ["The value is looked up."]})
         )
     for formula, question in ends(last, output):
+        if question in vain:
+            continue
         written = {"question": f"{question}{given}?", "formula": formula, "rubric": []}
         found.append((2.0 + rng.random(), written))
     found.sort(key=lambda one: -one[0])
     return [one for _, one in found[: int(input_of(chat, "count") or 1)]]
+
+
+def complaints(chat: Chat) -> tuple[list[str], set[str]]:
+    """Return what earlier questions lacked, and how those begin for which no more words are any use."""
+    lacking: list[str] = []
+    vain: set[str] = set()
+    for question, wrong in re.findall(r"^- (.*?\?) \{.*?\}: (.*)$", input_of(chat, "earlier"), re.M):
+        values = re.findall(r"it does not say (?:'([^']*)'|([\d.]+))(?=;|$)", wrong)
+        hops = re.findall(r"it does not say whose '([^']*)' is meant", wrong)
+        lacking += [f'"{one or other}"' for one, other in values] + [f"its {hop}" for hop in hops]
+        if len(values) + len(hops) < len(wrong.split("; ")):
+            vain.add(question.partition(", given")[0].removesuffix("?"))
+    return list(dict.fromkeys(lacking)), vain
 
 
 def asked_for(formula: dict[str, Any], output: Any) -> tuple[Any, list[Any]]:
