@@ -86,7 +86,8 @@ def reason_without_task(  # noqa: PLR0911 - one return for each step of a run
         why = _commonest(_plain(one.reason) for one in explorations)
         return f"none of its {len(explorations)} explorations was completed: {why}"
     usable = [one for one in report.profiles if one.usable and one.opaque is False]
-    if usable and all(one.pure for one in usable):
+    alone = all(set(one.sub_dag.servers) == {listing.server} for one in completed)
+    if usable and alone and all(one.pure for one in usable):
         return _never_explored(report)
     return f"{_count(len(completed), 'exploration')} completed, but nothing in the answers makes a question"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -44,9 +45,10 @@ def understood(wanted: Wanted, tools: ToolSet) -> ToolCall | str:
     if tool is None:
         return f"There is no tool {wanted.name!r}. {nearest(wanted.name, list(tools.names))}"
     arguments = dict(wanted.arguments)
-    if arguments.keys() == {"value"} and "value" not in _declared(tool):  # some encode them twice
-        inner = {} if arguments["value"] is None else _encoded(arguments["value"])
-        arguments = arguments if inner is None else inner
+    for key in ("value", "partial_json"):  # some encode them twice, or write them as Python does
+        if arguments.keys() == {key} and key not in _declared(tool):
+            inner = {} if arguments[key] is None else _encoded(arguments[key])
+            arguments = arguments if inner is None else inner
     unread = _unread(arguments, tool)
     if unread:
         return unread
@@ -123,12 +125,16 @@ def _object(given: Any) -> dict[str, JsonValue]:
 
 
 def _encoded(given: Any) -> dict[str, JsonValue] | None:
-    """Return the object that a text is the JSON of."""
-    try:
-        found = json.loads(given) if isinstance(given, str) else None
-    except (ValueError, RecursionError):
+    """Return the object that a text is the JSON of, or what Python would print of it."""
+    if not isinstance(given, str):
         return None
-    return found if isinstance(found, dict) else None
+    for read in (json.loads, ast.literal_eval):
+        try:
+            found = json.loads(canonical_json(read(given.strip())))
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            continue
+        return found if isinstance(found, dict) else None
+    return None
 
 
 def _unread(arguments: Mapping[str, JsonValue], tool: Tool) -> str:

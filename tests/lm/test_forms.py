@@ -167,9 +167,14 @@ def test_nothing_at_all_is_no_end_of_the_work(
         assert len(there.requests) > 2
 
 
-def test_arguments_that_are_encoded_twice_are_read() -> None:
-    with endpoint(scripted(lambda name, given: Reply("", (ToolUse(name, json.dumps(given)),)))) as there:
-        assert passed(explore(there)) == STEP
+def test_arguments_that_are_encoded_twice_or_written_as_python_does_are_read() -> None:
+    for form in (json.dumps, lambda given: str(json.loads(given))):
+
+        def act(name: str, given: str, form: Callable[[str], str] = form) -> Reply:
+            return Reply("", (ToolUse(name, form(given)),))
+
+        with endpoint(scripted(act)) as there:
+            assert passed(explore(there)) == STEP
     none = in_turns(Reply("", (ToolUse("list_orders", "null"),)), Reply("Done."))
     with endpoint(none) as there:
         assert [one.call.arguments for one in explore(there).calls] == [{}]

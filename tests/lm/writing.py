@@ -43,6 +43,8 @@ def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, .
 
 def formulas(call: str, output: Any) -> Iterator[tuple[dict[str, Any], str, str]]:
     """Yield formulas with what they ask for in words, and the words by which an item is told."""
+    if isinstance(output, int | float | str) and not isinstance(output, bool):
+        yield {"op": "value", "call": call, "path": []}, "result", ""
     for path, value in paths(output):
         places = [at for at, part in enumerate(path) if isinstance(part, int)]
         if isinstance(value, bool) or value in (None, "") or len(places) > 1 or not path:
