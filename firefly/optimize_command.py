@@ -64,13 +64,14 @@ def _tuned(state: Run, settings: OptimizeConfig, described: Mapping[str, Any]) -
             "lm.model=NAME, or lm=openai."
         )
     items = _items(state, settings.part)
-    train, validation = _divided(state, items, settings)
+    names, judged = _drawn(state, items, settings)
     bench = Bench(state, settings.part, items)
 
     from firefly.optimization.program import Program, examples, metric
 
     program = Program(bench)
-    before = _measured(program, validation)
+    before, train = _telling(program, names, judged, settings)
+    validation = tuple(before)
     optimizer = build(described, {"models": state.models})
     kept: list[Program] = []
 
@@ -121,10 +122,10 @@ def _items(state: Run, part: str) -> dict[str, SubDag | Exploration]:
     return {one.id: one for one in found.values()}
 
 
-def _divided(
+def _drawn(
     state: Run, items: Mapping[str, SubDag | Exploration], settings: OptimizeConfig
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return training and validation items, drawn by the seed; in proportion where there are too few."""
+) -> tuple[Sequence[str], int]:
+    """Return the items in an order drawn by the seed, and how many are to judge by: fewer of too few."""
     names = sorted(items)
     what = "sub-DAGs" if settings.part == "explorer" else "completed explorations"
     if len(names) < 2:
@@ -141,7 +142,26 @@ def _divided(
             "optimize: %s %s, fewer than the %s wanted: %s to learn from, %s to judge by",
             len(names), what, wanted, len(names) - judged, judged,
         )  # fmt: skip
-    return tuple(names[judged : judged + settings.train]), tuple(names[:judged])
+    return names, judged
+
+
+def _telling(
+    program: Program, names: Sequence[str], judged: int, settings: OptimizeConfig
+) -> tuple[dict[str, Measured], tuple[str, ...]]:
+    """Return items to judge by, measured, and those to learn from. One that asks no model tells nothing."""
+    before: dict[str, Measured] = {}
+    left = list(names)
+    while left and len(before) < judged:
+        name = left.pop(0)
+        measured = _measured(program, [name])[name]
+        if measured.calls:
+            before[name] = measured
+    if not before or not left:
+        raise RunError(
+            f"Of {len(names)} items {len(before)} made the {settings.part} ask a model, and two are needed: "
+            "one to learn from, one to judge by. More servers or a higher sampler.count give more."
+        )
+    return before, tuple(left[: settings.train])
 
 
 # --- results ----------------------------------------------------------------------------------

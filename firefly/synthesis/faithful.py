@@ -23,6 +23,12 @@ __all__ = ["Needs", "directions", "faults", "pieces", "said_directions"]
 _PIECE = re.compile(r"[^\s\"“”()\[\]?!;]*\d[^\s\"“”()\[\]?!;]*")
 _QUOTED = re.compile(r"[\"“]([^\"“”]+)[\"”]|(?<!\w)[‘']([^'‘’]{2,})[’'](?!\w)")
 _CAPITAL = re.compile(r"(?<=[\w,] )[A-Z][\w’'-]*")
+_ASKED = re.compile(
+    r"\b(?:what|which)(?:['’]s| is| are| was| were)? (?:the )?([\w'’ -]+?)"
+    r"(?= (?:of|where|for|in|on|at|with|given|that|which|whose|who|among|by|from)\b|[^\w'’ -]|$)",
+    re.IGNORECASE,
+)
+"""What a question begins by asking for."""
 _LONGEST = 900
 """Letters of a question."""
 
@@ -79,7 +85,9 @@ class Needs:
     field: str = ""
     """The words of the field that is asked for ..."""
     others: tuple[str, ...] = ()
-    """... and those of the fields beside it, which are not."""
+    """... and those of the fields beside it, which are not, and which nothing else gives reason to name."""
+    beside: tuple[str, ...] = ()
+    """Those of all fields beside it: what a question begins by asking for is none of them."""
     hops: tuple[str, ...] = ()
     """Words, of each at least one is said: of values passed on that others beside them could be taken for."""
     ordered: bool = False
@@ -177,14 +185,17 @@ def _more(text: str, needs: Needs) -> Iterator[str]:
 
 
 def _misnamed(text: str, needs: Needs) -> Iterator[str]:
-    """Yield a field beside the one that is read, where the text names that and not this."""
+    """Yield a field beside the one that is read, where the text names that instead, or begins with it."""
     said = set(normal(_QUOTED.sub(" ", text)).split())
     own = set(normal(needs.field).split())
-    if not own or own <= said:
+    if not own:
         return
-    for other in needs.others:
+    heads = [set(normal(one).split()) for one in _ASKED.findall(text)]
+    asked = any(own <= head for head in heads)
+    for other in dict.fromkeys((*needs.others, *needs.beside)):
         words = set(normal(other).split())
-        if words and words <= said and not words <= own:
+        spoken = not own <= said and other in needs.others and words <= said
+        if words and not words <= own and (spoken or (words in heads and not asked)):
             yield f"it asks for another field ({other})"
 
 

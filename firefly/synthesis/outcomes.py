@@ -158,6 +158,7 @@ class Outcomes:
             stated += [condition.value for condition in one.where if condition.reference is None]
             if one.limit not in (None, 1):
                 stated.append(one.limit)
+        beside = self._beside(expression)
         queries = [text for call in calls for text in call.call.arguments.values() if is_statement(text)]
         return Needs(
             stated=tuple(one for one in _distinct(stated) if not isinstance(one, bool)),
@@ -166,27 +167,36 @@ class Outcomes:
             allowed=_vocabulary(calls, self.chain, self._knowledge),
             directions=directions([expression, *passed]),
             field=_field_words(expression),
-            others=self._beside(expression, calls),
+            others=self._unnamed(beside, expression, calls),
+            beside=beside,
             hops=tuple(self._hops(calls)),
             fold=expression.op if expression.op in ("count", "sum") else "",
             ordered=bool(queries),
             english=self._english,
         )
 
-    def _beside(self, expression: Expression, calls: Sequence[ExploredCall]) -> tuple[str, ...]:
-        """Return the words of the fields beside the one that is read, but for those a question may name."""
+    def _beside(self, expression: Expression) -> tuple[str, ...]:
+        """Return the words of the fields beside the one that is read."""
         path = expression.path if expression.op == "value" else (*expression.path, 0, *expression.field)
         try:
             holder = read(self.chain.outputs[expression.call], path[:-1])
         except ExpressionError:
             return ()
+        own = path[-1] if path else ""
+        keys = [" ".join(words(key)) for key in holder if key != own] if isinstance(holder, dict) else []
+        return tuple(filter(None, keys))
+
+    @staticmethod
+    def _unnamed(
+        beside: Sequence[str], expression: Expression, calls: Sequence[ExploredCall]
+    ) -> tuple[str, ...]:
+        """Return those of the fields that a question has no reason to name."""
         passed = [one for call in calls for one in call.references.values()]
         told = {part for one in [expression, *passed] for part in (*one.by, *one.field, *one.path)}
         told |= {part for one in [expression, *passed] for having in one.where for part in having.field}
         named = {" ".join(words(str(one))) for one in told}
         named |= {" ".join(words(name)) for call in calls for name in call.call.arguments}
-        keys = [" ".join(words(key)) for key in holder] if isinstance(holder, dict) else []
-        return tuple(key for key in keys if key and key not in named)
+        return tuple(key for key in beside if key not in named)
 
     def _hops(self, calls: Sequence[ExploredCall]) -> Iterator[str]:
         """Yield what has to be said of values that are passed on: those beside which others look alike.

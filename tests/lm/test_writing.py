@@ -341,6 +341,18 @@ def test_a_question_that_a_model_only_spoils_stays_as_it_was() -> None:
         assert writes(personality, paraphrase)[0] == plain
 
 
+def test_what_a_question_begins_by_asking_for_is_the_field_that_is_read() -> None:
+    needs = Needs(
+        field="deposit", beside=("name", "daily fee"), allowed="name deposit daily fee yard juniper"
+    )
+    right = "What is the deposit, given the daily fee of the one with the name Juniper Yard?"
+    assert faults(right, needs) == []
+    assert faults("How much has to be left for the one with the name Juniper Yard?", needs) == []
+    for wrong in ("What is the name", "Could you tell me this: what is the daily fee"):
+        [fault] = faults(f"{wrong}, given the deposit of Juniper Yard?", needs)
+        assert "another field" in fault
+
+
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
