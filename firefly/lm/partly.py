@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
-from collections.abc import Mapping
-from copy import deepcopy
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
@@ -26,10 +26,12 @@ def readable(said: str, fields: Mapping[str, Any]) -> tuple[dict[str, Any], int]
 
     >>> readable('{"counts": [1, "two", 3]}', {"counts": list[int]})
     ({'counts': [1, 3]}, 1)
+    >>> readable("{'counts': [1]}", {"counts": list[int]})
+    ({'counts': [1]}, 0)
     >>> readable('{"counts": ["two"]}', {"counts": list[int]}) is None
     True
     """
-    for one in (*objects(said), _sections(said)):
+    for one in (*objects(said), *_printed(said), _sections(said)):
         if not one.keys() >= fields.keys():
             continue
         found: dict[str, Any] = {}
@@ -43,6 +45,17 @@ def readable(said: str, fields: Mapping[str, Any]) -> tuple[dict[str, Any], int]
         else:
             return found, left_out
     return None
+
+
+def _printed(said: str) -> Iterator[dict[str, Any]]:
+    """Yield the object that a text holds as Python would print it: single quotes, ``None``, ``True``."""
+    start, end = said.find("{"), said.rfind("}")
+    try:
+        found = ast.literal_eval(said[start : end + 1]) if 0 <= start < end else None
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return
+    if isinstance(found, dict):
+        yield found
 
 
 def _sections(said: str) -> dict[str, Any]:
@@ -59,26 +72,24 @@ def _list(value: Any, kind: Any) -> list[Any] | None:
     if not isinstance(value, list):
         return None
     (inner,) = get_args(kind)
-    found = [read for read in (_one(entry, inner) for entry in value) if read is not None]
+    found = [read for entry in value if (read := _one(entry, inner, entry=True)) is not None]
     return found if found or not value else None
 
 
-def _one(value: Any, kind: Any) -> Any:
-    """Return the value as its type, keys that this has not left out; None where it is no such thing."""
+def _one(value: Any, kind: Any, *, entry: bool = False) -> Any:
+    """Return the value as its type, None where it is no such thing.
+
+    Of an ``entry`` its own unknown keys are left out; within it, in a formula say, one may have a meaning.
+    """
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
-        unknown = [one["loc"] for one in error.errors() if one["type"] == "extra_forbidden"]
-        if len(unknown) < error.error_count():
+        unknown = {one["loc"][0] for one in error.errors() if one["type"] == "extra_forbidden" if entry}
+        own = all(len(one["loc"]) == 1 for one in error.errors())
+        if not own or len(unknown) < error.error_count():
             return None
-    less = deepcopy(value)
-    for *path, name in unknown:
-        holder = less
-        for part in path:
-            holder = holder[part]
-        del holder[name]
     try:
-        return adapter.validate_python(less)
+        return adapter.validate_python({key: one for key, one in value.items() if key not in unknown})
     except ValidationError:
         return None

@@ -117,14 +117,15 @@ def test_of_an_answer_what_fits_is_read_and_the_rest_is_counted() -> None:
     write = agent.fields["tasks"]
 
     def adds(chat: Chat) -> Any:
-        more = [{**one, "answer": "Lund", "formula": {**one["formula"], "why": "so"}} for one in write(chat)]
-        return [*more, {"question": "Which?", "formula": {"op": "guess"}}] if more else more
+        more = [{**one, "answer": "Lund"} for one in write(chat)]
+        other = [{**one, "formula": {**one["formula"], "filter": "size > 5"}} for one in more]
+        return more + other  # the filter means something
 
     agent.fields["tasks"] = adds
     for form in ({}, {"json_schema": False}):
         made, events = writes(agent, backward, [SHORT_ONE], **form)
         assert len(made) == len(wanted)
-        assert events["writer"] == {"unreadable_entry": 1}
+        assert events["writer"] == {"unreadable_entry": len(wanted)}
 
 
 def test_an_answer_that_ends_for_want_of_tokens_is_counted(capfd: pytest.CaptureFixture[str]) -> None:
