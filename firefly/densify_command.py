@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from omegaconf import DictConfig
@@ -15,18 +16,33 @@ from pydantic import Field, field_validator
 
 from firefly.components import build
 from firefly.config import ComponentConfig
-from firefly.coverage import merged
+from firefly.coverage import Choices, merged
+from firefly.coverage.around import Around
+from firefly.coverage.habits import Habits
 from firefly.coverage.merging import Merged
-from firefly.coverage.missed import Executed, Rate, executed, miss_rate, missing, reads, unlike, within
+from firefly.coverage.missed import (
+    Executed,
+    Rate,
+    executed,
+    first_missed,
+    miss_rate,
+    missing,
+    reads,
+    unlike,
+    within,
+)
 from firefly.coverage.rollouts import Attempt, attempts_of
 from firefly.errors import DatasetError
 from firefly.evidence import Evidence
 from firefly.export.dataset import write_dataset
 from firefly.export.reading import read_dataset
 from firefly.items import Item, run_items
+from firefly.knowledge import Knowledge
 from firefly.live_dataset import CommandConfig, LiveDataset, checked, manifest_of
 from firefly.protocols import DatasetContent
+from firefly.replay.cassette import Cassette
 from firefly.replay.dataset import load_dataset_tasks
+from firefly.replay.records import Recording, ToolCall
 from firefly.replay.simulator import StrictSimulator
 from firefly.store import Store, write_report
 
@@ -41,6 +57,9 @@ class DensifyConfig(CommandConfig):
     rollouts: list[Path] = Field(min_length=1)
     calls: int = Field(ge=1)
     """Most live calls."""
+    around: int = Field(ge=0)
+    """Most of them beside one rollout that missed something."""
+    values: dict[str, ComponentConfig | None]
     denser: Path
     """Where the new data set goes."""
 
@@ -56,18 +75,20 @@ def run(composed: DictConfig, folder: Path) -> None:
     Raises:
         FireflyError: there is nothing to begin with, or the recorded world is not there.
     """
-    config = checked(composed, DensifyConfig, ("exporters",))
+    config = checked(composed, DensifyConfig, ("exporters", "values"))
     with LiveDataset(config) as dataset:
         work = _Work(config, dataset, folder)
         done = work.execute()
         dense = work.merge(done)
+        beside = work.execute_around(done, dense)
+        dense = work.merge_around(beside, dense)
         target = None
         if dense.added:
             exporters = [build(one) for one in config.exporters.values() if one]
             target = write_dataset(work.content(dense), config.denser, exporters)
-        found = work.figures(done, dense)
+        found = work.figures(done, beside, dense)
     files = {
-        "attempts.jsonl": "".join(one.to_json() + "\n" for one in done),
+        "attempts.jsonl": "".join(one.to_json() + "\n" for one in (*done, *beside)),
         "densify.json": json.dumps(found, indent=2) + "\n",
     }
     write_report(files, folder)
@@ -117,37 +138,85 @@ class _Work:
             return refused
         dataset.live.learn(reads(dataset.cassette, self._evidence.claims.reads))
         chosen = within(fitting, config.calls)
+        later = [Executed(attempt=one, why=f"beyond calls={config.calls}") for one in fitting[len(chosen) :]]
+        return [*self._made(chosen, dataset.cassette), *refused, *later]
+
+    def execute_around(self, done: Sequence[Executed], dense: Merged) -> list[Executed]:
+        """Return what became of the calls beside the rollouts that were made again: as many as are left."""
+        attempts = [one.attempt for one in done if one.recording is not None]
+        left = self._config.calls - sum(len(one.calls) for one in attempts)
+        if not self._config.around or not attempts:
+            return []
+        missed = {one.digest: first_missed(one, self._dataset.cassette) for one in attempts}
+        around = self._planner([call for one in attempts for call in one.calls[missed[one.digest] :]], dense)
+        planned = [new for one in attempts for new in around.attempts(one, missed[one.digest])]
+        return self._made(within(planned, left), dense.cassette)
+
+    def _planner(self, missed: Sequence[ToolCall], dense: Merged) -> Around:
+        config = self._config
+        knowledge = Knowledge(
+            self._dataset.listings.values(),
+            reads(dense.cassette, self._evidence.claims.reads),
+            (*self._evidence.recordings, *dense.added),
+        )
+        sources = [build(one) for one in config.values.values() if one]
+        return Around(
+            knowledge,
+            Choices(knowledge, sources, lambda key: Random(f"{config.seed}/{key}")),
+            Habits(missed, knowledge.tools),
+            StrictSimulator(dense.cassette),
+            budget=config.around,
+            rng_of=lambda name: Random(f"{config.seed}/{name}"),
+        )
+
+    def _made(self, attempts: Sequence[Attempt], cassette: Cassette) -> list[Executed]:
+        dataset, config = self._dataset, self._config
         items = [
             Item(
                 id=one.digest,
                 shaped_by=one.digest,
-                make=partial(_executed, one, dataset, config.seed),
+                make=partial(_executed, one, cassette, dataset, config.seed),
             )
-            for one in chosen
+            for one in attempts
         ]
         made = run_items(
             "densify", items, Executed, store=self._store, shaped_by={}, in_flight=config.parallel.in_flight
         )
-        by_item = {item.id: attempt for item, attempt in zip(items, chosen, strict=True)}
+        by_item = {item.id: attempt for item, attempt in zip(items, attempts, strict=True)}
         failed = [
             Executed(attempt=by_item[one.item], why=f"{one.error}: {one.message}") for one in made.failures
         ]
-        later = [Executed(attempt=one, why=f"beyond calls={config.calls}") for one in fitting[len(chosen) :]]
-        return [*made.all, *failed, *refused, *later]
+        return [*made.all, *failed]
 
     def _listing(self, server: str) -> Any:
         return self._dataset.listings.get(server)
 
     def merge(self, done: Sequence[Executed]) -> Merged:
         """Return the cassette with what was recorded in it."""
+        return self._merged(self._dataset.cassette, done, ())
+
+    def merge_around(self, beside: Sequence[Executed], dense: Merged) -> Merged:
+        """Return the cassette with the calls beside the rollouts in it, too, if these miss no more for it."""
+        more = self._merged(dense.cassette, beside, dense.added)
+        before, after = (miss_rate(self.attempts, one.cassette) for one in (dense, more))
+        if after.missed > before.missed:
+            return replace(dense, withdrawn=(*dense.withdrawn, *more.added, *more.withdrawn))
+        return Merged(
+            more.cassette,
+            (*dense.added, *more.added),
+            (*dense.withdrawn, *more.withdrawn),
+            {**dense.lost, **more.lost},
+        )
+
+    def _merged(self, before: Cassette, done: Sequence[Executed], added: Sequence[Recording]) -> Merged:
         dataset = self._dataset
         tools = [one.tool for one in dataset.cassette.tools.values()]
         versions = dict(dataset.cassette.versions)
         additions = {one.recording.id: one.recording for one in done if one.recording is not None}
         return merged(
-            dataset.cassette,
+            before,
             [additions[name] for name in sorted(additions)],
-            lambda more: self._evidence.cassette(tools, versions, more),
+            lambda more: self._evidence.cassette(tools, versions, (*added, *more)),
             dataset.tasks.values(),
         )
 
@@ -165,7 +234,7 @@ class _Work:
             facts={**content.facts, VERSION: (earlier if isinstance(earlier, int) else 1) + 1},
         )
 
-    def figures(self, done: Sequence[Executed], dense: Merged) -> dict[str, Any]:
+    def figures(self, done: Sequence[Executed], beside: Sequence[Executed], dense: Merged) -> dict[str, Any]:
         """Return what goes to ``densify.json``."""
         refused: Counter[str] = Counter(one.why for one in done if one.recording is None)
         facts = manifest_of(self._config.dataset).get("run")
@@ -175,6 +244,11 @@ class _Work:
             "distinct_with_misses": len(self.todo),
             "executed": sum(one.recording is not None for one in done),
             "calls_recorded": sum(one.new for one in done if one.recording is not None),
+            "around": {
+                "executed": sum(one.recording is not None for one in beside),
+                "calls_recorded": sum(one.new for one in beside if one.recording is not None),
+            },
+            "live_calls": sum(one.calls for one in self._dataset.live.counts().values()),
             "refused": dict(sorted(refused.items())),
             "withdrawn": len(dense.withdrawn),
             "labels_that_would_change": dense.lost,
@@ -185,8 +259,8 @@ class _Work:
         }
 
 
-def _executed(attempt: Attempt, dataset: LiveDataset, seed: int) -> list[Executed]:
-    return [executed(attempt, dataset.cassette, dataset.live, seed=seed)]
+def _executed(attempt: Attempt, cassette: Cassette, dataset: LiveDataset, seed: int) -> list[Executed]:
+    return [executed(attempt, cassette, dataset.live, seed=seed)]
 
 
 def _rate(rate: Rate) -> dict[str, Any]:
@@ -204,6 +278,10 @@ def _lines(found: dict[str, Any]) -> Iterable[str]:
     yield (
         f"{found['rollouts']} rollouts, {found['distinct_with_misses']} different ones with misses: "
         f"{found['executed']} made again live, {found['calls_recorded']} calls recorded"
+    )
+    yield (
+        f"{found['around']['calls_recorded']} calls recorded beside them; {found['live_calls']} live calls "
+        "in all"
     )
     for why, count in found["refused"].items():
         yield f"refused {count}: {why}"

@@ -13,7 +13,17 @@ from firefly.replay.masks import agree
 from firefly.replay.records import Record, Recording, Step, ToolCall
 from firefly.replay.simulator import StrictSimulator
 
-__all__ = ["Executed", "Rate", "executed", "miss_rate", "missing", "reads", "unlike", "within"]
+__all__ = [
+    "Executed",
+    "Rate",
+    "executed",
+    "first_missed",
+    "miss_rate",
+    "missing",
+    "reads",
+    "unlike",
+    "within",
+]
 
 PURPOSE = "densify"
 
@@ -62,6 +72,12 @@ def missing(attempts: Iterable[Attempt], cassette: Cassette) -> list[Attempt]:
     beginnings = {(servers, calls[:end]) for servers, calls in found for end in range(1, len(calls))}
     rest = [(key, one) for key, one in found.items() if key not in beginnings]
     return [one for _, one in sorted(rest, key=lambda pair: (-len(pair[0][0]), pair[0]))]
+
+
+def first_missed(attempt: Attempt, cassette: Cassette) -> int:
+    """Return how many calls the recordings answer before the first that they do not."""
+    steps = _replayed(attempt, cassette)
+    return next((place for place, step in enumerate(steps) if step.tier == "miss"), len(steps))
 
 
 def _replayed(attempt: Attempt, cassette: Cassette) -> Sequence[Step]:
