@@ -49,6 +49,9 @@ from firefly.store import Store, write_report
 VERSION = "cassette_version"
 """The fact that counts how often a data set's cassettes were made; 1 where it is not there."""
 
+_LOST = "labels_that_would_change"
+_MORE = "more of the rollouts' calls would be missed"
+
 
 class DensifyConfig(CommandConfig):
     """Everything that composes a denser cassette."""
@@ -138,8 +141,7 @@ class _Work:
             return refused
         dataset.live.learn(reads(dataset.cassette, self._evidence.claims.reads))
         chosen = within(fitting, config.calls)
-        later = [Executed(attempt=one, why=f"beyond calls={config.calls}") for one in fitting[len(chosen) :]]
-        return [*self._made(chosen, dataset.cassette), *refused, *later]
+        return [*self._made(chosen, dataset.cassette), *refused, *self._later(fitting[len(chosen) :])]
 
     def execute_around(self, done: Sequence[Executed], dense: Merged) -> list[Executed]:
         """Return what became of the calls beside the rollouts that were made again: as many as are left."""
@@ -150,7 +152,11 @@ class _Work:
         missed = {one.digest: first_missed(one, self._dataset.cassette) for one in attempts}
         around = self._planner([call for one in attempts for call in one.calls[missed[one.digest] :]], dense)
         planned = [new for one in attempts for new in around.attempts(one, missed[one.digest])]
-        return self._made(within(planned, left), dense.cassette)
+        chosen = within(planned, left)
+        return [*self._made(chosen, dense.cassette), *self._later(planned[len(chosen) :])]
+
+    def _later(self, attempts: Iterable[Attempt]) -> list[Executed]:
+        return [Executed(attempt=one, why=f"beyond calls={self._config.calls}") for one in attempts]
 
     def _planner(self, missed: Sequence[ToolCall], dense: Merged) -> Around:
         config = self._config
@@ -236,7 +242,6 @@ class _Work:
 
     def figures(self, done: Sequence[Executed], beside: Sequence[Executed], dense: Merged) -> dict[str, Any]:
         """Return what goes to ``densify.json``."""
-        refused: Counter[str] = Counter(one.why for one in done if one.recording is None)
         facts = manifest_of(self._config.dataset).get("run")
         earlier = facts.get(VERSION, 1) if isinstance(facts, dict) else 1
         return {
@@ -247,11 +252,12 @@ class _Work:
             "around": {
                 "executed": sum(one.recording is not None for one in beside),
                 "calls_recorded": sum(one.new for one in beside if one.recording is not None),
+                "refused": _refused(beside),
             },
             "live_calls": sum(one.calls for one in self._dataset.live.counts().values()),
-            "refused": dict(sorted(refused.items())),
+            "refused": _refused(done),
             "withdrawn": len(dense.withdrawn),
-            "labels_that_would_change": dense.lost,
+            _LOST: dense.lost,
             "entries": {"before": len(self._dataset.cassette.entries), "after": len(dense.cassette.entries)},
             "before": _rate(miss_rate(self.attempts, self._dataset.cassette)),
             "after": _rate(miss_rate(self.attempts, dense.cassette)),
@@ -261,6 +267,10 @@ class _Work:
 
 def _executed(attempt: Attempt, cassette: Cassette, dataset: LiveDataset, seed: int) -> list[Executed]:
     return [executed(attempt, cassette, dataset.live, seed=seed)]
+
+
+def _refused(done: Iterable[Executed]) -> dict[str, int]:
+    return dict(sorted(Counter(one.why for one in done if one.recording is None).items()))
 
 
 def _rate(rate: Rate) -> dict[str, Any]:
@@ -283,9 +293,10 @@ def _lines(found: dict[str, Any]) -> Iterable[str]:
         f"{found['around']['calls_recorded']} calls recorded beside them; {found['live_calls']} live calls "
         "in all"
     )
-    for why, count in found["refused"].items():
-        yield f"refused {count}: {why}"
-    if found["labels_that_would_change"]:
-        name, why = next(iter(found["labels_that_would_change"].items()))
-        yield f"withdrawn {found['withdrawn']} recordings, since labels would change ({name}: {why})"
+    for where, some in (("", found["refused"]), (" beside them", found["around"]["refused"])):
+        for why, count in some.items():
+            yield f"refused {count}{where}: {why}"
+    if found["withdrawn"]:
+        lost = next((f"labels would change ({name}: {why})" for name, why in found[_LOST].items()), _MORE)
+        yield f"withdrawn {found['withdrawn']} recordings, since with them {lost}"
     yield f"calls that are missed: {before['missed']} of {before['calls']} before, {after['missed']} now"

@@ -19,7 +19,7 @@ from firefly.replay.simulator import StrictSimulator
 
 __all__ = ["Around"]
 
-_DETOURS = 2
+_DETOURS = 4
 """Other calls that change something, beside one rollout: each takes a sandbox of its own."""
 
 
@@ -59,9 +59,9 @@ class Around:
     def attempts(self, beside: Attempt, first: int) -> list[Attempt]:
         """Return what to make beside a rollout: attempts of their own, its calls with others among them.
 
-        Three kinds take turns: the calls that it missed with other values of one argument or without one;
-        any of its calls with an argument as rollouts gave it to other tools; and reads of any tool on
-        offer, with recorded arguments first, in the states from the first missed call on.
+        Three kinds take turns: its calls with an argument as rollouts gave it to other tools; with other
+        values of one argument or without one; and reads of any tool on offer, with recorded arguments
+        first, in the states from the first missed call on.
 
         Args:
             beside: a rollout that was made again, so that its states are recorded.
@@ -75,11 +75,10 @@ class Around:
             for place, call in enumerate(beside.calls, start=1)
         ]
         path = path_along(calls, beside.servers, self._simulator)
-        missed = range(first, len(calls))
         candidates = turns(
             [
                 turns(_habitual(beside.calls, self._habits)),
-                turns(mistakes(calls, path, knowledge, self._choices, rng, missed)),
+                turns(mistakes(calls, path, knowledge, self._choices, rng)),
                 turns(self._reads(beside, range(first, len(calls) + 1), knowledge, rng)),
             ]
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from random import Random
@@ -153,7 +153,6 @@ def mistakes(
     knowledge: Knowledge,
     choices: Choices,
     rng: Random,
-    places: Container[int] | None = None,
 ) -> list[list[Candidate]]:
     """Return, for each argument of each call, the call with other values of it, the likeliest first.
 
@@ -163,13 +162,10 @@ def mistakes(
         knowledge: of their servers.
         choices: what their tools may be given.
         rng: of this path alone.
-        places: which calls; None: every one.
 
     """
     found: list[list[Candidate]] = []
     for place, gold in enumerate(calls):
-        if places is not None and place not in places:
-            continue
         if gold.call.key not in knowledge.tools:
             continue
         for name in gold.arguments:
