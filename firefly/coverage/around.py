@@ -19,7 +19,7 @@ from firefly.replay.simulator import StrictSimulator
 
 __all__ = ["Around"]
 
-_DETOURS = 4
+_DETOURS = 2
 """Other calls that change something, beside one rollout: each takes a sandbox of its own."""
 
 
