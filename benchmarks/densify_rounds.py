@@ -29,13 +29,13 @@ from firefly.agents.gold import Clumsy, Perturbed, Thorough
 from firefly.agents.seeker import Seeker
 from firefly.app import config_folder
 from firefly.coverage.merging import unlabelled
-from firefly.coverage.missed import miss_rate
+from firefly.coverage.missed import miss_rate, profiles
 from firefly.coverage.rollouts import Attempt
 from firefly.densify_command import DensifyConfig, run
 from firefly.fidelity.episodes import acted, recorded_arguments
 from firefly.live_dataset import LiveDataset, checked
 from firefly.protocols import Agent, Backend
-from firefly.records import ToolKey, ToolProfile
+from firefly.records import ToolKey
 from firefly.replay.cassette import Cassette
 from firefly.replay.masks import agree
 from firefly.replay.records import Recording, Step, Task
@@ -130,12 +130,7 @@ def configuration(dataset: Path, rollouts: Path, denser: Path, overrides: Sequen
 def unseen_rollouts(live: LiveDataset, tasks: Sequence[Task], given: Arguments) -> dict[str, list[Recording]]:
     """Return episodes of every agent on the live servers."""
     assert live.evidence is not None
-    tools = live.cassette.tools
-    live.live.learn(
-        ToolProfile(server=key[0], tool=key[1], schema_digest=tools[key].tool.schema_digest, effect="read")
-        for key in live.evidence.claims.reads
-        if key in tools
-    )
+    live.live.learn(profiles(live.cassette, live.evidence.claims.reads))
     return {name: acts(name, agent, live.live, live, tasks, given) for name, agent in AGENTS.items()}
 
 

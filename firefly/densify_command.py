@@ -27,7 +27,7 @@ from firefly.coverage.missed import (
     first_missed,
     miss_rate,
     missing,
-    reads,
+    profiles,
     unlike,
     within,
 )
@@ -139,7 +139,7 @@ class _Work:
         ]
         if not fitting:
             return refused
-        dataset.live.learn(reads(dataset.cassette, self._evidence.claims.reads))
+        dataset.live.learn(profiles(dataset.cassette, self._evidence.claims.reads))
         chosen = within(fitting, config.calls)
         return [*self._made(chosen, dataset.cassette), *refused, *self._later(fitting[len(chosen) :])]
 
@@ -162,7 +162,7 @@ class _Work:
         config = self._config
         knowledge = Knowledge(
             self._dataset.listings.values(),
-            reads(dense.cassette, self._evidence.claims.reads),
+            profiles(dense.cassette, self._evidence.claims.reads),
             (*self._evidence.recordings, *dense.added),
         )
         sources = [build(one) for one in config.values.values() if one]

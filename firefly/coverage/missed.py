@@ -20,7 +20,7 @@ __all__ = [
     "first_missed",
     "miss_rate",
     "missing",
-    "reads",
+    "profiles",
     "unlike",
     "within",
 ]
@@ -118,12 +118,21 @@ def _unlike(cassette: Cassette, server: str, listing: Listing | None) -> str:
     return ""
 
 
-def reads(cassette: Cassette, claimed: Iterable[tuple[str, str]]) -> list[ToolProfile]:
-    """Return profiles of the tools that are ``claimed`` to change nothing, for warm sandboxes."""
+def profiles(cassette: Cassette, reads: Iterable[tuple[str, str]]) -> list[ToolProfile]:
+    """Return the effect of every recorded tool: ``reads`` change nothing, of others it is unknown.
+
+    The others must be told as well: a tool that was not proven is else taken by what it declares, and its
+    sandbox handed on with what it keeps in memory.
+    """
+    proven = set(reads)
     return [
-        ToolProfile(server=key[0], tool=key[1], schema_digest=one.tool.schema_digest, effect="read")
-        for key in claimed
-        if (one := cassette.tools.get(key)) is not None
+        ToolProfile(
+            server=key[0],
+            tool=key[1],
+            schema_digest=one.tool.schema_digest,
+            effect="read" if key in proven else "unknown",
+        )
+        for key, one in cassette.tools.items()
     ]
 
 

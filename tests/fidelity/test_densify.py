@@ -11,7 +11,7 @@ import pytest
 
 from firefly.coverage.habits import Habits
 from firefly.coverage.merging import merged, unlabelled
-from firefly.coverage.missed import executed, missing
+from firefly.coverage.missed import executed, missing, profiles
 from firefly.coverage.rollouts import Attempt, attempts_of
 from firefly.densify_command import run
 from firefly.errors import DatasetError
@@ -135,6 +135,17 @@ def test_beside_what_rollouts_missed_other_reads_and_the_same_habits_are_recorde
         assert offline(calls, cassette) == live_answers(calls, tmp_path, cassette)
     few = densified(dataset, tmp_path / "few", rollouts, around=25, calls=4)
     assert few["around"]["executed"] == 0 and few["live_calls"] <= 4
+
+
+def test_a_tool_that_only_declares_to_read_gets_no_sandbox_that_others_go_on_in(
+    dataset: Path, tmp_path: Path
+) -> None:
+    cassette = Cassette.load(dataset / "cassette")
+    tools = {tool.name: tool for tool in StrictSimulator(cassette).tool_set(["prices"]).tools}
+    assert tools["price"].annotations.read_only and tools["weight"].annotations.read_only
+    with LiveBackend(parse_specs(servers(1)), fixture=empty(tmp_path)) as live:
+        live.learn(profiles(cassette, [("prices", "price")]))
+        assert [live.trusts(tools[name]) for name in ("price", "weight")] == [True, False]
 
 
 def test_habits_are_tried_only_where_they_are_the_same_mistake(dataset: Path) -> None:
