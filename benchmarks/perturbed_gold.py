@@ -111,6 +111,13 @@ def _values(observation: Observation) -> list[JsonValue]:
     return [] if parsed is None else [leaf for _, leaf in leaves(parsed.value) if leaf not in (None, "")]
 
 
+def quiet(cassette: Cassette) -> set[ToolKey]:
+    """Return the tools that the cassette shows to change nothing."""
+    every = cassette.tools
+    left_out = {(one.server, one.tool) for rule in every.values() for one in rule.rule.indifferent_to}
+    return {key for key, one in every.items() if key in left_out or one.rule.state_independent}
+
+
 # --- the policies --------------------------------------------------------------------------------
 
 
@@ -152,7 +159,7 @@ def _alike(one: JsonValue, other: JsonValue) -> bool:
 
 def extra_read(task: Task, offer: Offer, seen: Seen, rng: Random) -> list[ToolCall] | None:
     """Return the gold calls with a read of the task's tools somewhere among them."""
-    reads = {profile.key for profile in reads_of(offer.backend.cassette)}  # type: ignore[attr-defined]
+    reads = quiet(offer.backend.cassette)  # type: ignore[attr-defined]
     tools = [tool for tool in offer.tool_set.tools if tool.key in reads]
     rng.shuffle(tools)
     place = rng.randrange(len(task.gold_calls) + 1)
