@@ -1,10 +1,12 @@
-"""Three rounds of densify with agents of other habits: how the misses of unseen rollouts fall.
+"""Three rounds of densify: how the misses of unseen rollouts fall.
 
-Unseen rollouts are made once, on the live servers, with seeds of their own; their miss rate is taken on the
-data set as it is and after each round. In a round, agents act behind the strict simulator as behind
-``firefly serve``, each call and miss goes to a log, and densify makes the missed ones live and writes the
-next version. Every version is also asked whether all labels stand, and every answered call of the unseen
-rollouts is compared with what the servers said.
+Unseen rollouts are made once, on the live servers, with seeds of their own, by agents of four habits; their
+miss rate is taken on the data set as it is and after each round. In a round, agents act behind the strict
+simulator as behind ``firefly serve``, each call and miss goes to a log, and densify makes the missed ones
+live and writes the next version. Two arrangements, each from the same data set: every round has agents of
+other habits; or every round has agents of the same three, and the fourth is never seen. Every version is
+also asked whether all labels stand, and every answered call of the unseen rollouts is compared with what
+the servers said.
 
     python benchmarks/densify_rounds.py DATASET servers=demo [KEY=VALUE of densify ...]
 """
@@ -14,7 +16,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -27,13 +29,13 @@ from firefly.agents.gold import Clumsy, Perturbed, Thorough
 from firefly.agents.seeker import Seeker
 from firefly.app import config_folder
 from firefly.coverage.merging import unlabelled
-from firefly.coverage.missed import miss_rate
+from firefly.coverage.missed import miss_rate, profiles
 from firefly.coverage.rollouts import Attempt
 from firefly.densify_command import DensifyConfig, run
 from firefly.fidelity.episodes import acted, recorded_arguments
 from firefly.live_dataset import LiveDataset, checked
 from firefly.protocols import Agent, Backend
-from firefly.records import ToolKey, ToolProfile
+from firefly.records import ToolKey
 from firefly.replay.cassette import Cassette
 from firefly.replay.masks import agree
 from firefly.replay.records import Recording, Step, Task
@@ -41,14 +43,20 @@ from firefly.replay.simulator import StrictSimulator
 from firefly.serving.log import EpisodeLog, call_line
 
 TASKS, LENGTH = 24, 8
-ROUNDS: Sequence[Mapping[str, Agent]] = (
-    {"perturbed": Perturbed(), "thorough": Thorough()},
-    {"clumsy": Clumsy(rate=1.0)},
-    {"seeker": Seeker()},
-)
-"""Who acts in each round; the unseen rollouts are of all of them."""
-REPEATED = 3
-"""Rollouts of each agent for one task in a round."""
+AGENTS: Mapping[str, Agent] = {
+    "perturbed": Perturbed(),
+    "thorough": Thorough(),
+    "clumsy": Clumsy(rate=1.0),
+    "seeker": Seeker(),
+}
+"""Who makes the unseen rollouts."""
+ARRANGEMENTS: Mapping[str, tuple[int, Sequence[Sequence[str]]]] = {
+    "other habits each round": (3, [["perturbed", "thorough"], ["clumsy"], ["seeker"]]),
+    "three habits in every round, the seeker never": (1, [["perturbed", "thorough", "clumsy"]] * 3),
+}
+"""Rollouts of each agent for one task in a round, and who acts in each round."""
+
+ALL = "all"
 
 Arguments = Mapping[ToolKey, Sequence[Mapping[str, JsonValue]]]
 
@@ -65,19 +73,48 @@ def main() -> None:
                 live.cassette
             )  # as of the first version: what agents know stays the same
             unseen = unseen_rollouts(live, tasks, given)
-        rates = [rate(dataset, unseen)]
-        for number, agents in enumerate(ROUNDS, start=1):
-            log = scratch / f"{number}.jsonl"
-            act(dataset, tasks, agents, given, log, number)
-            folder = scratch / str(number)
-            folder.mkdir()
-            run(configuration(dataset, log, folder / "dataset", overrides), folder)
-            dataset = folder / "dataset"
-            rates.append(rate(dataset, unseen))
-            print(f"round {number} ({', '.join(agents)}): {rates[-1]:.1%} of unseen calls missed", flush=True)
-    print("miss rate of unseen rollouts: " + " -> ".join(f"{one:.1%}" for one in rates))
-    if any(later >= earlier for earlier, later in pairwise(rates)):
-        sys.exit("a round did not make it fall")
+        first = rates(dataset, unseen)
+        found = {}
+        for number, (arrangement, (repeated, rounds)) in enumerate(ARRANGEMENTS.items()):
+            print(f"{arrangement}:", flush=True)
+            folder = scratch / f"arrangement{number}"
+            measured = [first]
+            for version in versions(dataset, tasks, given, folder, rounds, repeated, overrides):
+                measured.append(rates(version, unseen))
+            found[arrangement] = measured
+    for arrangement, measured in found.items():
+        print(f"{arrangement}: miss rate of unseen rollouts")
+        for agent in measured[0]:
+            print(f"  {agent:10}" + " -> ".join(f"{one[agent]:6.1%}" for one in measured))
+    helpless = [
+        arrangement
+        for arrangement, measured in found.items()
+        if any(later[ALL] >= earlier[ALL] for earlier, later in pairwise(measured))
+    ]
+    if helpless:
+        sys.exit(f"a round did not make it fall: {'; '.join(helpless)}")
+
+
+def versions(
+    dataset: Path,
+    tasks: Sequence[Task],
+    given: Arguments,
+    folder: Path,
+    rounds: Sequence[Sequence[str]],
+    repeated: int,
+    overrides: Sequence[str],
+) -> Iterator[Path]:
+    """Yield the data set of each round, which begins with the data set of the one before."""
+    for number, agents in enumerate(rounds, start=1):
+        print(f" round {number} ({', '.join(agents)})", flush=True)
+        own = folder / str(number)
+        own.mkdir(parents=True)
+        log = own / "log.jsonl"
+        act(dataset, tasks, {name: AGENTS[name] for name in agents}, given, log, number, repeated)
+        run(configuration(dataset, log, own / "dataset", overrides), own)
+        if (own / "dataset").exists():  # else nothing new was recorded
+            dataset = own / "dataset"
+        yield dataset
 
 
 def configuration(dataset: Path, rollouts: Path, denser: Path, overrides: Sequence[str]) -> DictConfig:
@@ -90,17 +127,11 @@ def configuration(dataset: Path, rollouts: Path, denser: Path, overrides: Sequen
     return found
 
 
-def unseen_rollouts(live: LiveDataset, tasks: Sequence[Task], given: Arguments) -> list[Recording]:
+def unseen_rollouts(live: LiveDataset, tasks: Sequence[Task], given: Arguments) -> dict[str, list[Recording]]:
     """Return episodes of every agent on the live servers."""
     assert live.evidence is not None
-    tools = live.cassette.tools
-    live.live.learn(
-        ToolProfile(server=key[0], tool=key[1], schema_digest=tools[key].tool.schema_digest, effect="read")
-        for key in live.evidence.claims.reads
-        if key in tools
-    )
-    agents = {name: agent for some in ROUNDS for name, agent in some.items()}
-    return [one for name, agent in agents.items() for one in acts(name, agent, live.live, live, tasks, given)]
+    live.live.learn(profiles(live.cassette, live.evidence.claims.reads))
+    return {name: acts(name, agent, live.live, live, tasks, given) for name, agent in AGENTS.items()}
 
 
 def acts(
@@ -130,13 +161,14 @@ def act(
     given: Arguments,
     log: Path,
     number: int,
+    repeated: int,
 ) -> None:
     """Let agents act behind the simulator, and log it as ``firefly serve`` does."""
     simulator = StrictSimulator(Cassette.load(dataset / "cassette"))
     lines = EpisodeLog(log)
     for name, agent in agents.items():
         for task in tasks:
-            for time in range(REPEATED):
+            for time in range(repeated):
                 tools = simulator.tool_set(task.servers)
                 rng = Random(f"{number}/{name}/{task.id}/{time}")
                 done = acted(
@@ -150,27 +182,30 @@ def act(
     lines.close()
 
 
-def rate(dataset: Path, unseen: Sequence[Recording]) -> float:
-    """Return the share of missed calls, having made sure that the others are right and labels stand."""
+def rates(dataset: Path, unseen: Mapping[str, Sequence[Recording]]) -> dict[str, float]:
+    """Return each agent's share of missed calls, having made sure that the rest is right and labels stand."""
     cassette = Cassette.load(dataset / "cassette")
-    with_servers = [
-        Attempt(name=one.id, task=None, servers=one.servers, calls=tuple(step.call for step in one.steps))
-        for one in unseen
-    ]
-    wrong = sum(
-        not right(step, offline, cassette) for one in unseen for step, offline in beside(one, cassette)
-    )
     tasks = [json.loads(line) for path in sorted(dataset.glob("tasks/*.jsonl")) for line in path.open()]
     lost = [one for row in tasks if (one := unlabelled(Task.model_validate_json(row["record"]), cassette))]
-    found = miss_rate(with_servers, cassette)
+    groups = {**unseen, ALL: [one for some in unseen.values() for one in some]}
+    wrong = sum(
+        not right(step, offline, cassette) for one in groups[ALL] for step, offline in beside(one, cassette)
+    )
+    found = {name: miss_rate(map(attempt, some), cassette) for name, some in groups.items()}
+    every = found[ALL]
     print(
-        f"  {found.episodes} unseen rollouts, {found.episodes_with_miss} with a miss; {found.missed} of "
-        f"{found.calls} calls missed, {wrong} wrong; labels lost: {len(lost)}",
+        f"  {every.episodes} unseen rollouts, {every.episodes_with_miss} with a miss; {every.missed} of "
+        f"{every.calls} calls missed, {wrong} wrong; labels lost: {len(lost)}",
         flush=True,
     )
     if wrong or lost:
         sys.exit("an answer is wrong, or a label is lost")
-    return found.missed / max(1, found.calls)
+    return {name: one.missed / max(1, one.calls) for name, one in found.items()}
+
+
+def attempt(one: Recording) -> Attempt:
+    """Return what was asked in an episode."""
+    return Attempt(name=one.id, task=None, servers=one.servers, calls=tuple(step.call for step in one.steps))
 
 
 def beside(recording: Recording, cassette: Cassette) -> list[tuple[Step, Step]]:

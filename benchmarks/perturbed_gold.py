@@ -24,10 +24,11 @@ from omegaconf import OmegaConf
 from pydantic import JsonValue
 
 from firefly.app import config_folder
+from firefly.coverage.missed import profiles
 from firefly.live_dataset import CommandConfig, LiveDataset
 from firefly.outputs import leaves
 from firefly.parameters import parameters
-from firefly.records import ToolKey, ToolProfile
+from firefly.records import ToolKey
 from firefly.replay.cassette import Cassette
 from firefly.replay.masks import agree
 from firefly.replay.parsers import parse
@@ -75,7 +76,7 @@ def main() -> None:
     counts: dict[str, Counts] = defaultdict(Counts)
     missed: Counter[str] = Counter()
     with LiveDataset(configuration(dataset, overrides)) as live:
-        live.live.learn(reads_of(live.cassette))
+        live.live.learn(profiles(live.cassette, live.evidence.claims.reads if live.evidence else ()))
         for task in tasks:
             for kind, calls in episodes(task, served.of_task(task.id), seen):
                 measure(calls, served.of_task(task.id), live.live, counts[kind], missed)
@@ -110,13 +111,11 @@ def _values(observation: Observation) -> list[JsonValue]:
     return [] if parsed is None else [leaf for _, leaf in leaves(parsed.value) if leaf not in (None, "")]
 
 
-def reads_of(cassette: Cassette) -> Iterator[ToolProfile]:
-    """Yield what the cassette proves to change nothing, as profiles: sandboxes of such calls stay warm."""
-    quiet = {(one.server, one.tool) for rule in cassette.tools.values() for one in rule.rule.indifferent_to}
-    for key, one in cassette.tools.items():
-        if key in quiet or one.rule.state_independent:
-            digest = one.tool.schema_digest
-            yield ToolProfile(server=key[0], tool=key[1], schema_digest=digest, effect="read")
+def quiet(cassette: Cassette) -> set[ToolKey]:
+    """Return the tools that the cassette shows to change nothing."""
+    every = cassette.tools
+    left_out = {(one.server, one.tool) for rule in every.values() for one in rule.rule.indifferent_to}
+    return {key for key, one in every.items() if key in left_out or one.rule.state_independent}
 
 
 # --- the policies --------------------------------------------------------------------------------
@@ -160,7 +159,7 @@ def _alike(one: JsonValue, other: JsonValue) -> bool:
 
 def extra_read(task: Task, offer: Offer, seen: Seen, rng: Random) -> list[ToolCall] | None:
     """Return the gold calls with a read of the task's tools somewhere among them."""
-    reads = {profile.key for profile in reads_of(offer.backend.cassette)}  # type: ignore[attr-defined]
+    reads = quiet(offer.backend.cassette)  # type: ignore[attr-defined]
     tools = [tool for tool in offer.tool_set.tools if tool.key in reads]
     rng.shuffle(tools)
     place = rng.randrange(len(task.gold_calls) + 1)

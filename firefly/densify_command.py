@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from omegaconf import DictConfig
@@ -15,23 +16,41 @@ from pydantic import Field, field_validator
 
 from firefly.components import build
 from firefly.config import ComponentConfig
-from firefly.coverage import merged
+from firefly.coverage import Choices, merged
+from firefly.coverage.around import Around
+from firefly.coverage.habits import Habits
 from firefly.coverage.merging import Merged
-from firefly.coverage.missed import Executed, Rate, executed, miss_rate, missing, reads, unlike, within
+from firefly.coverage.missed import (
+    Executed,
+    Rate,
+    executed,
+    first_missed,
+    miss_rate,
+    missing,
+    profiles,
+    unlike,
+    within,
+)
 from firefly.coverage.rollouts import Attempt, attempts_of
 from firefly.errors import DatasetError
 from firefly.evidence import Evidence
 from firefly.export.dataset import write_dataset
 from firefly.export.reading import read_dataset
 from firefly.items import Item, run_items
+from firefly.knowledge import Knowledge
 from firefly.live_dataset import CommandConfig, LiveDataset, checked, manifest_of
 from firefly.protocols import DatasetContent
+from firefly.replay.cassette import Cassette
 from firefly.replay.dataset import load_dataset_tasks
+from firefly.replay.records import Recording, ToolCall
 from firefly.replay.simulator import StrictSimulator
 from firefly.store import Store, write_report
 
 VERSION = "cassette_version"
 """The fact that counts how often a data set's cassettes were made; 1 where it is not there."""
+
+_LOST = "labels_that_would_change"
+_MORE = "more of the rollouts' calls would be missed"
 
 
 class DensifyConfig(CommandConfig):
@@ -41,6 +60,9 @@ class DensifyConfig(CommandConfig):
     rollouts: list[Path] = Field(min_length=1)
     calls: int = Field(ge=1)
     """Most live calls."""
+    around: int = Field(ge=0)
+    """Most of them beside one rollout that missed something."""
+    values: dict[str, ComponentConfig | None]
     denser: Path
     """Where the new data set goes."""
 
@@ -56,18 +78,20 @@ def run(composed: DictConfig, folder: Path) -> None:
     Raises:
         FireflyError: there is nothing to begin with, or the recorded world is not there.
     """
-    config = checked(composed, DensifyConfig, ("exporters",))
+    config = checked(composed, DensifyConfig, ("exporters", "values"))
     with LiveDataset(config) as dataset:
         work = _Work(config, dataset, folder)
         done = work.execute()
         dense = work.merge(done)
+        beside = work.execute_around(done, dense)
+        dense = work.merge_around(beside, dense)
         target = None
         if dense.added:
             exporters = [build(one) for one in config.exporters.values() if one]
             target = write_dataset(work.content(dense), config.denser, exporters)
-        found = work.figures(done, dense)
+        found = work.figures(done, beside, dense)
     files = {
-        "attempts.jsonl": "".join(one.to_json() + "\n" for one in done),
+        "attempts.jsonl": "".join(one.to_json() + "\n" for one in (*done, *beside)),
         "densify.json": json.dumps(found, indent=2) + "\n",
     }
     write_report(files, folder)
@@ -115,39 +139,90 @@ class _Work:
         ]
         if not fitting:
             return refused
-        dataset.live.learn(reads(dataset.cassette, self._evidence.claims.reads))
+        dataset.live.learn(profiles(dataset.cassette, self._evidence.claims.reads))
         chosen = within(fitting, config.calls)
+        return [*self._made(chosen, dataset.cassette), *refused, *self._later(fitting[len(chosen) :])]
+
+    def execute_around(self, done: Sequence[Executed], dense: Merged) -> list[Executed]:
+        """Return what became of the calls beside the rollouts that were made again: as many as are left."""
+        attempts = [one.attempt for one in done if one.recording is not None]
+        left = self._config.calls - sum(len(one.calls) for one in attempts)
+        if not self._config.around or not attempts:
+            return []
+        missed = {one.digest: first_missed(one, self._dataset.cassette) for one in attempts}
+        around = self._planner([call for one in attempts for call in one.calls[missed[one.digest] :]], dense)
+        planned = [new for one in attempts for new in around.attempts(one, missed[one.digest])]
+        chosen = within(planned, left)
+        return [*self._made(chosen, dense.cassette), *self._later(planned[len(chosen) :])]
+
+    def _later(self, attempts: Iterable[Attempt]) -> list[Executed]:
+        return [Executed(attempt=one, why=f"beyond calls={self._config.calls}") for one in attempts]
+
+    def _planner(self, missed: Sequence[ToolCall], dense: Merged) -> Around:
+        config = self._config
+        knowledge = Knowledge(
+            self._dataset.listings.values(),
+            profiles(dense.cassette, self._evidence.claims.reads),
+            (*self._evidence.recordings, *dense.added),
+        )
+        sources = [build(one) for one in config.values.values() if one]
+        return Around(
+            knowledge,
+            Choices(knowledge, sources, lambda key: Random(f"{config.seed}/{key}")),
+            Habits(missed, knowledge.tools),
+            StrictSimulator(dense.cassette),
+            budget=config.around,
+            rng_of=lambda name: Random(f"{config.seed}/{name}"),
+        )
+
+    def _made(self, attempts: Sequence[Attempt], cassette: Cassette) -> list[Executed]:
+        dataset, config = self._dataset, self._config
         items = [
             Item(
                 id=one.digest,
                 shaped_by=one.digest,
-                make=partial(_executed, one, dataset, config.seed),
+                make=partial(_executed, one, cassette, dataset, config.seed),
             )
-            for one in chosen
+            for one in attempts
         ]
         made = run_items(
             "densify", items, Executed, store=self._store, shaped_by={}, in_flight=config.parallel.in_flight
         )
-        by_item = {item.id: attempt for item, attempt in zip(items, chosen, strict=True)}
+        by_item = {item.id: attempt for item, attempt in zip(items, attempts, strict=True)}
         failed = [
             Executed(attempt=by_item[one.item], why=f"{one.error}: {one.message}") for one in made.failures
         ]
-        later = [Executed(attempt=one, why=f"beyond calls={config.calls}") for one in fitting[len(chosen) :]]
-        return [*made.all, *failed, *refused, *later]
+        return [*made.all, *failed]
 
     def _listing(self, server: str) -> Any:
         return self._dataset.listings.get(server)
 
     def merge(self, done: Sequence[Executed]) -> Merged:
         """Return the cassette with what was recorded in it."""
+        return self._merged(self._dataset.cassette, done, ())
+
+    def merge_around(self, beside: Sequence[Executed], dense: Merged) -> Merged:
+        """Return the cassette with the calls beside the rollouts in it, too, if these miss no more for it."""
+        more = self._merged(dense.cassette, beside, dense.added)
+        before, after = (miss_rate(self.attempts, one.cassette) for one in (dense, more))
+        if after.missed > before.missed:
+            return replace(dense, withdrawn=(*dense.withdrawn, *more.added, *more.withdrawn))
+        return Merged(
+            more.cassette,
+            (*dense.added, *more.added),
+            (*dense.withdrawn, *more.withdrawn),
+            {**dense.lost, **more.lost},
+        )
+
+    def _merged(self, before: Cassette, done: Sequence[Executed], added: Sequence[Recording]) -> Merged:
         dataset = self._dataset
         tools = [one.tool for one in dataset.cassette.tools.values()]
         versions = dict(dataset.cassette.versions)
         additions = {one.recording.id: one.recording for one in done if one.recording is not None}
         return merged(
-            dataset.cassette,
+            before,
             [additions[name] for name in sorted(additions)],
-            lambda more: self._evidence.cassette(tools, versions, more),
+            lambda more: self._evidence.cassette(tools, versions, (*added, *more)),
             dataset.tasks.values(),
         )
 
@@ -165,9 +240,8 @@ class _Work:
             facts={**content.facts, VERSION: (earlier if isinstance(earlier, int) else 1) + 1},
         )
 
-    def figures(self, done: Sequence[Executed], dense: Merged) -> dict[str, Any]:
+    def figures(self, done: Sequence[Executed], beside: Sequence[Executed], dense: Merged) -> dict[str, Any]:
         """Return what goes to ``densify.json``."""
-        refused: Counter[str] = Counter(one.why for one in done if one.recording is None)
         facts = manifest_of(self._config.dataset).get("run")
         earlier = facts.get(VERSION, 1) if isinstance(facts, dict) else 1
         return {
@@ -175,9 +249,15 @@ class _Work:
             "distinct_with_misses": len(self.todo),
             "executed": sum(one.recording is not None for one in done),
             "calls_recorded": sum(one.new for one in done if one.recording is not None),
-            "refused": dict(sorted(refused.items())),
+            "around": {
+                "executed": sum(one.recording is not None for one in beside),
+                "calls_recorded": sum(one.new for one in beside if one.recording is not None),
+                "refused": _refused(beside),
+            },
+            "live_calls": sum(one.calls for one in self._dataset.live.counts().values()),
+            "refused": _refused(done),
             "withdrawn": len(dense.withdrawn),
-            "labels_that_would_change": dense.lost,
+            _LOST: dense.lost,
             "entries": {"before": len(self._dataset.cassette.entries), "after": len(dense.cassette.entries)},
             "before": _rate(miss_rate(self.attempts, self._dataset.cassette)),
             "after": _rate(miss_rate(self.attempts, dense.cassette)),
@@ -185,8 +265,12 @@ class _Work:
         }
 
 
-def _executed(attempt: Attempt, dataset: LiveDataset, seed: int) -> list[Executed]:
-    return [executed(attempt, dataset.cassette, dataset.live, seed=seed)]
+def _executed(attempt: Attempt, cassette: Cassette, dataset: LiveDataset, seed: int) -> list[Executed]:
+    return [executed(attempt, cassette, dataset.live, seed=seed)]
+
+
+def _refused(done: Iterable[Executed]) -> dict[str, int]:
+    return dict(sorted(Counter(one.why for one in done if one.recording is None).items()))
 
 
 def _rate(rate: Rate) -> dict[str, Any]:
@@ -205,9 +289,14 @@ def _lines(found: dict[str, Any]) -> Iterable[str]:
         f"{found['rollouts']} rollouts, {found['distinct_with_misses']} different ones with misses: "
         f"{found['executed']} made again live, {found['calls_recorded']} calls recorded"
     )
-    for why, count in found["refused"].items():
-        yield f"refused {count}: {why}"
-    if found["labels_that_would_change"]:
-        name, why = next(iter(found["labels_that_would_change"].items()))
-        yield f"withdrawn {found['withdrawn']} recordings, since labels would change ({name}: {why})"
+    yield (
+        f"{found['around']['calls_recorded']} calls recorded beside them; {found['live_calls']} live calls "
+        "in all"
+    )
+    for where, some in (("", found["refused"]), (" beside them", found["around"]["refused"])):
+        for why, count in some.items():
+            yield f"refused {count}{where}: {why}"
+    if found["withdrawn"]:
+        lost = next((f"labels would change ({name}: {why})" for name, why in found[_LOST].items()), _MORE)
+        yield f"withdrawn {found['withdrawn']} recordings, since with them {lost}"
     yield f"calls that are missed: {before['missed']} of {before['calls']} before, {after['missed']} now"

@@ -13,7 +13,17 @@ from firefly.replay.masks import agree
 from firefly.replay.records import Record, Recording, Step, ToolCall
 from firefly.replay.simulator import StrictSimulator
 
-__all__ = ["Executed", "Rate", "executed", "miss_rate", "missing", "reads", "unlike", "within"]
+__all__ = [
+    "Executed",
+    "Rate",
+    "executed",
+    "first_missed",
+    "miss_rate",
+    "missing",
+    "profiles",
+    "unlike",
+    "within",
+]
 
 PURPOSE = "densify"
 
@@ -64,6 +74,12 @@ def missing(attempts: Iterable[Attempt], cassette: Cassette) -> list[Attempt]:
     return [one for _, one in sorted(rest, key=lambda pair: (-len(pair[0][0]), pair[0]))]
 
 
+def first_missed(attempt: Attempt, cassette: Cassette) -> int:
+    """Return how many calls the recordings answer before the first that they do not."""
+    steps = _replayed(attempt, cassette)
+    return next((place for place, step in enumerate(steps) if step.tier == "miss"), len(steps))
+
+
 def _replayed(attempt: Attempt, cassette: Cassette) -> Sequence[Step]:
     simulator = StrictSimulator(cassette)
     with simulator.episode(simulator.tool_set(attempt.servers)) as episode:
@@ -102,12 +118,21 @@ def _unlike(cassette: Cassette, server: str, listing: Listing | None) -> str:
     return ""
 
 
-def reads(cassette: Cassette, claimed: Iterable[tuple[str, str]]) -> list[ToolProfile]:
-    """Return profiles of the tools that are ``claimed`` to change nothing, for warm sandboxes."""
+def profiles(cassette: Cassette, reads: Iterable[tuple[str, str]]) -> list[ToolProfile]:
+    """Return the effect of every recorded tool: ``reads`` change nothing, of others it is unknown.
+
+    The others must be told as well: a tool that was not proven is else taken by what it declares, and its
+    sandbox handed on with what it keeps in memory.
+    """
+    proven = set(reads)
     return [
-        ToolProfile(server=key[0], tool=key[1], schema_digest=one.tool.schema_digest, effect="read")
-        for key in claimed
-        if (one := cassette.tools.get(key)) is not None
+        ToolProfile(
+            server=key[0],
+            tool=key[1],
+            schema_digest=one.tool.schema_digest,
+            effect="read" if key in proven else "unknown",
+        )
+        for key, one in cassette.tools.items()
     ]
 
 

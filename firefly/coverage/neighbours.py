@@ -19,7 +19,7 @@ from firefly.replay.expressions import fill
 from firefly.replay.records import Expression, GoldCall, Record, Task, ToolCall, canonical_json
 from firefly.replay.simulator import StrictSimulator
 
-__all__ = ["Detour", "Plan", "planned"]
+__all__ = ["Candidate", "Detour", "Place", "Plan", "chosen", "is_read", "mistakes", "planned", "turns"]
 
 T = TypeVar("T")
 
@@ -55,7 +55,9 @@ class Plan(Record):
 
 
 @dataclass(frozen=True)
-class _Candidate:
+class Candidate:
+    """A call that might be made, after the first ``place`` calls of a path."""
+
     place: int
     call: ToolCall
 
@@ -87,28 +89,54 @@ def planned(
 
     """
     path = path_of(task, simulator)
-    mistakes = _turns(_mistakes(task, path, knowledge, choices, rng))
-    extra = _turns(_extra_reads(task, path, knowledge, choices, rng))
+    wrong = turns(mistakes(task.gold_calls, path, knowledge, choices, rng))
+    extra = turns(_extra_reads(task, path, knowledge, choices, rng))
+    reads, detours = chosen(turns([wrong, extra]), path, knowledge, budget, taken)
+    return Plan(task=task.id, reads=reads, detours=detours)
+
+
+def chosen(
+    candidates: Iterable[Candidate],
+    path: Path,
+    knowledge: Knowledge,
+    budget: int,
+    taken: set[Place],
+    detours: int = _DETOURS,
+) -> tuple[tuple[tuple[ToolCall, ...], ...], tuple[Detour, ...]]:
+    """Return the first of ``candidates`` that the recordings do not answer, within ``budget`` calls.
+
+    Tools proven to change nothing are called in the states of the path, of others at most ``detours`` calls
+    in all, and on disposable servers only.
+
+    Args:
+        candidates: the likeliest first.
+        path: whose states they are for.
+        knowledge: of the servers of the path.
+        budget: most calls.
+        taken: places that are planned already; those of these calls are added.
+        detours: most calls of tools that may change something.
+
+    """
     reads: list[list[ToolCall]] = [[] for _ in path.states]
-    detours: list[Detour] = []
-    for candidate in _turns([mistakes, extra]):
-        if sum(map(len, reads)) + len(detours) >= budget:
+    changing: list[Detour] = []
+    for candidate in candidates:
+        if sum(map(len, reads)) + len(changing) >= budget:
             break
         call, place = candidate.call, candidate.place
         found = path.place(place, call)
         if found is None or found in taken or path.answered(found):
             continue
-        if _is_read(knowledge, call.key):
+        if is_read(knowledge, call.key):
             reads[place].append(call)
-        elif len(detours) < _DETOURS and _disposable(knowledge, call.server):
-            detours.append(Detour(place=place, call=call))
+        elif len(changing) < detours and _disposable(knowledge, call.server):
+            changing.append(Detour(place=place, call=call))
         else:
             continue
         taken.add(found)
-    return Plan(task=task.id, reads=tuple(map(tuple, reads)), detours=tuple(detours))
+    return tuple(map(tuple, reads)), tuple(changing)
 
 
-def _turns(sequences: Iterable[Iterable[T]]) -> Iterator[T]:
+def turns(sequences: Iterable[Iterable[T]]) -> Iterator[T]:
     """Yield the first of each sequence, then the second of each, and so on."""
     nothing: tuple[T, ...] = ()
     ones: list[Iterator[tuple[T, ...]]] = [zip(sequence) for sequence in sequences]
@@ -119,18 +147,31 @@ def _turns(sequences: Iterable[Iterable[T]]) -> Iterator[T]:
 # --- mistakes in one argument --------------------------------------------------------------------
 
 
-def _mistakes(
-    task: Task, path: Path, knowledge: Knowledge, choices: Choices, rng: Random
-) -> list[list[_Candidate]]:
-    """Return, for each argument of each gold call, the call with other values of it, the likeliest first."""
-    found: list[list[_Candidate]] = []
-    for place, gold in enumerate(task.gold_calls):
+def mistakes(
+    calls: Sequence[GoldCall],
+    path: Path,
+    knowledge: Knowledge,
+    choices: Choices,
+    rng: Random,
+) -> list[list[Candidate]]:
+    """Return, for each argument of each call, the call with other values of it, the likeliest first.
+
+    Args:
+        calls: those of the path.
+        path: their states.
+        knowledge: of their servers.
+        choices: what their tools may be given.
+        rng: of this path alone.
+
+    """
+    found: list[list[Candidate]] = []
+    for place, gold in enumerate(calls):
         if gold.call.key not in knowledge.tools:
             continue
         for name in gold.arguments:
             values = _other_values(gold, name, path, choices, rng)
-            found.append([_Candidate(place, _with(gold, name, value)) for value in values])
-        found.append([_Candidate(place, _without(gold, name)) for name in sorted(gold.arguments)])
+            found.append([Candidate(place, _with(gold, name, value)) for value in values])
+        found.append([Candidate(place, _without(gold, name)) for name in sorted(gold.arguments)])
     return found
 
 
@@ -171,30 +212,31 @@ def _without(gold: GoldCall, name: str) -> ToolCall:
 
 def _extra_reads(
     task: Task, path: Path, knowledge: Knowledge, choices: Choices, rng: Random
-) -> list[Iterator[_Candidate]]:
+) -> list[Iterator[Candidate]]:
     """Return, for each tool of the task that is a proven read, calls of it, the likeliest to work first.
 
     Where nothing on the path changes anything, the states differ in nothing but earlier reads, and each
     call is made in one of them; else in every one.
     """
     used = {gold.call.key for gold in task.gold_calls}
-    tools = [key for key in knowledge.tools if _is_read(knowledge, key)]
+    tools = [key for key in knowledge.tools if is_read(knowledge, key)]
     rng.shuffle(tools)
     tools.sort(key=lambda key: key not in used)
-    writes = [place for place, gold in enumerate(task.gold_calls) if not _is_read(knowledge, gold.call.key)]
+    writes = [place for place, gold in enumerate(task.gold_calls) if not is_read(knowledge, gold.call.key)]
     states = [0, *(place + 1 for place in writes)] if writes else []
     return [_in_states(choices.calls(key), states, len(path.states), rng) for key in tools]
 
 
 def _in_states(
     calls: Iterable[ToolCall], states: Sequence[int], count: int, rng: Random
-) -> Iterator[_Candidate]:
+) -> Iterator[Candidate]:
     for call in calls:
         for place in states or [rng.randrange(count)]:
-            yield _Candidate(place, call)
+            yield Candidate(place, call)
 
 
-def _is_read(knowledge: Knowledge, key: ToolKey) -> bool:
+def is_read(knowledge: Knowledge, key: ToolKey) -> bool:
+    """Return whether a tool is proven to change nothing."""
     profile = knowledge.profiles.get(key)
     return profile is not None and profile.effect == "read"
 

@@ -10,10 +10,10 @@ from pydantic import JsonValue
 from firefly.records import ToolKey
 from firefly.replay.cassette import Cassette
 from firefly.replay.parsers import parse
-from firefly.replay.records import Task, ToolCall
+from firefly.replay.records import GoldCall, Task, ToolCall
 from firefly.replay.simulator import SimulatedEpisode, StrictSimulator
 
-__all__ = ["Path", "path_of"]
+__all__ = ["Path", "path_along", "path_of"]
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,17 @@ class Path:
 
 def path_of(task: Task, simulator: StrictSimulator) -> Path:
     """Return the path of ``task``; beyond a gold call that is not recorded, states are what they may be."""
-    tools = simulator.tool_set(task.servers)
+    return path_along(task.gold_calls, task.servers, simulator)
+
+
+def path_along(calls: Sequence[GoldCall], servers: Sequence[str], simulator: StrictSimulator) -> Path:
+    """Return the path of any calls, with the tools of ``servers``."""
+    tools = simulator.tool_set(servers)
     states = []
     outputs: dict[str, JsonValue] = {}
-    for count in range(len(task.gold_calls) + 1):
+    for count in range(len(calls) + 1):
         episode = simulator.episode(tools)
-        for gold in task.gold_calls[:count]:
+        for gold in calls[:count]:
             parsed = parse(episode.call(gold.call))
             if parsed is not None:
                 outputs[gold.id] = parsed.value

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from firefly.coverage.habits import Habits
 from firefly.coverage.merging import merged, unlabelled
-from firefly.coverage.missed import executed, missing
+from firefly.coverage.missed import executed, missing, profiles
 from firefly.coverage.rollouts import Attempt, attempts_of
 from firefly.densify_command import run
 from firefly.errors import DatasetError
@@ -70,6 +71,8 @@ def densified(dataset: Path, folder: Path, rollouts: Path, version: int = 1, **m
         "exporters": EXPORTERS,
         "rollouts": str(rollouts),
         "calls": 100,
+        "around": 0,
+        "values": {"observed": {"_target_": "firefly.values.observed.Observed"}},
         "denser": str(folder / "dataset"),
         **more,
     }
@@ -114,6 +117,60 @@ def test_what_rollouts_missed_is_answered_as_the_servers_do_and_no_label_changes
     again = densified(new, tmp_path / "again", answers(tmp_path / "rollouts.jsonl", OTHER_PRICE))
     assert (again["distinct_with_misses"], again["cassette_version"]) == (0, 2)
     assert not (tmp_path / "again" / "dataset").exists()
+
+
+def test_beside_what_rollouts_missed_other_reads_and_the_same_habits_are_recorded(
+    dataset: Path, tmp_path: Path
+) -> None:
+    habit = [call("price", item="bolt", currency="EUR"), call("weight", item="washer")]
+    rollouts = answers(tmp_path / "r.jsonl", OTHER_PRICE, habit)
+    found = densified(dataset, tmp_path / "denser", rollouts, around=25)
+    made = found["around"]
+    assert made["executed"] >= 2 and 0 < made["calls_recorded"] <= 2 * (25 + len(OTHER_PRICE))
+    assert found["live_calls"] <= 100 and not found["refused"]
+    cassette = Cassette.load(tmp_path / "denser" / "dataset" / "cassette")
+    elsewhere = [OTHER_PRICE[0], call("price", item="nut"), call("price", item="nail")]
+    for calls in (elsewhere, [call("weight", item="washer", currency="EUR")]):
+        assert "(no recorded answer)" in offline(calls, Cassette.load(dataset / "cassette"))
+        assert offline(calls, cassette) == live_answers(calls, tmp_path, cassette)
+    few = densified(dataset, tmp_path / "few", rollouts, around=25, calls=4)
+    assert few["around"]["executed"] == 0 and few["live_calls"] <= 4
+
+
+def test_a_tool_that_only_declares_to_read_gets_no_sandbox_that_others_go_on_in(
+    dataset: Path, tmp_path: Path
+) -> None:
+    cassette = Cassette.load(dataset / "cassette")
+    tools = {tool.name: tool for tool in StrictSimulator(cassette).tool_set(["prices"]).tools}
+    assert tools["price"].annotations.read_only and tools["weight"].annotations.read_only
+    with LiveBackend(parse_specs(servers(1)), fixture=empty(tmp_path)) as live:
+        live.learn(profiles(cassette, [("prices", "price")]))
+        assert [live.trusts(tools[name]) for name in ("price", "weight")] == [True, False]
+
+
+def test_habits_are_tried_only_where_they_are_the_same_mistake(dataset: Path) -> None:
+    tools = {key: one.tool for key, one in Cassette.load(dataset / "cassette").tools.items()}
+    missed = [
+        call("set_price", item=7, price=2),
+        call("price", item="screw", currency="EUR"),
+        call("unheard_of", x=1),
+    ]
+    habits = Habits(missed, tools)
+
+    def tried(one: ToolCall) -> list[dict[str, Any]]:
+        return [other.arguments for some in habits.applied(one) for other in some]
+
+    assert tried(call("price", item="bolt")) == [
+        {"item": "bolt", "currency": "EUR"},
+        {"item": 7},
+        {"item": "screw"},
+    ]
+    assert tried(call("set_price", item="bolt", price=2)) == [
+        {"item": "bolt", "price": 2, "currency": "EUR"},
+        {"item": 7, "price": 2},
+        {"item": "screw", "price": 2},
+    ]
+    assert tried(call("unheard_of", x=1)) == []
 
 
 def test_servers_of_another_version_are_refused_before_anything_is_called(
