@@ -119,11 +119,7 @@ def _unlike(cassette: Cassette, server: str, listing: Listing | None) -> str:
 
 
 def profiles(cassette: Cassette, reads: Iterable[tuple[str, str]]) -> list[ToolProfile]:
-    """Return the effect of every recorded tool: ``reads`` change nothing, of others it is unknown.
-
-    The others must be told as well: a tool that was not proven is else taken by what it declares, and its
-    sandbox handed on with what it keeps in memory.
-    """
+    """Return the effect of every recorded tool: ``reads`` change nothing, of others it is unknown."""
     proven = set(reads)
     return [
         ToolProfile(

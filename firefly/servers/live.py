@@ -159,13 +159,11 @@ class LiveBackend(Closing):
     # --- for episodes ------------------------------------------------------------------------
 
     def trusts(self, tool: Tool) -> bool:
-        """Return whether ``tool`` is taken to change nothing: by its profile, before that by its hint."""
+        """Return whether ``tool`` is known to change nothing; what it declares may be wrong."""
         if self._specs[tool.server].state.scope == "none":
             return True
         profile = self._profiles.get(tool.key)
-        if profile is not None:
-            return profile.effect == "read"
-        return bool(tool.annotations.read_only) and not tool.annotations.destructive
+        return profile is not None and profile.effect == "read"
 
     def shared_history(self, server: str) -> str:
         """Return the history digest of a shared server: every call so far that may have changed it."""

@@ -65,9 +65,17 @@ def test_every_episode_begins_in_the_state_of_the_fixture(start: Start) -> None:
     assert texts == ["alpha", "changed", "1"] * 2
 
 
-def test_a_warm_sandbox_is_used_again_after_reads_only(start: Start) -> None:
+def trust(backend: LiveBackend, *tools: str, server: str = "m") -> None:
+    """Say that tools are proven reads."""
+    digest = {tool.name: tool.schema_digest for tool in backend.listing(server).tools}
+    backend.learn(
+        ToolProfile(server=server, tool=name, schema_digest=digest[name], effect="read") for name in tools
+    )
+
+
+def test_a_warm_sandbox_is_used_again_after_proven_reads_only(start: Start) -> None:
     backend = start({"m": description()})
-    backend.listing("m")
+    trust(backend, "echo", "recall")
     with begin(backend) as episode:
         ask(episode, "echo", text="a")
     with begin(backend) as episode:
@@ -80,16 +88,10 @@ def test_a_warm_sandbox_is_used_again_after_reads_only(start: Start) -> None:
     assert backend.counts()["m"].starts == 2
 
 
-def test_profiles_decide_over_hints_which_reads_are_trusted(start: Start) -> None:
+def test_what_a_tool_declares_of_itself_is_not_trusted(start: Start) -> None:
     backend = start({"m": description()})
-    digest = {tool.name: tool.schema_digest for tool in backend.listing("m").tools}
-    backend.learn(
-        [
-            ToolProfile(server="m", tool="echo", schema_digest=digest["echo"], effect="unknown"),
-            ToolProfile(server="m", tool="unflagged", schema_digest=digest["unflagged"], effect="read"),
-        ]
-    )
-    for tool, starts in (("unflagged", 1), ("echo", 1), ("echo", 2)):
+    trust(backend, "unflagged")
+    for tool, starts in (("unflagged", 1), ("echo", 1), ("echo", 2)):  # echo says that it only reads
         with begin(backend) as episode:
             ask(episode, tool)
         assert backend.counts()["m"].starts == starts
@@ -97,8 +99,7 @@ def test_profiles_decide_over_hints_which_reads_are_trusted(start: Start) -> Non
 
 def test_a_trusted_read_that_changed_a_file_costs_the_sandbox(start: Start) -> None:
     backend = start({"m": description()})
-    digest = {tool.name: tool.schema_digest for tool in backend.listing("m").tools}
-    backend.learn([ToolProfile(server="m", tool="write", schema_digest=digest["write"], effect="read")])
+    trust(backend, "write")
     with begin(backend) as episode:
         ask(episode, "write", path="/workspace/new", text="x")
     with begin(backend) as episode:
@@ -190,6 +191,7 @@ def test_servers_of_one_sandbox_share_its_files_and_own_states_are_apart(start: 
 def test_all_servers_start_before_the_first_write(start: Start) -> None:
     backend = start({"a": description(), "b": description()})
     tools = ToolSet.of([*backend.listing("a").tools, *backend.listing("b").tools])
+    trust(backend, "echo", server="a")
     with backend.fresh.episode(tools) as episode:
         ask(episode, "echo", server="a", text="x")
         assert backend.counts()["b"].starts == 1  # lazily: only for its listing
