@@ -61,8 +61,9 @@ def test_many_calls_are_ranked_as_if_all_were_compared(seed: int, names: str) ->
         found = neighbours.nearest(wanted, count)
         assert [distance for distance, _ in found] == heapq.nsmallest(count, distances)
         texts = {name: text_of(value) for name, value in wanted.items()}
+        # of equally near ones the first
         plain = heapq.nsmallest(count, zip(neighbours._distances(texts), asked, strict=True), key=_first)
-        assert [id(one) for _, one in found] == [id(one) for _, one in plain]  # of equally near ones the first
+        assert [id(one) for _, one in found] == [id(one) for _, one in plain]
 
 
 def _first(pair: tuple[float, Asked]) -> float:
