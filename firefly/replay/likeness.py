@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from pydantic import JsonValue
 
-from .records import canonical_json, digest
+from .records import digest, shown_json
 
 ABSENT = -1
 """Place of the value of a call that lacks the parameter."""
@@ -79,10 +79,7 @@ def text_of(value: JsonValue) -> str:
         text = f"s{value}"
     else:
         whole = int(value) if isinstance(value, float) and value.is_integer() else value
-        try:
-            text = f"j{canonical_json(whole)}"
-        except ValueError:  # NaN
-            text = f"j{value}"
+        text = f"j{shown_json(whole)}"
     return text if len(text) <= 2 * _COMPARED else text[:_COMPARED] + digest(text)
 
 

@@ -7,11 +7,12 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import anyio
 import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from firefly.errors import RunError
@@ -44,6 +45,17 @@ class WithToken:
         await self._app(scope, receive, send)
 
 
+class _WhileThere:
+    """Takes a client that goes before it has sent its request for what it is: no error of the server's."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with suppress(ClientDisconnect):
+            await self._app(scope, receive, send)
+
+
 class _Listener(uvicorn.Server):
     """Leaves signals to whoever runs it."""
 
@@ -66,7 +78,7 @@ async def serve_http(episodes: Episodes, config: ServeConfig) -> None:
     security = (
         None if is_loopback(http.host) else TransportSecuritySettings(enable_dns_rebinding_protection=False)
     )
-    app: ASGIApp = server.streamable_http_app(
+    answering = server.streamable_http_app(
         streamable_http_path=http.path,
         json_response=True,
         max_request_body_size=http.body,
@@ -74,11 +86,12 @@ async def serve_http(episodes: Episodes, config: ServeConfig) -> None:
         transport_security=security,
         host="127.0.0.1" if is_loopback(http.host) else http.host,
     )
+    app: ASGIApp = _WhileThere(answering)
     if http.token:
         app = WithToken(app, http.token)
     listeners = [_listener(app, http.host, http.port, "http", http.path)]
     if config.admin.port is not None:
-        admin = WithToken(admin_app(episodes), config.admin.token)
+        admin = WithToken(_WhileThere(admin_app(episodes)), config.admin.token)
         listeners.append(_listener(admin, "127.0.0.1", config.admin.port, "admin", "/"))
     async with anyio.create_task_group() as group:
         for listener, bound in listeners:
