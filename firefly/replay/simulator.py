@@ -166,7 +166,7 @@ class SimulatedEpisode(Closing):
         try:
             arguments = answerer.canonical.text(call.arguments)
         except ValueError:
-            return self._missed(call, answerer, None, "an argument is NaN, infinite, or an integer too long to be written")
+            return self._missed(call, answerer, None, "an argument is NaN, infinite or too long a number")
         if answerer.stateless:
             return self._call_stateless(call, answerer, arguments)
         state = self._states.get(answerer.scope)
