@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 import signal
 import socket
 import sys
@@ -45,6 +46,14 @@ class WithToken:
         await self._app(scope, receive, send)
 
 
+class _OneLine(logging.Formatter):
+    """What the SDK says of clients' mistakes, without the stack that it adds."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        error = record.exc_info[1] if record.exc_info else None
+        return f"firefly serve: {record.getMessage()}" + (f" ({error})" if error else "")
+
+
 class _WhileThere:
     """Takes a client that goes before it has sent its request for what it is: no error of the server's."""
 
@@ -71,6 +80,10 @@ async def serve_http(episodes: Episodes, config: ServeConfig) -> None:
     Raises:
         RunError: a port can't be listened on.
     """
+    said = logging.StreamHandler()
+    said.setFormatter(_OneLine())
+    logging.getLogger("mcp").addHandler(said)
+    logging.getLogger("mcp").propagate = False
     server = make_server(episodes)
     http = config.http
     # A foreign page in the user's browser must not reach a loopback server by a name of its own; on other
