@@ -25,6 +25,10 @@ from firefly.serving.stopping import PATIENCE, until_stopped
 
 __all__ = ["WithToken", "serve_http"]
 
+_IDLE = 75
+"""Seconds that a connection stays open unused: longer than clients keep theirs, so that none sends a call
+into one that is just being closed (httpx gives them up after 5 seconds, agents think about as long)."""
+
 
 class WithToken:
     """Lets a request through only with the right bearer token."""
@@ -134,7 +138,12 @@ def _listener(app: ASGIApp, host: str, port: int, key: str, path: str) -> tuple[
     shown = f"[{host}]" if ":" in host else host
     print(f"firefly serve: {key} http://{shown}:{bound.getsockname()[1]}{path}", file=sys.stderr, flush=True)
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=int(PATIENCE), lifespan="on"
+        app,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=int(PATIENCE),
+        timeout_keep_alive=_IDLE,
+        lifespan="on",
     )
     return _Listener(config), bound
 
