@@ -33,7 +33,7 @@ from pydantic import JsonValue
 
 from .expressions import is_number
 from .patterns import pattern, with_iso_dates
-from .records import Answer
+from .records import Answer, shown_json
 
 
 class NoAnswerError(ValueError):
@@ -137,7 +137,10 @@ def _number(text: str, unit: str = "") -> int | float:
     if match is None:
         raise NoAnswerError("no number")
     plain = (match[1] or match[2]).replace(",", "").replace("−", "-")
-    return int(plain) if plain.lstrip("+-").isdigit() else float(plain)
+    try:
+        return int(plain) if plain.lstrip("+-").isdigit() else float(plain)
+    except ValueError:  # Python reads no integers of thousands of digits
+        return float(plain)
 
 
 def _date(text: str, expected: Answer) -> JsonValue:
@@ -220,7 +223,7 @@ def _typed(value: JsonValue, expected: Answer) -> JsonValue:
     }.get(expected.type, False)
     if not fits:
         raise NoAnswerError("no answer" if value is None else f"not a {expected.type}")
-    return json.dumps(value) if expected.type == "string" else value
+    return shown_json(value) if expected.type == "string" else value
 
 
 def _only(found: list[JsonValue], expected: Answer) -> JsonValue:
@@ -254,7 +257,7 @@ def _same(given: JsonValue, wanted: JsonValue, tolerance: float) -> bool:
             return False
         return isinstance(value, int | float) and is_number(value) and _close(value, wanted, tolerance)
     if isinstance(wanted, str):
-        return (json.dumps(given) if is_number(given) else text) == normal_text(wanted)
+        return (shown_json(given) if is_number(given) else text) == normal_text(wanted)
     if isinstance(wanted, list):
         return (
             isinstance(given, list)

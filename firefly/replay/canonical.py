@@ -54,7 +54,7 @@ class Canonicalizer:
         """Return the canonical JSON text of ``arguments``.
 
         Raises:
-            ValueError: an argument is NaN or infinite.
+            ValueError: an argument is NaN, infinite or too long an integer.
         """
         if not self._numbers and not self._defaults:
             return _encode(arguments)

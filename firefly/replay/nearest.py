@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from .cassette import Cassette
 from .expressions import same
 from .neighbours import Asked
-from .records import Miss, NearCall, ToolCall, canonical_json
+from .records import Miss, NearCall, ToolCall, shown_json
 
 _SHOWN = 3
 _LOOKED_AT = 12
@@ -72,8 +72,5 @@ def _differences(recorded: Asked, asked: dict[str, JsonValue], before: Sequence[
 def _shown(value: object) -> str:
     if isinstance(value, str):  # of any length, without writing all of it
         value = value[:_WIDTH]
-    try:
-        text = canonical_json(value)
-    except ValueError:
-        text = str(value)
+    text = shown_json(value)
     return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"

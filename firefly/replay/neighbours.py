@@ -1,27 +1,27 @@
 """The recorded calls of one tool by likeness of their arguments, prepared once and then cheap to ask.
 
 Two argument objects are apart by 1 for each argument that only one of them has, and for each argument
-whose values differ by 1 less 0.9 times the likeness of their texts: the share of adjacent pairs of bytes
-that both have (Dice's coefficient). The pairs of a text are kept as bits of one number, so that a
-comparison is two machine operations and a recorded call costs some hundred bytes.
+whose values differ by 1 less 0.9 times the likeness of their texts (``likeness.py``). Of many calls only
+those are compared that can be among the nearest (``lanes.py``); a recorded call costs some hundred bytes.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from operator import add
 from threading import Lock
 from typing import NamedTuple
 
 from pydantic import JsonValue
 
-from .records import canonical_json, digest
+from .lanes import Lanes, steps_of, within
+from .likeness import Parameter, text_of
 
-_COMPARED = 64
-"""Bytes at the head of a value's text that are compared."""
-_BITS = 256
+_FEW = 400
+"""Calls up to which comparing all of them takes no longer than choosing."""
+_CHOSEN = 8
+"""One in so many is the most that choosing may leave; else all are compared."""
 
 
 class Asked(NamedTuple):
@@ -38,10 +38,12 @@ class Neighbours:
     def __init__(self, asked: Sequence[Asked]) -> None:
         """Prepare the calls; their order decides between equally near ones."""
         self.asked = tuple(asked)
-        self._parameters: dict[str, _Parameter] = {}
+        texts: dict[str, list[tuple[int, str]]] = {}
         for number, one in enumerate(self.asked):
             for name, value in one.arguments.items():
-                self._parameters.setdefault(name, _Parameter()).add(number, _text(value))
+                texts.setdefault(name, []).append((number, text_of(value)))
+        self._parameters = {name: Parameter(len(self.asked), of) for name, of in texts.items()}
+        self._lanes = Lanes(self._parameters, len(self.asked)) if len(self.asked) > _FEW else None
 
     def nearest(self, arguments: Mapping[str, JsonValue], count: int) -> list[tuple[float, Asked]]:
         """Return up to ``count`` recorded calls with their distance, nearest first.
@@ -50,82 +52,43 @@ class Neighbours:
             arguments: of the call that is looked for, in canonical form.
             count: how many.
         """
-        totals = [float(len(arguments))] * len(self.asked)
-        for name, parameter in self._parameters.items():
-            costs = parameter.costs(_text(arguments[name]) if name in arguments else None)
-            if len(parameter.calls) == len(totals):
-                totals = list(map(add, totals, map(costs.__getitem__, parameter.places)))
-                continue
-            for number, place in zip(parameter.calls, parameter.places, strict=True):
-                totals[number] += costs[place]
-        best = heapq.nsmallest(count, zip(totals, range(len(totals)), strict=True))
+        texts = {name: text_of(value) for name, value in arguments.items()}
+        numbers = self._chosen(texts, count)
+        if numbers is None:
+            ranked = zip(self._distances(texts), range(len(self.asked)), strict=True)
+        else:
+            ranked = zip(self._distances_of(numbers, texts), numbers, strict=True)
+        best = heapq.nsmallest(count, ranked)
         return [(round(total, 9), self.asked[number]) for total, number in best]
 
+    def _distances(self, texts: Mapping[str, str]) -> list[float]:
+        """Return the distance of every call."""
+        totals = [float(len(texts))] * len(self.asked)
+        for name, parameter in self._parameters.items():
+            costs = parameter.costs(texts.get(name))
+            totals = list(map(add, totals, map(costs.__getitem__, parameter.places)))
+        return totals
 
-class _Parameter:
-    """The values that one parameter was recorded with."""
+    def _distances_of(self, numbers: Sequence[int], texts: Mapping[str, str]) -> list[float]:
+        """Return the distance of some calls."""
+        totals = [float(len(texts))] * len(numbers)
+        for name, parameter in self._parameters.items():
+            places = [parameter.places[number] for number in numbers]
+            totals = list(map(add, totals, parameter.costs_of(places, texts.get(name))))
+        return totals
 
-    __slots__ = ("_numbers", "_pairs", "_sizes", "calls", "places")
-
-    def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
-        self._pairs: list[int] = []
-        self._sizes: list[int] = []
-        self.calls: list[int] = []
-        """Numbers of the calls that have it, ascending."""
-        self.places: list[int] = []
-        """The value in each of these calls, as a place among the distinct ones."""
-
-    def add(self, call: int, text: str) -> None:
-        """Take the value of the next call that has the parameter."""
-        place = self._numbers.setdefault(text, len(self._pairs))
-        if place == len(self._pairs):
-            pairs = _pairs(text)
-            self._pairs.append(pairs)
-            self._sizes.append(pairs.bit_count() or 1)  # 0 of them agree where there are none
-        self.calls.append(call)
-        self.places.append(place)
-
-    def costs(self, wanted: str | None) -> list[float]:
-        """Return what each distinct value adds to the distance, beyond 1 for each argument asked for.
-
-        Args:
-            wanted: the text of the value asked for; None: it was asked without the parameter.
-
-        """
-        if wanted is None:
-            return [1.0] * len(self._pairs)
-        pairs = _pairs(wanted)
-        size = pairs.bit_count()
-        found = [
-            -1.8 * (one & pairs).bit_count() / (many + size)
-            for one, many in zip(self._pairs, self._sizes, strict=True)
-        ]
-        same = self._numbers.get(wanted)
-        if same is not None:
-            found[same] = -1.0
-        return found
-
-
-def _text(value: JsonValue) -> str:
-    """Return a text that equal values share: ``25`` and ``25.0`` are equal, ``1`` and ``true`` are not."""
-    if isinstance(value, str):
-        text = f"s{value}"
-    else:
-        whole = int(value) if isinstance(value, float) and value.is_integer() else value
-        try:
-            text = f"j{canonical_json(whole)}"
-        except ValueError:  # NaN
-            text = f"j{value}"
-    return text if len(text) <= 2 * _COMPARED else text[:_COMPARED] + digest(text)
-
-
-def _pairs(text: str) -> int:
-    found = 0
-    content = text[1 : _COMPARED + 1].encode("utf-8", "replace")[:_COMPARED]
-    for one, other in pairwise(content):
-        found |= 1 << ((one * 37 + other * 101) % _BITS)
-    return found
+    def _chosen(self, texts: Mapping[str, str], count: int) -> list[int] | None:
+        """Return the calls that can be among the nearest, in their order; None: too many can."""
+        if self._lanes is None or not self._lanes.told_apart:
+            return None
+        limit = len(self.asked) // _CHOSEN
+        least = self._lanes.least(texts)
+        first = within(least, steps_of(least, count), limit)
+        if first is None:
+            return None
+        farthest = heapq.nsmallest(count, self._distances_of(first, texts))[-1]
+        nowhere = sum(name not in self._parameters for name in texts)
+        return within(least, self._lanes.steps(farthest - nowhere), limit)
 
 
 class Prepared:

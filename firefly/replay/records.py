@@ -31,9 +31,21 @@ def canonical_json(value: Any) -> str:
     """Return the one JSON text of ``value``: sorted keys, no spaces, no NaN.
 
     Raises:
-        ValueError: ``value`` holds NaN or an infinity.
+        ValueError: ``value`` holds NaN, an infinity, or an integer of more digits than can be written.
     """
     return _ENCODER.encode(value)
+
+
+def shown_json(value: Any) -> str:
+    """Return the canonical JSON of ``value``, or some text to look at where it has none."""
+    try:
+        return canonical_json(value)
+    except ValueError:
+        pass
+    try:
+        return str(value)
+    except ValueError:  # Python writes no integers of thousands of digits
+        return "(a number too long to be written)"
 
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

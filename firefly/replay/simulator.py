@@ -15,7 +15,7 @@ from .backend import Closing
 from .canonical import letter
 from .cassette import Cassette, ErrorRule, Scope, Start, ToolKey
 from .nearest import miss_of
-from .records import Observation, State, Step, ToolCall, digest
+from .records import Observation, State, Step, ToolCall, digest, shown_json
 from .state import Event, Levels, levels_of, state_id
 from .tool_set import ToolSet
 from .validation import missing_arguments
@@ -166,7 +166,7 @@ class SimulatedEpisode(Closing):
         try:
             arguments = answerer.canonical.text(call.arguments)
         except ValueError:
-            return self._missed(call, answerer, None, "an argument is NaN or infinite")
+            return self._missed(call, answerer, None, "an argument is NaN, infinite or too long a number")
         if answerer.stateless:
             return self._call_stateless(call, answerer, arguments)
         state = self._states.get(answerer.scope)
@@ -295,8 +295,8 @@ class SimulatedEpisode(Closing):
 def _after(history: str, call: ToolCall) -> str:
     try:
         return digest([history, call.model_dump(mode="json")])
-    except ValueError:  # NaN, which JSON lacks; the call was a miss, and nothing is looked up after it
-        return digest([history, repr(call.arguments)])
+    except ValueError:  # what JSON lacks; the call was a miss, and nothing is looked up after it
+        return digest([history, shown_json(call.arguments)])
 
 
 def _why_lost(state: _ScopeState | None) -> str:

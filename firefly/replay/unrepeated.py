@@ -2,8 +2,9 @@
 
 A tool that is no proven read may draw what it answers: the hash of a commit, a session's name, the time.
 Where such a call was recorded again, the recordings tell (`noise.py`). Where it was not, they can't, and
-an answer that holds an identifier-like value which stands in no other recording, and nowhere before in
-its own, is not replayed: a value that is computed comes out again when the call is made again.
+an answer that holds an identifier-like value which no other recording shows, and nowhere before in its
+own, is not replayed: a value that is computed comes out again when the call is made again. Where another
+recording was given the value (explorers pass on what they saw), its echo shows nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from .cassette import ToolKey
-from .records import Recording, Step, Tool, canonical_json
+from .records import Recording, Tool, canonical_json
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9]|[-_.:+](?=[A-Za-z0-9]))+")
 _SHORTEST = 5
@@ -39,11 +40,7 @@ def unrepeated(
     if not suspects:
         return frozenset()
     wanted = frozenset().union(*suspects.values())
-    seen = Counter(
-        value
-        for recording in recordings
-        for value in wanted & frozenset().union(*(_values(_text(step)) for step in recording.steps))
-    )
+    seen = Counter(value for recording in recordings for value in wanted & _said_first(recording))
     return frozenset(place for place, fresh in suspects.items() if any(seen[value] == 1 for value in fresh))
 
 
@@ -65,8 +62,14 @@ def _handed_out(
         known |= said | _values(canonical_json(step.call.arguments))
 
 
-def _text(step: Step) -> str:
-    return f"{canonical_json(step.call.arguments)} {step.observation.visible}"
+def _said_first(recording: Recording) -> frozenset[str]:
+    """Return the values that the servers said before they were given them: an echo repeats nothing."""
+    given: set[str] = set()
+    said: set[str] = set()
+    for step in recording.steps:
+        given |= _values(canonical_json(step.call.arguments))
+        said |= _values(step.observation.visible) - given
+    return frozenset(said)
 
 
 def _values(text: str) -> frozenset[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from firefly.errors import FireflyError
@@ -26,10 +26,10 @@ def admin_app(episodes: Episodes) -> Starlette:
     """
 
     async def names(request: Request) -> Response:
-        return JSONResponse({"episodes": episodes.names})
+        return _Json({"episodes": episodes.names})
 
     async def one(request: Request) -> Response:
-        return JSONResponse(_told(episodes.going(request.path_params["name"])))
+        return _Json(_told(episodes.going(request.path_params["name"])))
 
     async def graded(request: Request) -> Response:
         episode = episodes.going(request.path_params["name"])
@@ -38,15 +38,15 @@ def admin_app(episodes: Episodes) -> Starlette:
         except ValueError:
             body = None
         if not isinstance(body, dict) or "answer" not in body:
-            return JSONResponse({"error": 'The body is no JSON object with "answer".'}, status_code=400)
+            return _Json({"error": 'The body is no JSON object with "answer".'}, status_code=400)
         task = episode.offer.task
         if task is None:
-            return JSONResponse({"error": "The episode has no task, so no reward."}, status_code=409)
+            return _Json({"error": "The episode has no task, so no reward."}, status_code=409)
         async with episode.lock:
             rollout = episode.rollout(body["answer"])
         strict = episodes.dataset.strict(episode.offer.cassette)
         found = grade(task, rollout, strict, tool_set=episode.offer.tool_set)
-        return JSONResponse({"episode": episode.name, "task": task.id, **found.model_dump(mode="json")})
+        return _Json({"episode": episode.name, "task": task.id, **found.model_dump(mode="json")})
 
     async def end(request: Request) -> Response:
         episode = episodes.going(request.path_params["name"])
@@ -59,7 +59,7 @@ def admin_app(episodes: Episodes) -> Starlette:
         return PlainTextResponse(episodes.counts.metrics)
 
     async def mistake(request: Request, error: Exception) -> Response:
-        return JSONResponse({"error": str(error)}, status_code=404)
+        return _Json({"error": str(error)}, status_code=404)
 
     name = "/episodes/{name:path}"
     return Starlette(
@@ -72,6 +72,15 @@ def admin_app(episodes: Episodes) -> Starlette:
         ],
         exception_handlers={FireflyError: mistake},
     )
+
+
+class _Json(Response):
+    """JSON in ASCII: names and arguments of agents may hold halves of characters, which UTF-8 lacks."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
 def _told(episode: ServedEpisode) -> dict[str, Any]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hmac
+import logging
 import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import anyio
 import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from firefly.errors import RunError
@@ -22,6 +24,10 @@ from firefly.serving.server import make_server
 from firefly.serving.stopping import PATIENCE, until_stopped
 
 __all__ = ["WithToken", "serve_http"]
+
+_IDLE = 75
+"""Seconds that a connection stays open unused: longer than clients keep theirs, so that none sends a call
+into one that is just being closed (httpx gives them up after 5 seconds, agents think about as long)."""
 
 
 class WithToken:
@@ -44,6 +50,25 @@ class WithToken:
         await self._app(scope, receive, send)
 
 
+class _OneLine(logging.Formatter):
+    """What the SDK says of clients' mistakes, without the stack that it adds."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        error = record.exc_info[1] if record.exc_info else None
+        return f"firefly serve: {record.getMessage()}" + (f" ({error})" if error else "")
+
+
+class _WhileThere:
+    """Takes a client that goes before it has sent its request for what it is: no error of the server's."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with suppress(ClientDisconnect):
+            await self._app(scope, receive, send)
+
+
 class _Listener(uvicorn.Server):
     """Leaves signals to whoever runs it."""
 
@@ -59,6 +84,10 @@ async def serve_http(episodes: Episodes, config: ServeConfig) -> None:
     Raises:
         RunError: a port can't be listened on.
     """
+    said = logging.StreamHandler()
+    said.setFormatter(_OneLine())
+    logging.getLogger("mcp").addHandler(said)
+    logging.getLogger("mcp").propagate = False
     server = make_server(episodes)
     http = config.http
     # A foreign page in the user's browser must not reach a loopback server by a name of its own; on other
@@ -66,7 +95,7 @@ async def serve_http(episodes: Episodes, config: ServeConfig) -> None:
     security = (
         None if is_loopback(http.host) else TransportSecuritySettings(enable_dns_rebinding_protection=False)
     )
-    app: ASGIApp = server.streamable_http_app(
+    answering = server.streamable_http_app(
         streamable_http_path=http.path,
         json_response=True,
         max_request_body_size=http.body,
@@ -74,11 +103,12 @@ async def serve_http(episodes: Episodes, config: ServeConfig) -> None:
         transport_security=security,
         host="127.0.0.1" if is_loopback(http.host) else http.host,
     )
+    app: ASGIApp = _WhileThere(answering)
     if http.token:
         app = WithToken(app, http.token)
     listeners = [_listener(app, http.host, http.port, "http", http.path)]
     if config.admin.port is not None:
-        admin = WithToken(admin_app(episodes), config.admin.token)
+        admin = WithToken(_WhileThere(admin_app(episodes)), config.admin.token)
         listeners.append(_listener(admin, "127.0.0.1", config.admin.port, "admin", "/"))
     async with anyio.create_task_group() as group:
         for listener, bound in listeners:
@@ -108,7 +138,12 @@ def _listener(app: ASGIApp, host: str, port: int, key: str, path: str) -> tuple[
     shown = f"[{host}]" if ":" in host else host
     print(f"firefly serve: {key} http://{shown}:{bound.getsockname()[1]}{path}", file=sys.stderr, flush=True)
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=int(PATIENCE), lifespan="on"
+        app,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=int(PATIENCE),
+        timeout_keep_alive=_IDLE,
+        lifespan="on",
     )
     return _Listener(config), bound
 

@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from firefly.errors import FireflyError
-from firefly.replay.records import Step, canonical_json
+from firefly.replay.records import Step, canonical_json, shown_json
 
 __all__ = ["Counts", "EpisodeLog", "LogError", "call_line"]
 
@@ -109,8 +109,8 @@ def call_line(number: int, name: str, step: Step, evidence: Mapping[str, JsonVal
         found["nearest"] = [one.model_dump(mode="json") for one in observation.miss.nearest]
     try:
         text = canonical_json(step.call.arguments)
-    except ValueError:  # NaN, which JSON lacks
-        text = repr(step.call.arguments)
+    except ValueError:  # what JSON lacks
+        text = shown_json(step.call.arguments)
         found["arguments"] = None
     if len(text) > _ARGUMENTS:
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

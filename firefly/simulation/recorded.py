@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from firefly.replay.cassette import Cassette, Entry, ToolKey
 from firefly.replay.expressions import same
-from firefly.replay.records import ToolCall, canonical_json
+from firefly.replay.records import ToolCall, canonical_json, shown_json
 
 __all__ = ["distance", "entries_with"]
 
@@ -57,7 +57,4 @@ def distance(recorded: Mapping[str, JsonValue], asked: Mapping[str, JsonValue]) 
 def _text(value: object) -> str:
     if isinstance(value, str):
         return value[:_COMPARED]
-    try:
-        return canonical_json(value)[:_COMPARED]
-    except ValueError:  # NaN
-        return str(value)[:_COMPARED]
+    return shown_json(value)[:_COMPARED]

@@ -130,7 +130,8 @@ def json_of(text, unit=""):
 def number(text, unit=""):
     match = pattern("number", unit).search(bare(text))
     plain = (match[1] or match[2]).replace(",", "").replace("−", "-") if match else ""
-    return int(plain) if plain.lstrip("+-").isdigit() else float(plain) if plain else None
+    whole = plain.lstrip("+-").isdigit() and len(plain) < 4000  # Python reads no longer ones
+    return int(plain) if whole else float(plain) if plain else None
 
 def moment(text, unit=""):
     match = pattern("date").search(bare(text))

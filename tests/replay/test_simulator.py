@@ -275,8 +275,11 @@ def test_many_threads_share_one_simulator() -> None:
         assert all(pool.map(replay, range(200)))
 
 
-def test_nan_is_a_miss_and_not_a_crash() -> None:
-    assert "NaN" in miss_of(begun().call(call("table", "amount", name=float("nan")))).why
+@pytest.mark.parametrize("number", [float("nan"), 10**5000], ids=["nan", "long"])
+def test_a_number_that_json_or_python_can_not_write_is_a_miss_and_not_a_crash(number: float) -> None:
+    episode = begun()
+    assert "NaN" in miss_of(episode.call(call("table", "amount", name=number))).why
+    assert episode.steps[0].tier == "miss"
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -57,6 +57,12 @@ def test_what_came_out_again_in_another_episode_is_answered() -> None:
     assert outcomes(both, COMMIT) == ["miss"], "drawn twice, it differs"
 
 
+def test_an_echo_of_what_was_drawn_in_another_episode_is_no_repetition() -> None:
+    drawn = TOY.recording([COMMIT])
+    (value,) = (step.observation.text.split()[-1] for step in drawn.steps)
+    assert outcomes([drawn, TOY.recording([call("s", "echo", text=value)])], COMMIT) == ["miss"]
+
+
 def test_what_the_call_or_an_earlier_answer_says_was_not_drawn() -> None:
     assert outcomes([TOY.recording([ECHO])], ECHO) == ["success"]
     known = TOY.recording([READ, call("s", "echo", text="f00dfeed1")])

@@ -27,3 +27,4 @@ def shared(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     log = tmp_path_factory.mktemp("served-log") / "log.jsonl"
     with serving(dataset, "admin.port=0", f"log={log}", FIREFLY_ADMIN_TOKEN="t0p") as served:
         yield Shared(served, log)
+        assert "Traceback" not in served.stop()[1]

@@ -241,8 +241,9 @@ def test_a_client_that_hangs_up_in_a_call_loses_nothing(shared: Shared) -> None:
         "Content-Length": str(len(body)),
     }
     lines = [f"POST {host.path}?task={WRITING.id} HTTP/1.1", *(f"{name}: {head[name]}" for name in head)]
-    with socket.create_connection((host.hostname, host.port)) as raw:
-        raw.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+    for content in (body[:50], body):  # one goes before it has asked, the other before it has heard
+        with socket.create_connection((host.hostname, host.port)) as raw:
+            raw.sendall("\r\n".join([*lines, "", ""]).encode() + content)
     wait_for(lambda: [line for line in lines_of(shared.log) if line["episode"] == "hung-up"][1:])
     found = with_client(url(shared, "hung-up", WRITING.id), lambda client: client.call_tool("list"))
     assert found.structured_content == {"names": ["a", "b", "c"]}, "the call was made, once"
@@ -268,6 +269,31 @@ def test_the_trainer_grades_and_ends_episodes_and_sees_tiers(shared: Shared) -> 
     assert "is over: the trainer ended it" in refused(
         url(shared, "graded", WRITING.id), lambda client: client.call_tool("list")
     )
+
+
+def test_half_characters_in_what_agents_say_keep_nothing_from_the_trainer(shared: Shared) -> None:
+    meta = {
+        "firefly/task": READING.id,
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "odd", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    headers = {
+        "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream",
+        "MCP-Protocol-Version": "2026-07-28",
+        "Mcp-Method": "tools/call",
+        "Mcp-Name": "read",
+    }
+    for name in ("half \ud83d", "whole"):
+        named = {**meta, "firefly/episode": name}
+        params = {"name": "read", "arguments": {"name": "\ud800"}, "_meta": named}
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+        assert httpx.post(shared.served.url, content=body, headers=headers).json()["result"]["isError"]
+    admin = f"{shared.served.admin}/episodes"
+    assert {"half \ud83d", "whole"} <= set(httpx.get(admin, headers=ADMIN).json()["episodes"])
+    (told,) = httpx.get(f"{admin}/whole", headers=ADMIN).json()["calls"]
+    assert told["arguments"] == {"name": "\ud800"}
 
 
 def test_an_episode_with_a_miss_has_no_reward(shared: Shared) -> None:
