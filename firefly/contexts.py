@@ -60,6 +60,8 @@ class TierAnswer:
     """None: it has no answer."""
     evidence: Mapping[str, JsonValue] = field(default_factory=dict)
     """What the answer rests on, or why there is none."""
+    by_chance: bool = False
+    """Whether there is none by chance, as a model's words go; an overlay then keeps that there was none."""
 
 
 @dataclass(frozen=True)

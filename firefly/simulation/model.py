@@ -94,7 +94,8 @@ class Model:
             try:
                 written = self._written(asked, complaint)
             except Exception as error:  # noqa: BLE001 - the one boundary to DSPy, its models and adapters
-                return TierAnswer(None, {"why": f"{type(error).__name__}: {error}"[:500], **evidence})
+                why = f"{type(error).__name__}: {error}"[:500]
+                return TierAnswer(None, {"why": why, **evidence}, by_chance=_unreadable(error))
             text, failed = str(written.answer), bool(written.failed)
             structured, complaint = (None, "") if failed else _structured(tool, text)
             if not complaint:
@@ -107,7 +108,9 @@ class Model:
                 )
                 return TierAnswer(observation, evidence)
         return TierAnswer(
-            None, {"why": f"the answer does not fit the output schema: {complaint}", **evidence}
+            None,
+            {"why": f"the answer does not fit the output schema: {complaint}", **evidence},
+            by_chance=True,
         )
 
     def close(self) -> None:
@@ -161,6 +164,13 @@ class Model:
             "failed": (bool, dspy.OutputField(desc="whether it is an error message")),
         }
         return dspy.Predict(dspy.Signature({**inputs, **outputs}, _INSTRUCTIONS))
+
+
+def _unreadable(error: Exception) -> bool:
+    """Return whether a model did answer, in a form that nobody can read."""
+    from dspy.utils.exceptions import AdapterParseError
+
+    return isinstance(error, AdapterParseError)
 
 
 def _example(arguments: dict[str, JsonValue], observation: Observation) -> str:

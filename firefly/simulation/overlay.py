@@ -39,6 +39,7 @@ class Kept(Record):
     key: str
     call: ToolCall
     tier: str
+    """Whose it is; ``miss``: none had one, by chance."""
     evidence: dict[str, JsonValue]
     observation: Observation
 

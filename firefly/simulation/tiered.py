@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
-from firefly.protocols import Situation, Tier, TierAnswer, TierEpisode
+from firefly.protocols import Situation, Tier, TierEpisode
 from firefly.replay.backend import OnTop
 from firefly.replay.cassette import Cassette
 from firefly.replay.records import Miss, Observation, Step, ToolCall, digest
@@ -21,6 +21,9 @@ from firefly.replay.tool_set import ToolSet
 from firefly.simulation.overlay import Overlay
 
 __all__ = ["TieredBackend", "TieredEpisode"]
+
+_MISS = "miss"
+"""In an overlay: none of the tiers had an answer."""
 
 
 class TieredBackend:
@@ -104,25 +107,26 @@ class TieredEpisode(OnTop):
         self._missed.append(call.model_dump(mode="json"))
         kept = self._overlay.get(key) if self._overlay and key else None
         if kept is not None:
-            return _answered(missed, kept.observation, kept.tier), {**kept.evidence, "overlay": True}
+            return _answered(missed, kept.tier, kept.observation), {**kept.evidence, "overlay": True}
         declined: dict[str, JsonValue] = {}
+        by_chance = False
         for name, tier in self._tiers.items():
             found = tier.answer(situation)
             if found.observation is not None:
-                return self._first(key, missed, name, found, declined)
+                return self._first(key, missed, name, found.observation, {**found.evidence, **_why(declined)})
             declined[name] = dict(found.evidence)
-        return missed, {"declined": declined} if declined else {}
+            by_chance = by_chance or found.by_chance
+        if by_chance:
+            return self._first(key, missed, _MISS, missed.observation, _why(declined))
+        return missed, _why(declined)
 
     def _first(
-        self, key: str, missed: Step, tier: str, found: TierAnswer, declined: Mapping[str, JsonValue]
+        self, key: str, missed: Step, tier: str, said: Observation, evidence: Mapping[str, JsonValue]
     ) -> tuple[Step, Mapping[str, JsonValue]]:
-        assert found.observation is not None
-        evidence = {**found.evidence, **({"declined": dict(declined)} if declined else {})}
-        observation = found.observation
         if self._overlay and key:
-            kept = self._overlay.put(key, missed.call, tier, evidence, observation)
-            tier, observation = kept.tier, kept.observation
-        return _answered(missed, observation, tier), evidence
+            kept = self._overlay.put(key, missed.call, tier, evidence, said)
+            tier, said = kept.tier, kept.observation
+        return _answered(missed, tier, said), evidence
 
     def _overlay_key(self, missed: Step, situation: Situation) -> str:
         """Return what names a call in its situation: also the earlier calls that nothing recorded answers."""
@@ -144,5 +148,9 @@ class TieredEpisode(OnTop):
             tier.close()
 
 
-def _answered(missed: Step, observation: Observation, tier: str) -> Step:
-    return missed.model_copy(update={"observation": observation, "tier": tier})
+def _answered(missed: Step, tier: str, said: Observation) -> Step:
+    return missed if tier == _MISS else missed.model_copy(update={"observation": said, "tier": tier})
+
+
+def _why(declined: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    return {"declined": dict(declined)} if declined else {}

@@ -228,6 +228,25 @@ def test_an_overlay_repeats_a_loose_run_without_its_model(recorded: Cassette, tm
     assert len(lines) == 3
 
 
+def test_an_overlay_repeats_that_a_model_had_no_answer_fit_for_use_but_asks_again_where_it_was_down(
+    recorded: Cassette, tmp_path: Path
+) -> None:
+    unfit, unknown = call("notes", "list", colour="red"), call("notes", "read", name="q")
+
+    def run(lm: Any, *calls: ToolCall) -> list[tuple[str, str]]:
+        simulator = Lenient(tiers={"model": Model(lm=lm, attempts=1)}, overlay=tmp_path / "overlay.jsonl")
+        episode = begin(simulator, recorded)
+        found = [(episode.call(one).outcome, episode.steps[-1].tier) for one in calls]
+        assert "declined" in episode.evidence[0]
+        return found
+
+    first = run(scripted(written("[1]"), "no sections", "no JSON")[0], unfit, unknown)
+    assert first == [("miss", "miss")] * 2
+    assert run(scripted(written('{"names": []}'), written("now"))[0], unfit, unknown) == first
+    assert run(scripted("down")[0], unknown) == [("miss", "miss")]
+    assert run(scripted(written("up"))[0], unknown) == [("success", "model")]
+
+
 def test_a_kept_answer_is_of_its_situation_alone(recorded: Cassette, tmp_path: Path) -> None:
     lm, _ = scripted(written("before"), written("after"))
     simulator = Lenient(tiers={"model": Model(lm=lm)}, overlay=tmp_path / "overlay.jsonl")
