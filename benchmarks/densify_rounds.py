@@ -29,7 +29,7 @@ from firefly.agents.gold import Clumsy, Perturbed, Thorough
 from firefly.agents.seeker import Seeker
 from firefly.app import config_folder
 from firefly.coverage.merging import unlabelled
-from firefly.coverage.missed import miss_rate, profiles
+from firefly.coverage.missed import miss_rate
 from firefly.coverage.rollouts import Attempt
 from firefly.densify_command import DensifyConfig, run
 from firefly.fidelity.episodes import acted, recorded_arguments
@@ -130,7 +130,6 @@ def configuration(dataset: Path, rollouts: Path, denser: Path, overrides: Sequen
 def unseen_rollouts(live: LiveDataset, tasks: Sequence[Task], given: Arguments) -> dict[str, list[Recording]]:
     """Return episodes of every agent on the live servers."""
     assert live.evidence is not None
-    live.live.learn(profiles(live.cassette, live.evidence.claims.reads))
     return {name: acts(name, agent, live.live, live, tasks, given) for name, agent in AGENTS.items()}
 
 

@@ -24,7 +24,6 @@ from omegaconf import OmegaConf
 from pydantic import JsonValue
 
 from firefly.app import config_folder
-from firefly.coverage.missed import profiles
 from firefly.live_dataset import CommandConfig, LiveDataset
 from firefly.outputs import leaves
 from firefly.parameters import parameters
@@ -76,7 +75,6 @@ def main() -> None:
     counts: dict[str, Counts] = defaultdict(Counts)
     missed: Counter[str] = Counter()
     with LiveDataset(configuration(dataset, overrides)) as live:
-        live.live.learn(profiles(live.cassette, live.evidence.claims.reads if live.evidence else ()))
         for task in tasks:
             for kind, calls in episodes(task, served.of_task(task.id), seen):
                 measure(calls, served.of_task(task.id), live.live, counts[kind], missed)

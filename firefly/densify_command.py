@@ -139,7 +139,6 @@ class _Work:
         ]
         if not fitting:
             return refused
-        dataset.live.learn(profiles(dataset.cassette, self._evidence.claims.reads))
         chosen = within(fitting, config.calls)
         return [*self._made(chosen, dataset.cassette), *refused, *self._later(fitting[len(chosen) :])]
 

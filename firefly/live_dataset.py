@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from firefly.catalog import list_server
 from firefly.components import TARGET, build, faults, source_digest_targets, validation_faults
 from firefly.config import CacheConfig, ComponentConfig, ParallelConfig, StoreConfig, plain_of
+from firefly.coverage.missed import profiles
 from firefly.errors import ConfigError, RunError, nearest
 from firefly.evidence import Evidence
 from firefly.export.reading import read_evidence
@@ -148,16 +149,18 @@ class LiveDataset(Closing):
 
     @cached_property
     def live(self) -> LiveBackend:
-        """Return the servers."""
+        """Return the servers; what the recordings prove to change nothing is taken to do so."""
         config = self.config
         specs = {name: one for name, one in parse_specs(config.servers).items() if name in self.servers}
-        return LiveBackend(
+        live = LiveBackend(
             specs,
             fixture=self.world,
             cache_dir=config.cache.path,
             offline=config.offline,
             max_sessions=config.sessions.live,
         )
+        live.learn(profiles(self.cassette, self.evidence.claims.reads if self.evidence else ()))
+        return live
 
     @cached_property
     def world(self) -> Path:
