@@ -65,21 +65,27 @@ class Executed:
             failure = Failure(stage=stage, item=item, error=type(error).__name__, message=str(error))
             self._kept.put(_failed(stage), key, item, [failure])
             raise
-        self._kept.put(stage, key, item, records)
+        self._keep(self._kept, stage, item, key, records)
         return records
 
     def note(self, stage: str, item: str, shape: str, records: Sequence[R], record: type[R]) -> None:
         """Keep records that an earlier run made, if the transcript does not have them."""
         key = digest([stage, item, shape])
         if self._kept is not None and not self._replays and self._kept.get(stage, key, record) is None:
-            self._kept.put(stage, key, item, records)
+            self._keep(self._kept, stage, item, key, records)
+
+    @staticmethod
+    def _keep(kept: Store, stage: str, item: str, key: str, records: Sequence[Record]) -> None:
+        kept.put(stage, key, item, records)
+        if kept.get(_failed(stage), key, Failure):  # the last attempt counts
+            kept.put(_failed(stage), key, item, ())
 
     def _recorded(self, kept: Store, stage: str, item: str, key: str, record: type[R]) -> list[R]:
+        for failure in kept.get(_failed(stage), key, Failure) or ():
+            raise RecordedFailureError(failure)
         records = kept.get(stage, key, record)
         if records is not None:
             return records
-        for failure in kept.get(_failed(stage), key, Failure) or ():
-            raise RecordedFailureError(failure)
         raise TranscriptError(
             f"lm.mode=replay: the transcript {kept.root.parent} has no result of item {item} of {stage}, "
             "which calls servers. Use the version and configuration that it was recorded with, or record it: "

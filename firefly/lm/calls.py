@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
@@ -16,6 +16,9 @@ from firefly.lm.spoken import objects
 from firefly.replay.records import Tool, ToolCall, canonical_json
 from firefly.replay.tool_set import ToolSet
 from firefly.replay.validation import validator_of
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
 
 __all__ = ["Wanted", "said_in_text", "understood", "written_calls"]
 
@@ -162,13 +165,16 @@ def _faults(tool: Tool, arguments: Mapping[str, JsonValue]) -> Iterator[str]:
     for name in sorted(arguments.keys() - declared.keys()) if closed else ():
         known = ", ".join(sorted(declared)) or "none"
         yield f"it has no parameter {name!r} (it has: {known})"
-    validator = validator_of(canonical_json(schema))
-    if validator is None:
-        return
+    for fault in _violations(tool, arguments):
+        where = "" if fault.json_path == "$" else f"{fault.json_path.removeprefix('$.')}: "
+        yield f"{where}{fault.message}"[:_SHOWN]
+
+
+def _violations(tool: Tool, arguments: Mapping[str, JsonValue]) -> Iterator[ValidationError]:
+    """Yield what the declared schema says against the arguments; nothing where it can't be applied."""
+    validator = validator_of(canonical_json(tool.input_schema))
     try:
-        for fault in validator.iter_errors(dict(arguments)):
-            where = "" if fault.json_path == "$" else f"{fault.json_path.removeprefix('$.')}: "
-            yield f"{where}{fault.message}"[:_SHOWN]
+        yield from () if validator is None else validator.iter_errors(dict(arguments))
     except Exception:  # noqa: BLE001 - a schema that refers to nothing: the server is to judge
         return
 
@@ -176,14 +182,7 @@ def _faults(tool: Tool, arguments: Mapping[str, JsonValue]) -> Iterator[str]:
 def _decoded(tool: Tool, arguments: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """Return the arguments, what is wrong as a text replaced by what the text is the JSON of."""
     found = dict(arguments)
-    validator = validator_of(canonical_json(tool.input_schema))
-    if validator is None:
-        return found
-    try:
-        wrong = {fault.absolute_path[0] for fault in validator.iter_errors(found) if fault.absolute_path}
-    except Exception:  # noqa: BLE001 - a schema that refers to nothing
-        return found
-    for name in wrong:
+    for name in {fault.absolute_path[0] for fault in _violations(tool, arguments) if fault.absolute_path}:
         value = found.get(str(name))
         if isinstance(value, str):
             try:
