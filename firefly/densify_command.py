@@ -27,7 +27,6 @@ from firefly.coverage.missed import (
     first_missed,
     miss_rate,
     missing,
-    profiles,
     unlike,
     within,
 )
@@ -38,7 +37,7 @@ from firefly.export.dataset import write_dataset
 from firefly.export.reading import read_dataset
 from firefly.items import Item, run_items
 from firefly.knowledge import Knowledge
-from firefly.live_dataset import CommandConfig, LiveDataset, checked, manifest_of
+from firefly.live_dataset import CommandConfig, LiveDataset, checked, manifest_of, profiles
 from firefly.protocols import DatasetContent
 from firefly.replay.cassette import Cassette
 from firefly.replay.dataset import load_dataset_tasks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,12 +14,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from firefly.catalog import list_server
 from firefly.components import TARGET, build, faults, source_digest_targets, validation_faults
 from firefly.config import CacheConfig, ComponentConfig, ParallelConfig, StoreConfig, plain_of
-from firefly.coverage.missed import profiles
 from firefly.errors import ConfigError, RunError, nearest
 from firefly.evidence import Evidence
 from firefly.export.reading import read_evidence
 from firefly.items import source_digest
-from firefly.records import Listing
+from firefly.records import Listing, ToolProfile
 from firefly.replay.backend import Closing
 from firefly.replay.cassette import Cassette
 from firefly.replay.dataset import load_dataset_tasks, tasks_of
@@ -29,7 +28,7 @@ from firefly.servers.live import LiveBackend
 from firefly.servers.spec import parse_specs
 from firefly.store import Store
 
-__all__ = ["CommandConfig", "LiveDataset", "checked", "manifest_of"]
+__all__ = ["CommandConfig", "LiveDataset", "checked", "manifest_of", "profiles"]
 
 
 class LiveConfig(BaseModel):
@@ -91,6 +90,20 @@ def manifest_of(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def profiles(cassette: Cassette, reads: Iterable[tuple[str, str]]) -> list[ToolProfile]:
+    """Return the effect of every recorded tool: ``reads`` change nothing, of others it is unknown."""
+    proven = set(reads)
+    return [
+        ToolProfile(
+            server=key[0],
+            tool=key[1],
+            schema_digest=one.tool.schema_digest,
+            effect="read" if key in proven else "unknown",
+        )
+        for key, one in cassette.tools.items()
+    ]
 
 
 class LiveDataset(Closing):

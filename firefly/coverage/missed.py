@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from firefly.coverage.rollouts import Attempt
-from firefly.records import Listing, ToolProfile
+from firefly.records import Listing
 from firefly.replay.backend import Backend
 from firefly.replay.cassette import Cassette
 from firefly.replay.masks import agree
@@ -20,7 +20,6 @@ __all__ = [
     "first_missed",
     "miss_rate",
     "missing",
-    "profiles",
     "unlike",
     "within",
 ]
@@ -116,20 +115,6 @@ def _unlike(cassette: Cassette, server: str, listing: Listing | None) -> str:
         if of == server and tools[name].schema_digest != one.tool.schema_digest:
             return f"the input schema of {name} changed"
     return ""
-
-
-def profiles(cassette: Cassette, reads: Iterable[tuple[str, str]]) -> list[ToolProfile]:
-    """Return the effect of every recorded tool: ``reads`` change nothing, of others it is unknown."""
-    proven = set(reads)
-    return [
-        ToolProfile(
-            server=key[0],
-            tool=key[1],
-            schema_digest=one.tool.schema_digest,
-            effect="read" if key in proven else "unknown",
-        )
-        for key, one in cassette.tools.items()
-    ]
 
 
 def within(attempts: Sequence[Attempt], most: int) -> list[Attempt]:

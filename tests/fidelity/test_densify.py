@@ -11,11 +11,12 @@ import pytest
 
 from firefly.coverage.habits import Habits
 from firefly.coverage.merging import merged, unlabelled
-from firefly.coverage.missed import executed, missing, profiles
+from firefly.coverage.missed import executed, missing
 from firefly.coverage.rollouts import Attempt, attempts_of
 from firefly.densify_command import run
 from firefly.errors import DatasetError
 from firefly.evidence import Evidence
+from firefly.live_dataset import profiles
 from firefly.replay.cassette import Cassette
 from firefly.replay.dataset import load_dataset_tasks
 from firefly.replay.records import Recording, ToolCall, canonical_json
